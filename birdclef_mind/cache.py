@@ -1,0 +1,150 @@
+"""Reading the picture cache: a folder of one PNG a recording, and the tables derived from it.
+
+OUT/<label>/<recording>.png   the pictures, see `store`
+OUT/index.csv                 one row a segment
+OUT/cache.json                features, versions, counts; `complete` is false while the work is under way
+OUT/failures.csv              recordings that gave no picture, and why; absent when there are none
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import files, store
+from birdclef_mind.competition import Recording
+from birdclef_mind.config import Features
+from birdclef_mind.errors import StoreError
+from birdclef_mind.features import Pictures, PixelScale
+from birdclef_mind.labels import Classes
+from birdclef_mind.progress import Track, untracked
+
+FACTS = "cache.json"
+INDEX = "index.csv"
+FAILURES = "failures.csv"
+COLUMNS = (
+    "label", "secondary_labels", "recording", "author", "segment", "start_s",
+    "fmin", "frange", "loudness_dbfs", "silent",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One segment of a cache."""
+
+    label: str
+    secondary_labels: tuple[str, ...]
+    recording: str
+    author: str
+    segment: int
+    start_s: float
+    silent: bool
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A complete cache, opened: its facts and its segments; pixels are read on demand."""
+
+    root: Path
+    features: Features
+    classes: Classes
+    common_names: dict[str, str]
+    rows: tuple[IndexRow, ...]
+
+    def strip(self, label: str, recording: str) -> store.Strip:
+        """All pictures of one recording, refused when another configuration made them."""
+        strip = store.read(picture_path(self.root, label, recording))
+        if strip.facts.fingerprint != self.features.fingerprint():
+            raise StoreError(
+                f"{picture_path(self.root, label, recording)}: expected fingerprint "
+                f"{self.features.fingerprint()}, got {strip.facts.fingerprint}"
+            )
+        return strip
+
+    def pictures(self, rows: Sequence[IndexRow], track: Track = untracked) -> Pictures:
+        """Pictures of some rows, in their order; each recording is read once."""
+        pixels = np.empty((len(rows), self.features.rows, self.features.frames), np.uint8)
+        low, width = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
+        places: dict[tuple[str, str], list[int]] = {}
+        for place, row in enumerate(rows):
+            places.setdefault((row.label, row.recording), []).append(place)
+        for (label, recording), wanted in track(places.items(), len(places), "reading pictures"):
+            strip = self.strip(label, recording)
+            segments = [rows[place].segment for place in wanted]
+            pixels[wanted] = strip.pixels[segments]
+            low[wanted] = [strip.facts.low[segment] for segment in segments]
+            width[wanted] = [strip.facts.width[segment] for segment in segments]
+        return Pictures(pixels, PixelScale(low, width))
+
+
+def picture_path(root: Path, label: str, recording: str) -> Path:
+    """Where a recording's picture stands: the whole file name is kept, so `a.wav` and `a.ogg` do not meet."""
+    return root / label / (recording.removeprefix(f"{label}/").replace("/", "__") + ".png")
+
+
+def open_cache(root: Path) -> Cache:
+    """Open a complete cache; StoreError says what is missing."""
+    facts = _read_facts(root)
+    if not facts.get("complete"):
+        raise StoreError(
+            f"{root}: expected a complete cache; its making was interrupted, run `cache` again to finish it"
+        )
+    try:
+        features = Features.from_dict(facts["features"])
+        with (root / INDEX).open(newline="", encoding="utf-8") as file:
+            rows = tuple(_index_row(cells) for cells in csv.DictReader(file))
+        return Cache(root, features, Classes(tuple(facts["classes"])), dict(facts["common_names"]), rows)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"{root / INDEX}: expected the index of a cache, got {error!r}; run `cache` again") from error
+
+
+def _index_row(cells: dict[str, str]) -> IndexRow:
+    return IndexRow(
+        label=cells["label"],
+        secondary_labels=tuple(cells["secondary_labels"].split()),
+        recording=cells["recording"],
+        author=cells["author"],
+        segment=int(cells["segment"]),
+        start_s=float(cells["start_s"]),
+        silent=cells["silent"] == "1",
+    )
+
+
+def _read_facts(root: Path) -> dict[str, Any]:
+    if not (root / FACTS).is_file():
+        found = "nothing" if not root.exists() else "a folder without it" if root.is_dir() else "a file"
+        raise StoreError(f"{root}: expected a cache folder with {FACTS}, found {found}")
+    try:
+        facts = json.loads((root / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{root / FACTS}: expected JSON, got {error}") from error
+    if not isinstance(facts, dict):
+        raise StoreError(f"{root / FACTS}: expected a JSON object")
+    return facts
+
+
+def write_index(root: Path, recordings: Sequence[Recording], features: Features) -> tuple[int, float]:
+    """Derive the index from the pictures themselves: (segments, seconds of sound they cover)."""
+    segments, seconds = 0, 0.0
+    with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for recording in recordings:
+            facts = store.read_facts(picture_path(root, recording.label, recording.filename))
+            writer.writerows(_cells(recording, facts))
+            segments += len(facts.starts_s)
+            seconds += facts.starts_s[-1] + features.windowing.length_s
+    return segments, seconds
+
+
+def _cells(recording: Recording, facts: store.StripFacts) -> Iterator[list[Any]]:
+    lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.silent, strict=True)
+    for segment, (start_s, low, width, loudness_dbfs, silent) in enumerate(lists):
+        yield [
+            recording.label, " ".join(recording.secondary_labels), recording.filename, recording.author, segment,
+            f"{start_s:g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", int(silent),
+        ]  # fmt: skip

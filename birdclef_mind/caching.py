@@ -1,0 +1,199 @@
+"""Making a picture cache: parallel, resumable, atomic a file; one bad recording never stops the rest."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import __version__, audio, cache, files, store
+from birdclef_mind.competition import Competition, Recording
+from birdclef_mind.config import Features
+from birdclef_mind.errors import AudioError, StoreError
+from birdclef_mind.features import samples_to_pictures
+from birdclef_mind.labels import Classes
+from birdclef_mind.progress import Track, untracked
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A recording that gave no picture, and why."""
+
+    recording: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """What a run of `write_cache` did.
+
+    Attributes
+    ----------
+    recordings : asked for. segments : in the cache now. made, kept : pictures made now, or found right.
+    removed : pictures that no longer belonged. failures : recordings that gave none.
+    """
+
+    recordings: int
+    segments: int
+    made: int
+    kept: int
+    removed: int
+    failures: tuple[Failure, ...]
+
+
+def write_cache(
+    competition: Competition,
+    classes: Classes,
+    features: Features,
+    out: Path,
+    *,
+    jobs: int = 1,
+    track: Track = untracked,
+) -> CacheReport:
+    """Write or complete a cache; what is already there and right is kept, what is stale is redone.
+
+    Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
+    be read is listed and does not stop the rest. Memory does not grow with the number of recordings.
+    """
+    _refuse_foreign_folder(out)
+    chosen = set(classes.names)
+    wanted = [recording for recording in competition.recordings if recording.label in chosen]
+    files.remove_parts(out)
+    files.write_json(out / cache.FACTS, {"complete": False, "features": asdict(features)})
+    results = _run(competition, wanted, features, out, jobs, track)
+    failures = [Failure(result.filename, result.failure) for result in results if result.failure]
+    good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
+    removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in good})
+    segments, seconds = cache.write_index(out, good, features)
+    _write_failures(out, failures)
+    made = sum(result.made for result in results)
+    counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
+    files.write_json(
+        out / cache.FACTS,
+        {
+            "complete": True,
+            "features": asdict(features),
+            "fingerprint": features.fingerprint(),
+            "classes": list(classes.names),
+            "common_names": {r.label: r.common_name for r in reversed(wanted)},
+            "versions": {"birdclef_mind": __version__, "store_format": store.FORMAT},
+            "counts": counts,
+            "seconds": round(seconds, 3),
+        },
+    )
+    return CacheReport(len(wanted), segments, made, len(good) - made, removed, tuple(failures))
+
+
+@dataclass(frozen=True)
+class _Result:
+    filename: str
+    made: bool = False
+    failure: str = ""
+
+
+def _run(
+    competition: Competition,
+    wanted: Sequence[Recording],
+    features: Features,
+    out: Path,
+    jobs: int,
+    track: Track,
+) -> list[_Result]:
+    tasks = [
+        (competition.audio_path(r), r.filename, features, cache.picture_path(out, r.label, r.filename)) for r in wanted
+    ]
+    if jobs == 1:
+        return [_make(*task) for task in track(tasks, len(tasks), "recordings")]
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=8)
+    results = pool(delayed(_make)(*task) for task in tasks)
+    done = {result.filename: result for result in track(results, len(tasks), "recordings")}
+    return [done[recording.filename] for recording in wanted]
+
+
+def _make(path: Path, filename: str, features: Features, target: Path) -> _Result:
+    """Make one recording's picture, unless it is there and right."""
+    try:
+        if not path.is_file():
+            raise AudioError("missing")
+        source = store.Source(filename, path.stat().st_size, files.sha256(path))
+        if _is_current(target, features, source):
+            return _Result(filename)
+        samples = audio.read_audio(path, features.sample_rate_hz)
+    except AudioError as error:
+        return _Result(filename, failure=str(error))
+    except OSError as error:
+        return _Result(filename, failure=f"cannot be read ({error.strerror})")
+    with files.whole(target) as part:
+        part.write_bytes(store.encode(make_strip(samples, features, source)))
+    return _Result(filename, made=True)
+
+
+def make_strip(samples: Array, features: Features, source: store.Source) -> store.Strip:
+    """Turn a recording's samples into its strip of pictures."""
+    segments = audio.cut(samples, features)
+    pictures = samples_to_pictures(segments.samples, features)
+    facts = store.StripFacts(
+        features.fingerprint(),
+        source,
+        segments.starts_s,
+        tuple(pictures.scale.low.tolist()),
+        tuple(pictures.scale.width.tolist()),
+        tuple(segments.loudness_dbfs().round(2).tolist()),
+    )
+    return store.Strip(pictures.pixels, facts)
+
+
+def _is_current(target: Path, features: Features, source: store.Source) -> bool:
+    try:
+        facts = store.read_facts(target)
+    except StoreError:
+        return False
+    return facts.fingerprint == features.fingerprint() and facts.source == source
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"{out}: expected a folder to write the cache to, found a file")
+    if out.is_dir() and not (out / cache.FACTS).is_file():
+        strangers = [path.name for path in out.iterdir() if not path.name.startswith(files.PART_PREFIX)]
+        if strangers:
+            raise StoreError(f"{out}: expected a new, empty or cache folder, found {strangers[0]} and no {cache.FACTS}")
+
+
+def _remove_strangers(out: Path, wanted: set[Path]) -> int:
+    """Delete pictures of this store that do not belong to the run, so that configurations never mix."""
+    removed = 0
+    for path in sorted(out.glob("*/*.png")):
+        if path not in wanted and _is_ours(path):
+            path.unlink()
+            removed += 1
+    for folder in out.iterdir():
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return removed
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        store.read_facts(path)
+    except StoreError:
+        return False
+    return True
+
+
+def _write_failures(out: Path, failures: Sequence[Failure]) -> None:
+    if not failures:
+        (out / cache.FAILURES).unlink(missing_ok=True)
+        return
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("recording", "reason"))
+    writer.writerows((failure.recording, failure.reason) for failure in failures)
+    files.write_text(out / cache.FAILURES, buffer.getvalue())

@@ -1,0 +1,161 @@
+"""The command line: words to arguments, errors to one sentence and a status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from birdclef_mind import __version__, commands
+from birdclef_mind.errors import BirdclefMindError
+from birdclef_mind.terminal import Terminal
+
+Run = Callable[[argparse.Namespace, Terminal], int]
+
+STATUS_HELP = (
+    "Status: 0 all went well; 1 done, but some inputs failed and are listed; 2 nothing done, one sentence says why."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    args = build_parser().parse_args(arguments)
+    try:
+        status: int = args.run(args, Terminal(args.quiet))
+        return status
+    except BirdclefMindError as error:
+        print(f"birdclef-mind {args.command}: {error}", file=sys.stderr)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"birdclef-mind {args.command}: {error.strerror or error}{where}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(
+            f"\nbirdclef-mind {args.command}: interrupted; the same command goes on from here",
+            file=sys.stderr,
+        )
+        return 130
+    return 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="birdclef-mind",
+        description="Name the birds of soundscapes with a small network, and read its mind back to pictures and sound.",
+        epilog=f"Begin with `birdclef-mind dry-run`. {STATUS_HELP}",
+    )
+    parser.add_argument("--version", action="version", version=f"birdclef-mind {__version__}")
+    group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_dry_run, _add_sample, _add_cache, _add_train, _add_infer, _add_score):
+        add(group)
+    return parser
+
+
+Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(group: Group, name: str, run: Run, summary: str, example: str) -> argparse.ArgumentParser:
+    parser = group.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"Example:\n  birdclef-mind {example}\n\n{STATUS_HELP}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors and what was asked for")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_dry_run(group: Group) -> None:
+    parser = _command(
+        group, "dry-run", commands.dry_run,
+        "go the whole way on an invented sample: sample, cache, train, infer, score", "dry-run runs/dry-run",
+    )  # fmt: skip
+    parser.add_argument(
+        "out", nargs="?", type=Path, default=Path("runs/dry-run"), help="folder (default: runs/dry-run)"
+    )
+    _add_jobs(parser)
+
+
+def _add_sample(group: Group) -> None:
+    parser = _command(
+        group, "sample", commands.sample,
+        "write a small invented competition folder with known truth", "sample runs/sample --species 9",
+    )  # fmt: skip
+    parser.add_argument("out", type=Path, help="new folder for it")
+    parser.add_argument("--species", type=int, default=6, help="birds (default: 6)")
+    parser.add_argument("--recordings", type=int, default=10, help="recordings a bird (default: 10)")
+    parser.add_argument("--soundscapes", type=int, default=2, help="test soundscapes (default: 2)")
+    parser.add_argument("--seconds", type=int, default=60, help="length of a soundscape (default: 60)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: 0)")
+
+
+def _add_cache(group: Group) -> None:
+    parser = _command(
+        group, "cache", commands.cache,
+        "turn the training recordings into 8-bit pictures; run again after an interruption, it goes on",
+        "cache birdclef-2023 runs/cache --preset mel32 --labels 9",
+    )  # fmt: skip
+    parser.add_argument("competition", type=Path, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("out", type=Path, help="folder for the pictures, new or a cache to complete")
+    parser.add_argument("--preset", help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
+    parser.add_argument("--labels", help="birds: all (default), the first N by order of appearance, or a list a,b,c")
+    parser.add_argument("--step", type=float, help="seconds from one 5 s window to the next (default: 5)")
+    _add_jobs(parser)
+    _add_config(parser)
+
+
+def _add_train(group: Group) -> None:
+    parser = _command(
+        group, "train", commands.train,
+        "train a network on a cache, measure it on recordings held out, and write its bundle",
+        "train runs/cache runs/bundle --epochs 20",
+    )  # fmt: skip
+    parser.add_argument("cache", type=Path, help="folder written by `cache`")
+    parser.add_argument("out", type=Path, help="folder for the bundle, new or one to replace")
+    parser.add_argument("--model", help="network (default: classic)")
+    parser.add_argument("--epochs", type=int, help="passes over the training segments, at most (default: 20)")
+    parser.add_argument("--batch-size", type=int, help="segments a step (default: 32)")
+    parser.add_argument("--learning-rate", type=float, help="Adam's step (default: 0.001)")
+    parser.add_argument("--patience", type=int, help="epochs without progress before it stops (default: 5)")
+    parser.add_argument(
+        "--roll", action=argparse.BooleanOptionalAction,
+        help="turn each picture in time by a random amount whenever it is seen (default: yes)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, help="of split, weights and order (default: 111)")
+    _add_config(parser)
+
+
+def _add_infer(group: Group) -> None:
+    parser = _command(
+        group, "infer", commands.infer,
+        "name the birds in every 5 seconds of the test soundscapes and write the submission",
+        "infer runs/bundle birdclef-2023 submission.csv --deadline 110",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=Path, help="folder written by `train`")
+    parser.add_argument("competition", type=Path, help="competition folder with test_soundscapes/")
+    parser.add_argument("out", type=Path, help="the submission to write; a log stands beside it")
+    parser.add_argument("--deadline", type=float, metavar="MINUTES", help="stop computing in time to end by then")
+
+
+def _add_score(group: Group) -> None:
+    parser = _command(
+        group, "score", commands.score,
+        "measure a submission against the truth", "score submission.csv runs/sample/truth.csv",
+    )  # fmt: skip
+    parser.add_argument("submission", type=Path, help="the submission")
+    parser.add_argument("truth", type=Path, help="a table of the same shape with 0 and 1")
+    parser.add_argument("--json", action="store_true", help="print all measures as JSON")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    cores = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=cores, help=f"processes (default: one a core, {cores})")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, help="TOML file with labels, [features] and [training]; flags win over it"
+    )

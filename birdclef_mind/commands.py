@@ -1,0 +1,153 @@
+"""What each command does: its arguments to calls into the package, and its last words."""
+
+import argparse
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from birdclef_mind.terminal import Terminal, command, counted, import_tensorflow_quietly, score_lines
+
+
+def sample(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the synthetic competition folder."""
+    from birdclef_mind.sample import Sample, write_sample
+
+    wanted = Sample(
+        species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
+        soundscape_s=args.seconds, seed=args.seed,
+    )  # fmt: skip
+    write_sample(args.out, wanted)
+    terminal.end(
+        f"{counted(wanted.species * wanted.recordings, 'recording')} of {counted(wanted.species, 'bird')}, "
+        f"{counted(wanted.soundscapes, 'soundscape')}",
+        [("competition", args.out), ("next", command("cache", args.out, args.out.parent / "cache"))],
+    )
+    return 0
+
+
+def cache(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the picture cache; status 1 when a recording failed."""
+    from birdclef_mind.cache import FAILURES
+    from birdclef_mind.caching import write_cache
+    from birdclef_mind.competition import find_competition, open_competition
+    from birdclef_mind.config import Config, Features
+    from birdclef_mind.labels import choose_labels
+
+    config = Config.read(args.config) if args.config else Config()
+    features = Features.from_dict({"preset": args.preset}) if args.preset else config.features
+    if args.step is not None:
+        features = replace(features, windowing=replace(features.windowing, step_s=args.step))
+    competition = open_competition(find_competition(args.competition))
+    in_order = [recording.label for recording in competition.recordings]
+    classes = choose_labels(in_order, args.labels or config.labels)
+    started = time.perf_counter()
+    report = write_cache(competition, classes, features, args.out, jobs=args.jobs, track=terminal.track)
+    took_s = time.perf_counter() - started
+    failed = len(report.failures)
+    places: list[tuple[str, str | Path]] = [("pictures", args.out)]
+    if failed:
+        kinds = Counter(failure.reason.split(" (")[0] for failure in report.failures)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
+        places.append(("failures", f"{args.out / FAILURES}   ({failed}: {reasons})"))
+    places.append(("next", command("train", args.out, args.out.parent / "bundle")))
+    details = [f"{report.kept} were there already"] if report.kept else []
+    details += [f"{counted(report.removed, 'old picture')} removed"] if report.removed else []
+    details += [f"{counted(failed, 'recording')} failed"] if failed else []
+    rate = (
+        f"{counted(report.recordings, 'recording')}, {counted(report.segments, 'segment')} "
+        f"in {took_s:.1f} s ({report.recordings / took_s:.0f}/s)"
+    )
+    terminal.end(", ".join([rate, *details]), places)
+    return 1 if failed else 0
+
+
+def train(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train a network and write its bundle."""
+    import_tensorflow_quietly()
+    from birdclef_mind.cache import open_cache
+    from birdclef_mind.config import Config, Training
+    from birdclef_mind.training import HISTORY, SCORES, VALIDATION
+    from birdclef_mind.training import train as train_network
+
+    base = Config.read(args.config).training if args.config else Training()
+    names = ("model", "epochs", "batch_size", "learning_rate", "patience", "seed", "roll")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    started = time.perf_counter()
+    report = train_network(
+        open_cache(args.cache), args.out, replace(base, **given), say=terminal.say, track=terminal.track
+    )
+    if report.scores:
+        terminal.say("\n".join(["", *score_lines(report.scores), ""]))
+    else:
+        terminal.say("no recording could be held out, so nothing is measured")
+    took_s = time.perf_counter() - started
+    terminal.end(
+        f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept",
+        [
+            ("bundle", args.out),
+            ("history", args.out / HISTORY),
+            *([("validation", args.out / VALIDATION)] if report.scores else []),
+            ("scores", args.out / SCORES),
+            ("next", f"{command('infer', args.out)} COMPETITION submission.csv"),
+        ],
+    )
+    return 0
+
+
+def infer(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write a submission; status 1 when a soundscape kept its priors."""
+    import_tensorflow_quietly()
+    from birdclef_mind.bundle import load
+    from birdclef_mind.competition import find_competition
+    from birdclef_mind.submission import write_submission
+
+    report = write_submission(
+        load(args.bundle),
+        find_competition(args.competition),
+        args.out,
+        deadline_minutes=args.deadline,
+        track=terminal.track,
+    )
+    for problem in report.problems:
+        terminal.say(f"kept its priors: {problem}")
+    places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", args.out.with_suffix(".log"))]
+    terminal.end(
+        f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "
+        f"{report.computed} of them computed, in {report.seconds:.1f} s",
+        places,
+    )
+    return 1 if report.problems else 0
+
+
+def score(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the measures of a submission."""
+    from birdclef_mind.scoring import score as score_submission
+
+    scores = score_submission(args.submission, args.truth)
+    if args.json:
+        print(json.dumps(scores, indent=1))
+    else:
+        print("\n".join(score_lines(scores)))
+    return 0
+
+
+def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Go the whole way on the built-in sample."""
+    import_tensorflow_quietly()
+    from birdclef_mind.dry_run import dry_run as run
+
+    started = time.perf_counter()
+    result = run(args.out, jobs=args.jobs, say=terminal.say, track=terminal.track)
+    terminal.say("\n".join(["", *score_lines(result.scores), ""]))
+    terminal.end(
+        f"the whole way in {time.perf_counter() - started:.0f} s; open these",
+        [
+            ("submission.csv", result.submission),
+            ("training curves", result.bundle / "history.png"),
+            ("confusion matrix", result.bundle / "confusion.png"),
+            ("pictures", result.cache),
+        ],
+    )
+    return 0

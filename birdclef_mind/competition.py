@@ -1,0 +1,227 @@
+"""A BirdCLEF competition folder: its tables checked, its recordings and soundscapes; where Kaggle mounts it.
+
+Names in the tables are data from strangers: they are parsed, never evaluated, and never lead out of the folder.
+"""
+
+import ast
+import csv
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from birdclef_mind.audio import SUFFIXES
+from birdclef_mind.errors import TableError
+
+METADATA = "train_metadata.csv"
+SAMPLE_SUBMISSION = "sample_submission.csv"
+TRAIN_AUDIO = "train_audio"
+TEST_SOUNDSCAPES = "test_soundscapes"
+REQUIRED_COLUMNS = ("primary_label", "secondary_labels", "filename")
+
+MOUNT_VARIABLE = "BIRDCLEF_MIND_COMPETITION"
+KAGGLE_CANDIDATES = ("/kaggle/input/competitions/birdclef-2023", "/kaggle/input/birdclef-2023")
+
+# A cell of a table is a name or a short list; the csv module refuses anything longer with a clear error.
+_LONGEST_CELL = 1_000_000
+# No separator of a path, a list or a table, no space and nothing that does not print.
+_LABEL = re.compile(r"[\w.'-]{1,60}")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One row of the training table.
+
+    Attributes
+    ----------
+    filename : path below `train_audio`, as the table gives it, with "/".
+    label : the bird it was recorded for. secondary_labels : other birds heard in it.
+    author, common_name : as the table gives them, "" where it does not.
+    """
+
+    filename: str
+    label: str
+    secondary_labels: tuple[str, ...] = ()
+    author: str = ""
+    common_name: str = ""
+
+
+@dataclass(frozen=True)
+class SampleSubmission:
+    """Columns and row ids Kaggle asks for, in its order."""
+
+    labels: tuple[str, ...]
+    row_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Competition:
+    """A checked competition folder; `open_competition` makes it."""
+
+    root: Path
+    recordings: tuple[Recording, ...]
+    sample: SampleSubmission | None
+
+    def audio_path(self, recording: Recording) -> Path:
+        """Where a recording's sound should be; it may be missing."""
+        return self.root / TRAIN_AUDIO / recording.filename
+
+    def soundscapes(self) -> list[Path]:
+        """Test soundscapes on disk, sorted by name; none is legal, since Kaggle mounts them only in the hidden run."""
+        return list_soundscapes(self.root)
+
+
+def open_competition(root: Path) -> Competition:
+    """Check a folder's tables and open it; TableError names table, column and row of what is wrong."""
+    if not root.is_dir():
+        raise TableError(f"{root}: expected a competition folder, found {'a file' if root.exists() else 'nothing'}")
+    if not (root / METADATA).is_file():
+        raise TableError(f"{root}: expected a competition folder with {METADATA}, found {_listing(root)}")
+    if not (root / TRAIN_AUDIO).is_dir():
+        raise TableError(f"{root}: expected a competition folder with {TRAIN_AUDIO}/, found {_listing(root)}")
+    sample = read_sample_submission(root / SAMPLE_SUBMISSION) if (root / SAMPLE_SUBMISSION).is_file() else None
+    recordings = read_metadata(root / METADATA, known_labels=sample.labels if sample else None)
+    _refuse_links_out(root, recordings)
+    return Competition(root, recordings, sample)
+
+
+def list_soundscapes(root: Path) -> list[Path]:
+    """Sound files of `test_soundscapes`, sorted by name; an absent folder holds none."""
+    folder = root / TEST_SOUNDSCAPES
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tuple[Recording, ...]:
+    """Read and check a training table.
+
+    Parameters
+    ----------
+    known_labels : the labels that may stand in it; None allows any.
+
+    Raises
+    ------
+    TableError : a missing column, an empty or unknown label, secondary labels that are no list of strings, a file
+        name twice or one that leaves `train_audio`.
+    """
+    recordings: list[Recording] = []
+    seen: dict[str, int] = {}
+    known = None if known_labels is None else set(known_labels)
+    for row, cells in _rows(path, REQUIRED_COLUMNS):
+        filename = _safe_filename(path.name, row, cells["filename"])
+        if filename in seen:
+            raise TableError(
+                f"{path.name}, row {row}, column filename: expected each file once, "
+                f"got {filename!r} again (first in row {seen[filename]})"
+            )
+        seen[filename] = row
+        label = _safe_label(path.name, row, "primary_label", cells["primary_label"], known)
+        secondary = tuple(
+            _safe_label(path.name, row, "secondary_labels", other, known)
+            for other in _parse_list(path.name, row, cells["secondary_labels"])
+        )
+        author, common_name = cells.get("author") or "", cells.get("common_name") or ""
+        recordings.append(Recording(filename, label, secondary, author, common_name))
+    if not recordings:
+        raise TableError(f"{path.name}: expected at least one recording, got none")
+    return tuple(recordings)
+
+
+def read_sample_submission(path: Path) -> SampleSubmission:
+    """Read the columns and row ids of `sample_submission.csv`; the values in it do not matter."""
+    row_ids = [cells["row_id"] for _, cells in _rows(path, ("row_id",))]
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        header = next(csv.reader(file))
+    if header[0] != "row_id" or len(header) < 2:
+        raise TableError(f"{path.name}: expected the columns row_id and then labels, got {header[:3]!r}")
+    return SampleSubmission(tuple(header[1:]), tuple(row_ids))
+
+
+def find_competition(argument: Path | None = None) -> Path:
+    """Where the competition is: the argument, an environment variable, or where Kaggle mounts it."""
+    if argument is not None:
+        return argument
+    if os.environ.get(MOUNT_VARIABLE):
+        return Path(os.environ[MOUNT_VARIABLE])
+    for candidate in map(Path, KAGGLE_CANDIDATES):
+        if candidate.is_dir():
+            return candidate
+    looked = ", ".join(KAGGLE_CANDIDATES)
+    raise TableError(f"expected a competition folder as argument, in ${MOUNT_VARIABLE}, or at {looked}; found none")
+
+
+def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (row number, cells by column) of a CSV table; the header is row 1."""
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            for column in required:
+                if header.count(column) != 1:
+                    raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}")
+            for row, values in enumerate(reader, start=2):
+                if not values:
+                    continue
+                if len(values) != len(header):
+                    raise TableError(f"{path.name}, row {row}: expected {len(header)} cells, got {len(values)}")
+                yield row, dict(zip(header, values, strict=True))
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
+    except csv.Error as error:
+        raise TableError(f"{path.name}: expected comma-separated values, got {error}") from error
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _safe_filename(table: str, row: int, name: str) -> str:
+    parts = PurePosixPath(name).parts
+    leads_out = not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or ":" in parts[0]
+    if leads_out or any(len(part.encode()) > 240 or not part.strip(". ") for part in parts):
+        raise TableError(f"{table}, row {row}, column filename: expected a path inside {TRAIN_AUDIO}, got {name!r}")
+    return str(PurePosixPath(name))
+
+
+def _safe_label(table: str, row: int, column: str, label: str, known: set[str] | None) -> str:
+    # A label names a folder of the cache and a column of the submission.
+    if not _LABEL.fullmatch(label) or label.startswith("."):
+        raise TableError(f"{table}, row {row}, column {column}: expected a label, got {label!r}")
+    if known is not None and label not in known:
+        raise TableError(
+            f"{table}, row {row}, column {column}: expected one of the {len(known)} labels of "
+            f"{SAMPLE_SUBMISSION}, got {label!r}"
+        )
+    return label
+
+
+def _parse_list(table: str, row: int, text: str) -> list[str]:
+    """A Python list literal of strings; `ast.literal_eval` reads literals only and runs nothing."""
+    try:
+        value = ast.literal_eval(text.strip() or "[]")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TableError(
+            f"{table}, row {row}, column secondary_labels: expected a list such as ['barswa'], got {text[:60]!r}"
+        )
+    return value
+
+
+def _refuse_links_out(root: Path, recordings: Sequence[Recording]) -> None:
+    # Kaggle's own mounts may be links, so what counts is the resolved audio folder.
+    home = (root / TRAIN_AUDIO).resolve()
+    for row, recording in enumerate(recordings, start=2):
+        if not (home / recording.filename).resolve().is_relative_to(home):
+            raise TableError(
+                f"{METADATA}, row {row}, column filename: expected a path inside {TRAIN_AUDIO}, "
+                f"got {recording.filename!r}, a link that leads out of it"
+            )
+
+
+def _listing(root: Path) -> str:
+    names = sorted(path.name for path in root.iterdir())
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "an empty folder"

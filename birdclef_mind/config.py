@@ -1,0 +1,287 @@
+"""Every setting, as frozen values that cannot be wrong, and every quantity derived from them."""
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from birdclef_mind.errors import ConfigError
+
+# Raised when the same settings begin to give other pictures, so that old caches are redone.
+FEATURES_VERSION = 1
+KINDS = ("mel", "logmel", "mfcc")
+
+
+def _require(holds: bool, name: str, expected: str, value: object) -> None:
+    if not holds:
+        raise ConfigError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windowing:
+    """How a recording is cut into segments.
+
+    Attributes
+    ----------
+    length_s : seconds in a segment, > 0.
+    step_s : seconds from one start to the next, in (0, length_s].
+    shortest_tail_s : a last segment that would add less sound than this is left out, unless it is all there is.
+    """
+
+    length_s: float = 5.0
+    step_s: float = 5.0
+    shortest_tail_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(_is_number(self.length_s) and self.length_s > 0, "length_s", "seconds above 0", self.length_s)
+        _require(
+            _is_number(self.step_s) and 0 < self.step_s <= self.length_s,
+            "step_s",
+            f"seconds above 0 and at most {self.length_s}",
+            self.step_s,
+        )
+        _require(
+            _is_number(self.shortest_tail_s) and 0 <= self.shortest_tail_s <= self.length_s,
+            "shortest_tail_s",
+            f"seconds from 0 to {self.length_s}",
+            self.shortest_tail_s,
+        )
+
+    def starts_s(self, duration_s: float) -> list[float]:
+        """Start of every segment of a recording; there is always at least one."""
+        beyond_first_s = duration_s - self.length_s - self.shortest_tail_s
+        more = max(0, math.floor(beyond_first_s / self.step_s + 1e-9) + 1)
+        return [index * self.step_s for index in range(1 + more)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """How a segment of sound becomes an 8-bit picture of `rows` × `frames`.
+
+    Attributes
+    ----------
+    kind : "mel" (linear, 0–255 is the segment's own minimum to maximum), "logmel" (decibels over a fixed window
+        `range_db` below the segment's own peak) or "mfcc" (minimum to maximum).
+    n_mels : mel bands. n_coeffs : cepstral coefficients kept, only for "mfcc".
+    power : exponent of the magnitude before the mel bands are summed.
+    fmin_hz, fmax_hz : lowest and highest edge of the mel bands.
+    """
+
+    kind: str
+    n_mels: int
+    n_coeffs: int = 0
+    power: float = 1.0
+    fmin_hz: float = 0.0
+    fmax_hz: float = 16_000.0
+    range_db: float = 80.0
+    sample_rate_hz: int = 32_000
+    n_fft: int = 2048
+    hop_samples: int = 512
+    windowing: Windowing = field(default_factory=Windowing)
+
+    def __post_init__(self) -> None:
+        _require(self.kind in KINDS, "kind", f"one of {', '.join(KINDS)}", self.kind)
+        for name in ("n_mels", "sample_rate_hz", "n_fft", "hop_samples"):
+            value = getattr(self, name)
+            _require(_is_whole(value) and value > 0, name, "a whole number above 0", value)
+        _require(self.n_fft % (2 * self.hop_samples) == 0, "n_fft", "an even multiple of hop_samples", self.n_fft)
+        lowest, highest = (1, self.n_mels) if self.kind == "mfcc" else (0, 0)
+        _require(
+            _is_whole(self.n_coeffs) and lowest <= self.n_coeffs <= highest,
+            "n_coeffs",
+            f"a whole number from {lowest} to {highest} for kind {self.kind!r}",
+            self.n_coeffs,
+        )
+        step_samples = float(self.windowing.step_s * self.sample_rate_hz)
+        _require(
+            step_samples.is_integer(),
+            "step_s",
+            f"a whole number of samples at {self.sample_rate_hz} Hz",
+            self.windowing.step_s,
+        )
+        _require(_is_number(self.power) and self.power > 0, "power", "a number above 0", self.power)
+        _require(_is_number(self.range_db) and self.range_db > 0, "range_db", "decibels above 0", self.range_db)
+        nyquist_hz = self.sample_rate_hz / 2
+        _require(
+            _is_number(self.fmin_hz) and _is_number(self.fmax_hz) and 0 <= self.fmin_hz < self.fmax_hz <= nyquist_hz,
+            "fmin_hz, fmax_hz",
+            f"0 <= fmin_hz < fmax_hz <= {nyquist_hz:g}",
+            (self.fmin_hz, self.fmax_hz),
+        )
+
+    @property
+    def rows(self) -> int:
+        """Height of a picture."""
+        return self.n_coeffs if self.kind == "mfcc" else self.n_mels
+
+    @property
+    def segment_samples(self) -> int:
+        """Samples in a segment."""
+        return round(self.windowing.length_s * self.sample_rate_hz)
+
+    @property
+    def step_samples(self) -> int:
+        """Samples from one segment's start to the next."""
+        return round(self.windowing.step_s * self.sample_rate_hz)
+
+    @property
+    def frames(self) -> int:
+        """Width of a picture: centred frames, one a hop."""
+        return 1 + self.segment_samples // self.hop_samples
+
+    @property
+    def bins(self) -> int:
+        """Frequencies in one frame's spectrum."""
+        return 1 + self.n_fft // 2
+
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that differ whenever pictures would differ."""
+        facts = {"version": FEATURES_VERSION, **asdict(self)}
+        # 5 and 5.0 are the same setting, so every number is written as a float.
+        plain = json.dumps(_with_floats(facts), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values, as `dataclasses.asdict` gives them; a `preset` supplies what is left out."""
+        values = dict(values)
+        windowing = values.pop("windowing", {})
+        preset = values.pop("preset", None)
+        if preset is None:
+            return cls(**_known(cls, values), windowing=Windowing(**_known(Windowing, windowing)))
+        base = preset_features(preset)
+        windowing = replace(base.windowing, **_known(Windowing, windowing))
+        return replace(base, **_known(cls, values), windowing=windowing)  # type: ignore[return-value]
+
+
+PRESETS: dict[str, Features] = {
+    "mel16": Features(kind="mel", n_mels=16),
+    "mfcc16": Features(kind="mfcc", n_mels=64, n_coeffs=16, power=3.0),
+    "mel32": Features(kind="mel", n_mels=32),
+    "logmel128": Features(kind="logmel", n_mels=128, power=2.0, fmin_hz=50.0, fmax_hz=14_000.0),
+}
+
+
+def preset_features(name: object) -> Features:
+    """Features of a preset by its name."""
+    if not isinstance(name, str) or name not in PRESETS:
+        raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
+    return PRESETS[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    model : name of the network. epochs : passes over the training segments, at most.
+    patience : epochs without a better `monitor` before training stops early.
+    validation_share : share of the recordings held out, in (0, 0.5].
+    roll : whether every picture is turned in time by a random amount each time it is seen.
+    monitor : the validation measure whose best epoch is kept: "val_accuracy" or "val_loss".
+    """
+
+    model: str = "classic"
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    patience: int = 5
+    validation_share: float = 0.2
+    monitor: str = "val_accuracy"
+    roll: bool = True
+    seed: int = 111
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            _require(_is_whole(value) and value > 0, name, "a whole number above 0", value)
+        rate, share = self.learning_rate, self.validation_share
+        _require(_is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
+        _require(
+            _is_number(share) and 0 < share <= 0.5,
+            "validation_share",
+            "a share above 0 and at most 0.5",
+            share,
+        )
+        _require(
+            _is_whole(self.seed) and 0 <= self.seed < 2**31,
+            "seed",
+            "a whole number from 0 to 2147483647",
+            self.seed,
+        )
+        monitors = ("val_accuracy", "val_loss")
+        _require(self.monitor in monitors, "monitor", f"one of {', '.join(monitors)}", self.monitor)
+        _require(isinstance(self.roll, bool), "roll", "true or false", self.roll)
+        _require(isinstance(self.model, str), "model", "the name of a network", self.model)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        return cls(**_known(cls, values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings of a run: which birds, which pictures, which training."""
+
+    labels: str = "all"
+    features: Features = PRESETS["mel32"]
+    training: Training = field(default_factory=Training)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values with the tables `features` and `training`, and `labels`."""
+        values = _known(cls, values)
+        labels = values.get("labels", "all")
+        if isinstance(labels, list):
+            labels = ",".join(map(str, labels))
+        return cls(
+            labels=str(labels),
+            features=Features.from_dict({"preset": "mel32", **values.get("features", {})}),
+            training=Training.from_dict(values.get("training", {})),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a TOML file; an unknown key or a bad value is refused with the file's name."""
+        try:
+            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: expected TOML, got {error}") from error
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def to_json(self) -> str:
+        """The same settings as JSON, every field written out."""
+        return json.dumps(asdict(self), indent=1)
+
+
+def _known(kind: type, values: object) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{kind.__name__.lower()}: expected a table of settings, got {values!r}")
+    names = [item.name for item in fields(kind)]
+    for name in values:
+        if name not in names:
+            raise ConfigError(f"{name}: expected one of {', '.join(names)}")
+    return dict(values)
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_floats(item) for name, item in value.items()}
+    return float(value) if isinstance(value, int) else value

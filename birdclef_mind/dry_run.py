@@ -1,0 +1,59 @@
+"""The whole way once on the built-in sample: sample → cache → train → infer → score."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from birdclef_mind import files
+from birdclef_mind.bundle import load
+from birdclef_mind.cache import open_cache
+from birdclef_mind.caching import write_cache
+from birdclef_mind.competition import open_competition
+from birdclef_mind.config import PRESETS, Training
+from birdclef_mind.labels import choose_labels
+from birdclef_mind.progress import Track, untracked
+from birdclef_mind.sample import TRUTH, Sample, write_sample
+from birdclef_mind.scoring import score
+from birdclef_mind.submission import write_submission
+from birdclef_mind.training import train
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Where a dry run put its things, and the measures of its submission."""
+
+    competition: Path
+    cache: Path
+    bundle: Path
+    submission: Path
+    scores: dict[str, Any]
+
+
+def dry_run(
+    out: Path,
+    *,
+    sample: Sample = Sample(),
+    training: Training = Training(epochs=8),
+    jobs: int = 1,
+    say: Callable[[str], None] = lambda line: None,
+    track: Track = untracked,
+) -> DryRun:
+    """Go the whole way in the folder `out`; a sample that is already there is used again."""
+    root, cache_folder, bundle_folder, submission = (
+        out / name for name in ("competition", "cache", "bundle", "submission.csv")
+    )
+    if not (root / TRUTH).is_file():
+        say("making the sample")
+        write_sample(root, sample)
+    opened = open_competition(root)
+    classes = choose_labels([recording.label for recording in opened.recordings], "all")
+    say("caching its pictures")
+    write_cache(opened, classes, PRESETS["mel32"], cache_folder, jobs=jobs, track=track)
+    say("training the network")
+    train(open_cache(cache_folder), bundle_folder, training, say=say, track=track)
+    say("naming the birds of its soundscapes")
+    write_submission(load(bundle_folder), root, submission, track=track)
+    scores = score(submission, root / TRUTH)
+    files.write_json(out / "scores.json", scores)
+    return DryRun(root, cache_folder, bundle_folder, submission, scores)

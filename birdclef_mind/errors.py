@@ -1,0 +1,25 @@
+"""One root and a few kinds; every message says what was expected, what came, and where."""
+
+
+class BirdclefMindError(Exception):
+    """Root of all errors a user can cause or meet; its message is one sentence for them."""
+
+
+class ConfigError(BirdclefMindError):
+    """A setting has a value it cannot have."""
+
+
+class AudioError(BirdclefMindError):
+    """A sound file cannot be read."""
+
+
+class TableError(BirdclefMindError):
+    """A table or folder of the competition is not as it should be."""
+
+
+class StoreError(BirdclefMindError):
+    """A picture or a cache folder is missing, broken, or of another configuration."""
+
+
+class BundleError(BirdclefMindError):
+    """A bundle is missing, broken, or does not fit what it is used with."""

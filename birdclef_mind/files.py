@@ -1,0 +1,51 @@
+"""Files that are whole or absent: written under a temporary name, then renamed; and their digests."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PART_PREFIX = ".part-"
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
+
+    The temporary name keeps the suffix, which some writers insist on. The folder is made when it is missing.
+    Two processes may write the same path: the last to finish wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all; line ends are written as they are."""
+    with whole(path) as part:
+        part.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON; NaN and infinity are refused, since JSON has neither."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete what interrupted runs left under temporary names in `folder` and one level below it."""
+    for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
+        for part in folder.glob(pattern):
+            part.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,46 @@
+"""Pictures to scores, and soundscapes to pictures; never loads training code."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind import audio
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.features import Pictures, samples_to_pictures
+
+Array = np.ndarray[Any, Any]
+
+_BATCH = 60
+
+
+class Predictor:
+    """Scores of a bundle's network for pictures, compiled once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._classes = len(bundle.classes)
+        shape = (None, bundle.features.rows, bundle.features.frames, 1)
+        model = bundle.model
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
+        def forward(pixels: tf.Tensor) -> tf.Tensor:
+            return model(tf.cast(pixels, tf.float32), training=False)
+
+        self._forward = forward
+
+    def scores(self, pixels: Array) -> Array:
+        """Scores (segments, classes), float32, of pixels (segments, rows, frames), uint8, in batches.
+
+        What else is in the batch changes a score by rounding only.
+        """
+        scores = np.empty((len(pixels), self._classes), np.float32)
+        for start in range(0, len(pixels), _BATCH):
+            scores[start : start + _BATCH] = self._forward(pixels[start : start + _BATCH, ..., None])
+        return scores
+
+
+def soundscape_pictures(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], Pictures]:
+    """All windows of a soundscape: their starts in seconds, and their pictures as training sees them."""
+    segments = audio.cut(audio.read_audio(path, bundle.features.sample_rate_hz), bundle.features)
+    return segments.starts_s, samples_to_pictures(segments.samples, bundle.features)

@@ -1,0 +1,66 @@
+"""The ordered list of birds, and labels as targets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.errors import ConfigError
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The birds a network can name, in the order of its outputs."""
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise ConfigError(f"classes: expected at least one name, each once, got {list(self.names)!r}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def indices(self, labels: Iterable[str]) -> Array:
+        """Place of each label in the list, (labels,), int64; an unknown one is refused."""
+        places = {name: index for index, name in enumerate(self.names)}
+        try:
+            return np.array([places[label] for label in labels], np.int64)
+        except KeyError as error:
+            raise ConfigError(f"label: expected one of the {len(self)} classes, got {error.args[0]!r}") from error
+
+    def targets(
+        self, primary: Sequence[str], secondary: Sequence[Sequence[str]], secondary_weight: float = 0.0
+    ) -> Array:
+        """Labels as (rows, classes), float32: 1 for the primary one, `secondary_weight` for the others known here."""
+        places = {name: index for index, name in enumerate(self.names)}
+        targets = np.zeros((len(primary), len(self)), np.float32)
+        for row, others in enumerate(secondary):
+            known = [places[label] for label in others if label in places]
+            targets[row, known] = secondary_weight
+        targets[np.arange(len(primary)), self.indices(primary)] = 1
+        return targets
+
+
+def choose_labels(in_order: Sequence[str], wanted: str) -> Classes:
+    """Choose from the labels of a table: "all", the first N by order of appearance, or a list "a,b,c".
+
+    Parameters
+    ----------
+    in_order : a label for each row of the table, repeats included.
+    """
+    appearing = list(dict.fromkeys(in_order))
+    if wanted == "all":
+        return Classes(tuple(appearing))
+    if wanted.isdecimal():
+        if not 1 <= int(wanted) <= len(appearing):
+            raise ConfigError(f"labels: expected a number from 1 to {len(appearing)}, got {wanted}")
+        return Classes(tuple(appearing[: int(wanted)]))
+    chosen = [name.strip() for name in wanted.split(",")]
+    for name in chosen:
+        if name not in appearing:
+            raise ConfigError(f"labels: expected 'all', a number, or labels of the table, got {name!r}")
+    return Classes(tuple(chosen))

@@ -1,0 +1,104 @@
+"""How good scores are: padded cmAP beside its floor, mean average precision, and per-class measures.
+
+Truth is (rows, classes) of 0 and 1, scores are (rows, classes) in [0, 1), higher for surer.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+
+Array = np.ndarray[Any, Any]
+
+PADDING_ROWS = 5
+
+
+def padded_cmap(truth: Array, scores: Array) -> float:
+    """BirdCLEF's measure: macro average precision after five rows of ones are added to truth and scores."""
+    ones = np.ones((PADDING_ROWS, truth.shape[1]))
+    return float(np.mean(average_precisions(np.vstack([truth, ones]), np.vstack([scores, ones]))))
+
+
+def padded_cmap_of_constant(truth: Array) -> float:
+    """What `padded_cmap` gives any constant score below 1: per class 5/(P+5) + P/(N+5), P positives of N rows."""
+    positives, rows = truth.sum(axis=0), len(truth)
+    floor = PADDING_ROWS / (positives + PADDING_ROWS) + positives / (rows + PADDING_ROWS)
+    return float(np.mean(floor))
+
+
+def average_precisions(truth: Array, scores: Array) -> Array:
+    """Average precision of each class (scikit-learn's), (classes,); NaN for a class without a positive."""
+    values = np.full(truth.shape[1], np.nan)
+    for index in np.flatnonzero(truth.any(axis=0)):
+        values[index] = average_precision_score(truth[:, index], scores[:, index])
+    return values
+
+
+def mean_average_precision(truth: Array, scores: Array) -> float:
+    """Mean over the classes that have a positive; 0 when none has."""
+    values = average_precisions(truth, scores)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+
+
+def top1(truth: Array, scores: Array) -> float:
+    """Share of the rows with a bird whose surest class is in the truth; 0 when no row has a bird."""
+    rows = truth.any(axis=1)
+    hits = truth[np.arange(len(truth)), scores.argmax(axis=1)]
+    return float(hits[rows].mean()) if rows.any() else 0.0
+
+
+def max_by_group(values: Array, groups: Sequence[str]) -> Array:
+    """Maximum over the rows of each group, groups in order of appearance: (groups, classes)."""
+    names = list(dict.fromkeys(groups))
+    places = {name: index for index, name in enumerate(names)}
+    best = np.full((len(names), values.shape[1]), -np.inf)
+    np.maximum.at(best, [places[group] for group in groups], values)
+    return best
+
+
+def measures(truth: Array, scores: Array, names: Sequence[str]) -> dict[str, Any]:
+    """All measures of one table of scores, as plain values for JSON.
+
+    Precision, recall, F1 and the confusion matrix decide for the surest class of every row; the matrix counts only
+    rows with exactly one true class.
+    """
+    decided = np.eye(len(names), dtype=int)[scores.argmax(axis=1)]
+    with warnings.catch_warnings():
+        # scikit-learn warns when a class is never decided for; its score is then 0, which is what is meant.
+        warnings.simplefilter("ignore")
+        precision, recall, f1, support = precision_recall_fscore_support(
+            truth.astype(int), decided, average=None, zero_division=0
+        )
+    precisions = average_precisions(truth, scores)
+    single = truth.sum(axis=1) == 1
+    confusion = np.zeros((len(names), len(names)), int)
+    np.add.at(confusion, (truth[single].argmax(axis=1), scores[single].argmax(axis=1)), 1)
+    per_class = [
+        {
+            "label": name,
+            "positives": int(support[index]),
+            "precision": float(precision[index]),
+            "recall": float(recall[index]),
+            "f1": float(f1[index]),
+            "average_precision": None if np.isnan(precisions[index]) else float(precisions[index]),
+        }
+        for index, name in enumerate(names)
+    ]
+    return {
+        "rows": len(truth),
+        "classes": len(names),
+        "top1": top1(truth, scores),
+        "padded_cmap": padded_cmap(truth, scores),
+        "padded_cmap_of_constant": padded_cmap_of_constant(truth),
+        "mean_average_precision": mean_average_precision(truth, scores),
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+    }
+
+
+def measures_by_level(truth: Array, scores: Array, names: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+    """`measures` for the segments, and for the whole recordings they belong to (maximum over segments)."""
+    whole = measures(max_by_group(truth, groups), max_by_group(scores, groups), names)
+    return {"segments": measures(truth, scores, names), "recordings": whole}

@@ -1,0 +1,87 @@
+"""A submission against the truth: the same measures as training prints."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import metrics
+from birdclef_mind.errors import TableError
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A table of numbers with named rows and columns: values (rows, columns), float."""
+
+    row_ids: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: Array
+
+
+def read_scores(path: Path) -> Scores:
+    """Read a submission or a truth table; TableError names the row and column of what is not a finite number."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+    except FileNotFoundError as error:
+        raise TableError(f"{path}: missing") from error
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise TableError(f"{path}: expected a table of scores, got {error}") from error
+    if header[0] != "row_id" or len(header) < 2 or len(set(header)) < len(header):
+        raise TableError(f"{path.name}: expected the columns row_id and then labels, each once, got {header[:3]!r}")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise TableError(f"{path.name}, row {number}: expected {len(header)} cells, got {len(row)}")
+    ids = tuple(row[0] for row in rows)
+    if not ids or len(set(ids)) < len(ids):
+        raise TableError(f"{path.name}: expected at least one row and each row_id once")
+    return Scores(ids, tuple(header[1:]), _numbers(path, header, rows))
+
+
+def score(submission: Path, truth: Path) -> dict[str, Any]:
+    """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
+
+    Rows and columns are matched by name. The truth says which count; one it has and the submission has not is refused.
+    """
+    given, wanted = read_scores(submission), read_scores(truth)
+    for kind, have, need in (
+        ("row", given.row_ids, wanted.row_ids),
+        ("column", given.columns, wanted.columns),
+    ):
+        missing = sorted(set(need) - set(have))
+        if missing:
+            raise TableError(f"{submission.name}: expected the {kind} {missing[0]} of {truth.name}, found none")
+    if not np.isin(wanted.values, (0, 1)).all():
+        raise TableError(f"{truth.name}: expected only 0 and 1")
+    if given.values.min() < 0 or given.values.max() > 1:
+        raise TableError(f"{submission.name}: expected scores from 0 to 1")
+    rows = {row_id: index for index, row_id in enumerate(given.row_ids)}
+    columns = {name: index for index, name in enumerate(given.columns)}
+    values = given.values[np.ix_([rows[i] for i in wanted.row_ids], [columns[c] for c in wanted.columns])]
+    soundscapes = [row_id.rpartition("_")[0] for row_id in wanted.row_ids]
+    return metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
+
+
+def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Array:
+    try:
+        values = np.array([row[1:] for row in rows], dtype=np.float64)
+    except ValueError:
+        values = np.full((len(rows), len(header) - 1), np.nan)
+    if np.isfinite(values).all():
+        return values
+    for number, row in enumerate(rows, start=2):
+        for column, cell in zip(header[1:], row[1:], strict=True):
+            if not _is_number(cell):
+                raise TableError(f"{path.name}, row {number}, column {column}: expected a finite number, got {cell!r}")
+    raise TableError(f"{path.name}: expected finite numbers")  # pragma: no cover
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False

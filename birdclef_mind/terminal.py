@@ -1,0 +1,97 @@
+"""What a command shows while it works and when it ends."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow without its banners, which its C++ part writes before any log level is read."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class Terminal:
+    """Lines on standard output, progress on standard error; nothing of either when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        if not self.quiet:
+            print(line, flush=True)
+
+    def track(self, items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+        """Show a bar with rate and time left; in a log, where bars cannot move, a line every half minute."""
+        from tqdm import tqdm
+
+        every_s = 0.1 if sys.stderr.isatty() else 30.0
+        delay_s = 0.0 if sys.stderr.isatty() else every_s
+        return tqdm(
+            items,
+            desc=what,
+            total=total,
+            unit="",
+            leave=False,
+            disable=self.quiet,
+            mininterval=every_s,
+            delay=delay_s,
+        )
+
+    def end(self, summary: str, places: Sequence[tuple[str, str | Path]]) -> None:
+        """Print what was done and where things are."""
+        width = max((len(name) for name, _ in places), default=0)
+        self.say(summary)
+        for name, place in places:
+            self.say(f"  {name:<{width}}  {place}")
+
+
+def command(*words: str | Path) -> str:
+    """A command of this program as the user would type it."""
+    return shlex.join(["birdclef-mind", *map(str, words)])
+
+
+def counted(number: int, thing: str) -> str:
+    """A number and what it counts: "1 recording", "2 recordings"."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def score_lines(scores: dict[str, Any]) -> list[str]:
+    """Measures for people: segments beside whole recordings, the floor beside padded cmAP, then each bird."""
+    segments, recordings = scores["segments"], scores["recordings"]
+    rows = [
+        ("top-1", "top1"),
+        ("padded cmAP", "padded_cmap"),
+        ("  of a constant", "padded_cmap_of_constant"),
+        ("mAP", "mean_average_precision"),
+    ]
+    lines = [
+        f"{'':<16}{'segments':>10}{'recordings':>12}",
+        f"{'rows':<16}{segments['rows']:>10}{recordings['rows']:>12}",
+    ]
+    lines += [f"{name:<16}{segments[key]:>10.3f}{recordings[key]:>12.3f}" for name, key in rows]
+    heard = [bird for bird in segments["per_class"] if bird["positives"]]
+    lines.append("")
+    lines.append(f"{'bird (segments)':<16}{'rows':>6}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}")
+    for bird in heard[:40]:
+        lines.append(
+            f"{bird['label']:<16}{bird['positives']:>6}{bird['precision']:>11.3f}{bird['recall']:>8.3f}"
+            f"{bird['f1']:>7.3f}{bird['average_precision']:>7.3f}"
+        )
+    unheard = len(segments["per_class"]) - len(heard)
+    if len(heard) > 40 or unheard:
+        lines.append(f"({max(0, len(heard) - 40)} more birds with rows, {unheard} without)")
+    return lines

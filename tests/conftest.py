@@ -1,0 +1,85 @@
+"""What tests share: a synthetic competition folder, made once, and the real recordings where they are at hand."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdclef_mind.cache import open_cache
+from birdclef_mind.caching import write_cache
+from birdclef_mind.competition import open_competition
+from birdclef_mind.config import PRESETS, Training
+from birdclef_mind.labels import choose_labels
+from birdclef_mind.sample import Sample, write_sample
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=15)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def sample_folder(tmp_path_factory):
+    """A small synthetic competition; tests read it and never write to it."""
+    out = tmp_path_factory.mktemp("sample") / "competition"
+    write_sample(out, SMALL)
+    return out
+
+
+@pytest.fixture
+def competition_folder(sample_folder, tmp_path):
+    """A copy of the sample that a test may spoil."""
+    return Path(shutil.copytree(sample_folder, tmp_path / "competition"))
+
+
+@pytest.fixture(scope="session")
+def cache_folder(sample_folder, tmp_path_factory):
+    """The sample's pictures, mel32."""
+    out = tmp_path_factory.mktemp("pictures") / "cache"
+    make_cache(sample_folder, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def trained(cache_folder, tmp_path_factory):
+    """(bundle folder, training report) of a network trained for three epochs on the sample."""
+    from birdclef_mind.training import train
+
+    out = tmp_path_factory.mktemp("network") / "bundle"
+    return out, train(open_cache(cache_folder), out, Training(epochs=3, batch_size=8))
+
+
+@pytest.fixture(scope="session")
+def bird_corner():
+    return _real("birdclef2023")
+
+
+@pytest.fixture(scope="session")
+def esc10():
+    return _real("esc10")
+
+
+def make_cache(folder, out, preset="mel32", labels="all", **options):
+    competition = open_competition(folder)
+    classes = choose_labels([recording.label for recording in competition.recordings], labels)
+    return write_cache(competition, classes, PRESETS[preset], out, **options)
+
+
+def tree(folder):
+    """Every file of a folder and its bytes."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _real(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"the real recordings are not at hand: {SHARED.name}/{name} is missing beside the project")
+    return SHARED / name

@@ -1,0 +1,177 @@
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import make_cache, tree
+
+from birdclef_mind import audio, store
+from birdclef_mind.cache import open_cache
+from birdclef_mind.config import PRESETS
+from birdclef_mind.errors import StoreError
+from birdclef_mind.features import samples_to_pictures
+
+
+def index(folder):
+    with (folder / "index.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_cache_holds_every_segment_of_every_recording(sample_folder, cache_folder):
+    cache = open_cache(cache_folder)
+    assert len({row.recording for row in cache.rows}) == 15
+    row = cache.rows[1]
+    strip = cache.strip(row.label, row.recording)
+    segments = audio.cut(audio.read_audio(sample_folder / "train_audio" / row.recording, 32_000), PRESETS["mel32"])
+    np.testing.assert_array_equal(strip.pixels, samples_to_pictures(segments.samples, PRESETS["mel32"]).pixels)
+    cells = index(cache_folder)[1]
+    assert np.float32(cells["fmin"]) == np.float32(strip.facts.low[row.segment])
+    assert np.float32(cells["frange"]) == np.float32(strip.facts.width[row.segment])
+    assert float(cells["loudness_dbfs"]) == pytest.approx(segments.loudness_dbfs()[row.segment], abs=0.01)
+    facts = json.loads((cache_folder / "cache.json").read_text())
+    assert facts["counts"] == {"recordings": 15, "segments": len(cache.rows), "failed": 0}
+    assert facts["fingerprint"] == PRESETS["mel32"].fingerprint()
+
+
+def test_pictures_come_in_the_order_asked_for(cache_folder, rng):
+    cache = open_cache(cache_folder)
+    rows = [cache.rows[place] for place in rng.permutation(len(cache.rows))]
+    pictures = cache.pictures(rows)
+    for place in (0, 7, -1):
+        strip = cache.strip(rows[place].label, rows[place].recording)
+        np.testing.assert_array_equal(pictures.pixels[place], strip.pixels[rows[place].segment])
+        assert pictures.scale.low[place] == np.float32(strip.facts.low[rows[place].segment])
+
+
+def test_two_processes_write_the_same_bytes_as_one(sample_folder, cache_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "two", jobs=2)
+    assert tree(tmp_path / "two") == tree(cache_folder)
+
+
+def test_a_second_run_keeps_what_is_right(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "c")
+    before = tree(tmp_path / "c")
+    report = make_cache(sample_folder, tmp_path / "c")
+    assert (report.made, report.kept) == (0, 15)
+    assert tree(tmp_path / "c") == before
+
+
+def test_a_changed_source_or_configuration_is_redone(competition_folder, tmp_path):
+    make_cache(competition_folder, tmp_path / "c")
+    first, second = [row["recording"] for row in index(tmp_path / "c") if row["segment"] == "0"][:2]
+    source = competition_folder / "train_audio"
+    (source / first).write_bytes((source / second).read_bytes())
+    report = make_cache(competition_folder, tmp_path / "c")
+    assert (report.made, report.kept) == (1, 14)
+    report = make_cache(competition_folder, tmp_path / "c", preset="mel16")
+    assert (report.made, report.kept) == (15, 0)
+    assert {store.read_facts(path).fingerprint for path in (tmp_path / "c").glob("*/*.png")} == {
+        PRESETS["mel16"].fingerprint()
+    }
+
+
+def test_pictures_that_no_longer_belong_are_removed_and_strangers_kept(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "c")
+    (tmp_path / "c" / "samwhi1" / "holiday.png").write_bytes(b"mine")
+    report = make_cache(sample_folder, tmp_path / "c", labels="1")
+    assert report.removed == 10
+    assert sorted(path.name for path in (tmp_path / "c").iterdir() if path.is_dir()) == ["samwhi1"]
+    assert (tmp_path / "c" / "samwhi1" / "holiday.png").read_bytes() == b"mine"
+
+
+def test_bad_recordings_are_listed_and_do_not_stop_the_rest(competition_folder, tmp_path):
+    paths = sorted((competition_folder / "train_audio").glob("*/*.ogg"))
+    paths[0].unlink()
+    paths[1].write_bytes(b"")
+    paths[2].write_bytes(b"no sound")
+    paths[3].write_bytes(paths[4].read_bytes()[:3000])
+    for jobs in (1, 2):
+        report = make_cache(competition_folder, tmp_path / "c", jobs=jobs)
+        with (tmp_path / "c" / "failures.csv").open() as file:
+            failures = {row["recording"].split("/")[1]: row["reason"] for row in csv.DictReader(file)}
+        assert failures[paths[0].name] == "missing"
+        assert failures[paths[1].name] == "empty file"
+        assert failures[paths[2].name].startswith("cannot be decoded")
+        assert len(failures) == len(report.failures) in (3, 4)
+        assert len({row["recording"] for row in index(tmp_path / "c")}) == 15 - len(failures)
+
+
+def test_failures_go_when_they_are_mended(competition_folder, tmp_path):
+    path = next((competition_folder / "train_audio").glob("*/*.ogg"))
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    make_cache(competition_folder, tmp_path / "c")
+    path.write_bytes(content)
+    make_cache(competition_folder, tmp_path / "c")
+    assert not (tmp_path / "c" / "failures.csv").exists()
+
+
+def test_a_folder_of_something_else_is_refused(sample_folder, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-mother.txt").write_text("dear")
+    with pytest.raises(StoreError, match="expected a new, empty or cache folder, found to-mother.txt"):
+        make_cache(sample_folder, tmp_path / "letters")
+    with pytest.raises(StoreError, match="found a file"):
+        make_cache(sample_folder, tmp_path / "letters" / "to-mother.txt")
+
+
+def test_what_is_no_complete_cache_is_refused(sample_folder, tmp_path):
+    with pytest.raises(StoreError, match="expected a cache folder with cache.json, found a folder without it"):
+        open_cache(sample_folder)
+    with pytest.raises(StoreError, match="found nothing"):
+        open_cache(tmp_path / "none")
+    make_cache(sample_folder, tmp_path / "c", labels="1")
+    facts = json.loads((tmp_path / "c" / "cache.json").read_text())
+    for content, message in [
+        ("{", "expected JSON"),
+        ("[]", "expected a JSON object"),
+        (json.dumps({**facts, "complete": False}), "interrupted, run `cache` again"),
+        (json.dumps({**facts, "classes": None}), "expected the index of a cache"),
+    ]:
+        (tmp_path / "c" / "cache.json").write_text(content)
+        with pytest.raises(StoreError, match=message):
+            open_cache(tmp_path / "c")
+
+
+def test_a_picture_of_another_configuration_is_refused(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "a", labels="1")
+    make_cache(sample_folder, tmp_path / "b", labels="1", preset="mel16")
+    cache = open_cache(tmp_path / "a")
+    name = f"{cache.rows[0].recording}.png"
+    (tmp_path / "b" / name).replace(tmp_path / "a" / name)
+    with pytest.raises(StoreError, match="expected fingerprint"):
+        cache.pictures(cache.rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(sample_folder, cache_folder, tmp_path, jobs):
+    chance = random.Random(jobs)
+    words = [
+        sys.executable,
+        "-m",
+        "birdclef_mind",
+        "cache",
+        sample_folder,
+        tmp_path / "c",
+        "--jobs",
+        str(jobs),
+    ]
+    killed = 0
+    while killed < 5:
+        process = subprocess.Popen([*words, "--quiet"], start_new_session=True)
+        time.sleep(chance.uniform(0.6, 1.6))
+        os.killpg(process.pid, signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        for path in tmp_path.glob("c/*/[!.]*.png"):
+            store.read(path)
+        if process.returncode == 0:
+            break
+    assert subprocess.run([*words, "--quiet"], check=False).returncode == 0
+    assert tree(tmp_path / "c") == tree(cache_folder)

@@ -1,0 +1,144 @@
+import csv
+
+import pytest
+
+from birdclef_mind.competition import (
+    find_competition,
+    list_soundscapes,
+    open_competition,
+    read_metadata,
+    read_sample_submission,
+)
+from birdclef_mind.errors import TableError
+
+
+def edit(folder, change):
+    """Let `change` spoil the rows of the training table, header included."""
+    path = folder / "train_metadata.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    change(rows)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def cell(column, row, value):
+    def change(rows):
+        rows[row - 1][rows[0].index(column)] = value
+
+    return change
+
+
+def test_a_sound_folder_opens(sample_folder):
+    competition = open_competition(sample_folder)
+    assert len(competition.recordings) == 15
+    assert competition.sample.labels == tuple(sorted({recording.label for recording in competition.recordings}))
+    assert any(recording.secondary_labels for recording in competition.recordings)
+    assert all(competition.audio_path(recording).is_file() for recording in competition.recordings)
+    assert [path.name for path in competition.soundscapes()] == [
+        "soundscape_90001.ogg",
+        "soundscape_90002.ogg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cell("filename", 4, "../../etc/passwd"), r"row 4, column filename: expected a path inside train_audio, got '../../etc/passwd'"),
+        (cell("filename", 2, "/etc/passwd"), "row 2, column filename: expected a path inside"),
+        (cell("filename", 2, "..\\x.ogg"), "row 2, column filename: expected a path inside"),
+        (cell("filename", 2, "C:/x.ogg"), "row 2, column filename: expected a path inside"),
+        (cell("filename", 2, ""), "row 2, column filename: expected a path inside"),
+        (cell("filename", 2, "x" * 250), "row 2, column filename: expected a path inside"),
+        (lambda rows: rows.append(rows[2]), r"row 17, column filename: expected each file once, .* \(first in row 3\)"),
+        (cell("primary_label", 3, "nobird1"), "row 3, column primary_label: expected one of the 3 labels .* got 'nobird1'"),
+        (cell("primary_label", 3, "a/b"), "row 3, column primary_label: expected a label, got 'a/b'"),
+        (cell("primary_label", 3, ""), "row 3, column primary_label: expected a label, got ''"),
+        (cell("secondary_labels", 3, "['nobird1']"), "row 3, column secondary_labels: expected one of the 3 labels"),
+        (cell("secondary_labels", 3, "__import__('os').system('x')"), "row 3, column secondary_labels: expected a list"),
+        (cell("secondary_labels", 3, "[1]"), "row 3, column secondary_labels: expected a list"),
+        (cell("secondary_labels", 3, "[" * 5000), "row 3, column secondary_labels: expected a list"),
+        (lambda rows: rows[0].__setitem__(0, "label"), "train_metadata.csv: expected the column primary_label once"),
+        (lambda rows: rows[3].pop(), "row 4: expected 12 cells, got 11"),
+        (lambda rows: rows.__delitem__(slice(1, None)), "expected at least one recording, got none"),
+    ],
+)  # fmt: skip
+def test_a_bad_table_is_refused_with_its_place(competition_folder, change, message):
+    edit(competition_folder, change)
+    with pytest.raises(TableError, match=message):
+        open_competition(competition_folder)
+
+
+def test_a_link_that_leads_out_is_refused(competition_folder, tmp_path):
+    recording = open_competition(competition_folder).recordings[0]
+    path = competition_folder / "train_audio" / recording.filename
+    outside = path.rename(tmp_path / "outside.ogg")
+    path.symlink_to(outside)
+    with pytest.raises(TableError, match="row 2, column filename: .* a link that leads out"):
+        open_competition(competition_folder)
+
+
+@pytest.mark.parametrize("missing", ["train_metadata.csv", "train_audio"])
+def test_a_missing_part_is_named(competition_folder, missing):
+    (competition_folder / missing).rename(competition_folder / "elsewhere")
+    with pytest.raises(TableError, match=f"expected a competition folder with {missing}.*, found .*elsewhere"):
+        open_competition(competition_folder)
+
+
+@pytest.mark.parametrize(("make", "found"), [(False, "nothing"), (True, "a file")])
+def test_no_folder_is_refused(tmp_path, make, found):
+    if make:
+        (tmp_path / "x").write_text("")
+    with pytest.raises(TableError, match=f"expected a competition folder, found {found}"):
+        open_competition(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00", "expected UTF-8 text, got byte 0xff"),
+        (b"", "expected the column primary_label once"),
+        (b'primary_label,secondary_labels,filename\n"a,b', "expected comma-separated values"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, content, message):
+    (tmp_path / "train_metadata.csv").write_bytes(content)
+    with pytest.raises(TableError, match=message):
+        read_metadata(tmp_path / "train_metadata.csv")
+
+
+def test_byte_order_mark_crlf_and_blank_lines_are_read(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("\ufefffilename,primary_label,secondary_labels\r\na/x.ogg,a,\"['b']\"\r\n\r\n".encode())
+    (recording,) = read_metadata(path)
+    assert (recording.filename, recording.label, recording.secondary_labels) == ("a/x.ogg", "a", ("b",))
+
+
+def test_a_sample_submission_without_labels_is_refused(tmp_path):
+    (tmp_path / "s.csv").write_text("id,row_id\n1,2\n")
+    with pytest.raises(TableError, match="expected the columns row_id and then labels"):
+        read_sample_submission(tmp_path / "s.csv")
+
+
+def test_only_sound_files_are_soundscapes(tmp_path):
+    assert list_soundscapes(tmp_path) == []
+    (tmp_path / "test_soundscapes").mkdir()
+    for name in ("b.ogg", "a.OGG", "readme.txt", ".hidden.ogg"):
+        (tmp_path / "test_soundscapes" / name).write_text("")
+    assert [path.name for path in list_soundscapes(tmp_path)] == ["a.OGG", "b.ogg"]
+
+
+def test_the_competition_is_found_by_argument_then_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("BIRDCLEF_MIND_COMPETITION", str(tmp_path))
+    assert find_competition(tmp_path / "x") == tmp_path / "x"
+    assert find_competition() == tmp_path
+    monkeypatch.delenv("BIRDCLEF_MIND_COMPETITION")
+    with pytest.raises(TableError, match="found none"):
+        find_competition()
+
+
+def test_the_whole_real_table_is_read(bird_corner):
+    sample = read_sample_submission(bird_corner / "sample_submission.csv")
+    recordings = read_metadata(bird_corner / "train_metadata_full.csv", sample.labels)
+    assert len(recordings) == 16_941
+    assert len({recording.label for recording in recordings}) == len(sample.labels) == 264

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from birdclef_mind import metrics
+
+
+def average_precision(truth, scores):
+    """Mean of the precision over the steps of recall, from the definition: thresholds from high to low."""
+    total, positives = 0.0, sum(truth)
+    recall_before = 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        chosen = [wanted for wanted, score in zip(truth, scores, strict=True) if score >= threshold]
+        recall = sum(chosen) / positives
+        total += (recall - recall_before) * sum(chosen) / len(chosen)
+        recall_before = recall
+    return total
+
+
+def padded(truth, scores):
+    values = []
+    for index in range(truth.shape[1]):
+        column = [*truth[:, index], *[1] * 5], [*scores[:, index], *[1.0] * 5]
+        values.append(average_precision(*column))
+    return np.mean(values)
+
+
+@pytest.fixture
+def table(rng):
+    truth = (rng.random((37, 5)) < [0.5, 0.2, 0.05, 0.0, 1.0]).astype(int)
+    return truth, rng.integers(0, 20, (37, 5)) / 20
+
+
+def test_padded_cmap_follows_its_definition(table):
+    truth, scores = table
+    assert metrics.padded_cmap(truth, scores) == pytest.approx(padded(truth, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 0.999])
+def test_floor_is_what_a_constant_scores(table, constant):
+    truth, _ = table
+    floor = metrics.padded_cmap_of_constant(truth)
+    assert metrics.padded_cmap(truth, np.full(truth.shape, constant)) == pytest.approx(floor, abs=1e-12)
+
+
+def test_mean_average_precision_skips_birds_never_heard(table):
+    truth, scores = table
+    heard = [average_precision(truth[:, i], scores[:, i]) for i in range(5) if truth[:, i].any()]
+    assert metrics.mean_average_precision(truth, scores) == pytest.approx(np.mean(heard), abs=1e-12)
+    assert metrics.mean_average_precision(np.zeros((3, 2)), np.zeros((3, 2))) == 0
+
+
+def test_perfect_scores_are_perfect():
+    truth = np.eye(4)[[0, 1, 2, 3, 0]]
+    found = metrics.measures(truth, truth * 0.9, list("abcd"))
+    assert found["top1"] == found["padded_cmap"] == found["mean_average_precision"] == 1
+    assert found["confusion"] == np.diag([2, 1, 1, 1]).tolist()
+    assert all(bird["precision"] == bird["recall"] == bird["f1"] == 1 for bird in found["per_class"])
+
+
+def test_per_class_measures_count_by_hand():
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]])
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7], [0.1, 0.9]])
+    first, second = metrics.measures(truth, scores, ["a", "b"])["per_class"]
+    assert (first["positives"], first["precision"], first["recall"]) == (2, 1.0, 0.5)
+    assert (second["positives"], second["precision"], second["recall"]) == (3, 0.75, 1.0)
+    assert second["f1"] == pytest.approx(6 / 7)
+
+
+def test_rows_without_a_bird_do_not_count_for_top1_nor_in_the_confusion():
+    truth = np.array([[0, 0], [1, 0], [1, 1]])
+    scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
+    found = metrics.measures(truth, scores, ["a", "b"])
+    assert found["top1"] == 1
+    assert found["confusion"] == [[1, 0], [0, 0]]
+    assert metrics.top1(np.zeros((2, 2)), scores[:2]) == 0
+
+
+def test_order_of_rows_changes_nothing(table, rng):
+    truth, scores = table
+    order = rng.permutation(len(truth))
+    assert metrics.measures(truth, scores, list("abcde")) == metrics.measures(
+        truth[order], scores[order], list("abcde")
+    )
+
+
+def test_recordings_take_the_maximum_of_their_segments():
+    values = np.array([[0.1, 0.5], [0.7, 0.2], [0.3, 0.3]])
+    np.testing.assert_array_equal(metrics.max_by_group(values, ["y", "x", "y"]), [[0.3, 0.5], [0.7, 0.2]])
+    both = metrics.measures_by_level(np.array([[1, 0], [0, 1], [1, 0]]), values, ["a", "b"], ["y", "x", "y"])
+    assert (both["segments"]["rows"], both["recordings"]["rows"]) == (3, 2)

@@ -1,0 +1,67 @@
+import csv
+
+import pytest
+from conftest import SMALL, tree
+
+from birdclef_mind import audio
+from birdclef_mind.competition import open_competition
+from birdclef_mind.config import PRESETS
+from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.features import samples_to_levels
+from birdclef_mind.sample import Sample, invent_species, write_sample
+
+
+def test_the_same_seed_gives_the_same_folder(sample_folder, tmp_path):
+    write_sample(tmp_path / "again", SMALL)
+    ours, again = tree(sample_folder), tree(tmp_path / "again")
+    assert ours.keys() == again.keys()
+    tables = [name for name in ours if name.endswith(".csv")]
+    assert all(ours[name] == again[name] for name in tables)
+    for name in (name for name in ours if name.endswith(".ogg")):
+        one, other = (audio.read_audio(folder / name, 32_000) for folder in (sample_folder, tmp_path / "again"))
+        assert (one == other).all()
+
+
+def test_the_folder_has_the_competitions_shape(sample_folder):
+    recordings = open_competition(sample_folder).recordings
+    lengths = [audio.duration_s(sample_folder / "train_audio" / r.filename) for r in recordings]
+    assert min(lengths) < 5 < max(lengths)
+    assert len({recording.author for recording in recordings}) > 1
+    with (sample_folder / "truth.csv").open() as file:
+        truth = list(csv.reader(file))
+    assert [row[0] for row in truth[1:4]] == [f"soundscape_90001_{end}" for end in (5, 10, 15)]
+    assert len(truth) == 7
+
+
+def test_truth_says_where_the_songs_are(tmp_path):
+    """At a bird's pitch there is more energy in the windows it sings in than in the others."""
+    write_sample(tmp_path / "s", Sample(species=2, recordings=1, soundscapes=1, soundscape_s=100, seed=3))
+    with (tmp_path / "s" / "truth.csv").open() as file:
+        header, *rows = csv.reader(file)
+    features = PRESETS["logmel128"]
+    samples = audio.read_audio(tmp_path / "s" / "test_soundscapes" / "soundscape_90001.ogg", 32_000)
+    loudest = samples_to_levels(audio.cut(samples, features).samples, features).max(axis=2)
+    from birdclef_mind.spectrum import mel_filters
+
+    for column, bird in [(header.index(bird.code), bird) for bird in invent_species(2)]:
+        band = mel_filters(features).toarray()[:, round(bird.pitch_hz / 32_000 * 2048)].argmax()
+        level = loudest[:, band - 3 : band + 4].max(axis=1)
+        sings = [row[column] == "1" for row in rows]
+        assert level[sings].min() > level[[not one for one in sings]].max() + 10
+
+
+def test_birds_differ_and_do_not_change_with_their_number():
+    assert invent_species(12)[:5] == invent_species(5)
+    assert len({(bird.song, round(bird.pitch_hz)) for bird in invent_species(40)}) == 40
+    assert len({bird.code for bird in invent_species(40)}) == 40
+
+
+@pytest.mark.parametrize("values", [{"species": 1}, {"recordings": 0}, {"soundscape_s": 3}, {"seed": -1}])
+def test_bad_sizes_are_refused(values):
+    with pytest.raises(ConfigError, match="expected a whole number from"):
+        Sample(**values)
+
+
+def test_a_folder_in_use_is_refused(sample_folder):
+    with pytest.raises(TableError, match="expected a new or empty folder"):
+        write_sample(sample_folder)

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from birdclef_mind import metrics
+from birdclef_mind.errors import TableError
+from birdclef_mind.scoring import score
+
+TRUTH = "row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(submission, truth=TRUTH):
+        (tmp_path / "submission.csv").write_text(submission)
+        (tmp_path / "truth.csv").write_text(truth)
+        return tmp_path / "submission.csv", tmp_path / "truth.csv"
+
+    return write
+
+
+def test_rows_and_columns_are_matched_by_name(files):
+    found = score(*files("row_id,c,b,a\nx_5,0,0,0\nt_5,0,.3,.2\ns_10,0,.4,.6\ns_5,0,.2,.9\n"))
+    scores = np.array([[0.9, 0.2], [0.6, 0.4], [0.2, 0.3]])
+    truth = np.array([[1, 0], [0, 1], [0, 0]])
+    assert found["segments"] == metrics.measures(truth, scores, ["a", "b"])
+    assert found["recordings"]["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("submission", "message"),
+    [
+        ("row_id,a,b\ns_5,1,0\ns_10,0,1\n", "submission.csv: expected the row t_5 of truth.csv"),
+        ("row_id,a\ns_5,1\ns_10,0\nt_5,0\n", "expected the column b"),
+        ("row_id,a,b\ns_5,1,\ns_10,0,1\nt_5,0,0\n", "row 2, column b: expected a finite number, got ''"),
+        (
+            "row_id,a,b\ns_5,1,nan\ns_10,0,1\nt_5,0,0\n",
+            "row 2, column b: expected a finite number, got 'nan'",
+        ),
+        ("row_id,a,b\ns_5,1,0\ns_10,0,1.5\nt_5,0,0\n", "expected scores from 0 to 1"),
+        ("row_id,a,b\ns_5,1,0\ns_5,0,1\n", "each row_id once"),
+        ("row_id,a,b\ns_5,1\n", "row 2: expected 3 cells, got 2"),
+        ("id,a,b\ns_5,1,0\n", "expected the columns row_id"),
+        ("", "expected a table of scores"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(files, submission, message):
+    with pytest.raises(TableError, match=message):
+        score(*files(submission))
+
+
+def test_truth_must_be_zeros_and_ones(files):
+    with pytest.raises(TableError, match="truth.csv: expected only 0 and 1"):
+        score(*files(TRUTH, TRUTH.replace("1,0", "0.5,0")))
+
+
+def test_a_missing_file_is_refused(files, tmp_path):
+    with pytest.raises(TableError, match="missing"):
+        score(tmp_path / "none.csv", files(TRUTH)[1])

@@ -1,0 +1,138 @@
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind.errors import TableError
+from birdclef_mind.inference import Predictor, soundscape_pictures
+from birdclef_mind.scoring import read_scores
+from birdclef_mind.submission import write_submission
+
+
+@pytest.fixture(scope="module")
+def bundle(trained):
+    return bundles.load(trained[0])
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def assert_valid(path, columns):
+    table = read_scores(path)
+    assert table.columns == columns
+    assert np.isfinite(table.values).all()
+    assert (table.values >= 0).all()
+    assert (table.values < 1).all()
+    return table
+
+
+def test_every_window_gets_its_scores(bundle, sample_folder, tmp_path):
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv")
+    assert (report.rows, report.computed, report.problems) == (6, 6, ())
+    table = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+    assert table.row_ids == tuple(f"soundscape_{n}_{end}" for n in (90001, 90002) for end in (5, 10, 15))
+    path = sample_folder / "test_soundscapes" / "soundscape_90002.ogg"
+    starts_s, pictures = soundscape_pictures(path, bundle)
+    assert starts_s == (0, 5, 10)
+    by_name = dict(zip(bundle.classes.names, Predictor(bundle).scores(pictures.pixels)[1], strict=True))
+    np.testing.assert_allclose(table.values[4], [by_name[name] for name in table.columns], rtol=1e-5)
+    assert table.values[4].sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_scores_do_not_depend_on_the_batch(bundle, rng):
+    pixels = rng.integers(0, 256, (130, 32, 313), np.uint8)
+    predictor = Predictor(bundle)
+    together = predictor.scores(pixels)
+    np.testing.assert_allclose(predictor.scores(pixels[7:8])[0], together[7], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(predictor.scores(pixels[::-1])[::-1], together, rtol=1e-4, atol=1e-7)
+    assert predictor.scores(pixels[:0]).shape == (0, 3)
+
+
+def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, competition_folder, tmp_path):
+    first, second, third = bundle.classes.names
+    listed = [
+        ["row_id", "zzz", third, "aaa", first],
+        ["elsewhere_5", *"0000"],
+        ["soundscape_90001_10", *"0000"],
+    ]
+    with (competition_folder / "sample_submission.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(listed)
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    table = assert_valid(tmp_path / "s.csv", ("zzz", third, "aaa", first))
+    assert (report.rows, report.computed) == (7, 6)
+    assert table.row_ids[:2] == ("elsewhere_5", "soundscape_90001_10")
+    assert not table.values[:, [0, 2]].any()
+    priors = dict(zip(bundle.classes.names, bundle.priors, strict=True))
+    np.testing.assert_allclose(table.values[0], [0, priors[third], 0, priors[first]], rtol=1e-6)
+    assert second not in table.columns
+
+
+def test_bad_soundscapes_keep_priors_and_are_listed(bundle, competition_folder, tmp_path):
+    folder = competition_folder / "test_soundscapes"
+    (folder / "soundscape_90001.ogg").write_bytes(b"")
+    (folder / "unlisted.ogg").write_bytes(b"nothing")
+    soundfile.write(folder / "short.wav", np.zeros(100), 48_000)
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    table = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+    assert [problem.split(":")[0] for problem in report.problems] == ["soundscape_90001.ogg", "unlisted.ogg"]
+    assert sum(row.startswith("unlisted_") for row in table.row_ids) == 120
+    assert sum(row.startswith("soundscape_90001_") for row in table.row_ids) == 3
+    assert "short_5" in table.row_ids
+    assert report.computed == 4
+    log = (tmp_path / "s.log").read_text()
+    assert f"features {bundle.features.fingerprint()}" in log
+    assert "unlisted.ogg: cannot be decoded" in log
+
+
+def test_a_deadline_leaves_a_valid_file(bundle, competition_folder, tmp_path, monkeypatch):
+    now_s = [0.0]
+
+    def slowly(path, bundle):
+        now_s[0] += 25
+        return soundscape_pictures(path, bundle)
+
+    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", slowly)
+    for number in range(3, 9):
+        shutil.copy(
+            competition_folder / "test_soundscapes" / "soundscape_90001.ogg",
+            competition_folder / "test_soundscapes" / f"soundscape_9000{number}.ogg",
+        )
+    report = write_submission(
+        bundle, competition_folder, tmp_path / "s.csv", deadline_minutes=3, clock=lambda: now_s[0]
+    )
+    assert (report.rows, report.computed, report.seconds) == (24, 18, 150)
+    assert report.problems == tuple(
+        f"soundscape_9000{number}.ogg: no time left before the deadline" for number in (7, 8)
+    )
+    assert len(assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids) == 24
+
+
+def test_priors_are_there_before_the_first_soundscape(bundle, sample_folder, tmp_path):
+    seen = []
+
+    def track(items, total, what):
+        seen.append(assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))))
+        return items
+
+    write_submission(bundle, sample_folder, tmp_path / "s.csv", track=track)
+    assert len(seen[0].row_ids) == 6
+    assert np.unique(seen[0].values, axis=0).shape[0] == 1
+
+
+def test_without_soundscapes_the_sample_rows_get_priors(bundle, competition_folder, tmp_path):
+    shutil.rmtree(competition_folder / "test_soundscapes")
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert (report.rows, report.computed) == (3, 0)
+
+
+def test_a_folder_that_is_no_competition_is_refused(bundle, tmp_path):
+    with pytest.raises(
+        TableError, match="expected a competition folder with test_soundscapes or sample_submission.csv"
+    ):
+        write_submission(bundle, tmp_path, tmp_path / "s.csv")
+    assert not list(tmp_path.iterdir())
