@@ -86,18 +86,24 @@ def cut(samples: Array, features: Features) -> Segments:
 
 def wav_bytes(samples: Array, sample_rate_hz: int) -> bytes:
     """16-bit WAV of (samples,) float; quieter as a whole where its peak would clip."""
-    peak = float(np.abs(samples).max(initial=0.0))
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples / max(1.0, peak), sample_rate_hz, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+    return _encode(samples, sample_rate_hz, "WAV", "PCM_16")
 
 
 def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
     """Ogg Vorbis of (samples,) float; quieter as a whole where its peak would clip."""
+    return _encode(samples, sample_rate_hz, "OGG", "VORBIS")
+
+
+def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:
+    """MP3, which every browser plays, of (samples,) float; quieter as a whole where its peak would clip."""
+    return _encode(samples, sample_rate_hz, "MP3", "MPEG_LAYER_III")
+
+
+def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> bytes:
     peak = float(np.abs(samples).max(initial=0.0))
     loud = samples / max(1.0, peak)
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format="OGG", subtype="VORBIS") as file:
+    with soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format=kind, subtype=subtype) as file:
         # libsndfile's Vorbis encoder crashes on one long write.
         for start in range(0, loud.size, sample_rate_hz):
             file.write(loud[start : start + sample_rate_hz])

@@ -53,6 +53,7 @@ class Cache:
     features: Features
     classes: Classes
     common_names: dict[str, str]
+    competition: Path
     rows: tuple[IndexRow, ...]
 
     def strip(self, label: str, recording: str) -> store.Strip:
@@ -97,7 +98,8 @@ def open_cache(root: Path) -> Cache:
         features = Features.from_dict(facts["features"])
         with (root / INDEX).open(newline="", encoding="utf-8") as file:
             rows = tuple(_index_row(cells) for cells in csv.DictReader(file))
-        return Cache(root, features, Classes(tuple(facts["classes"])), dict(facts["common_names"]), rows)
+        classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
+        return Cache(root, features, classes, names, Path(facts["competition"]), rows)
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{root / INDEX}: expected the index of a cache, got {error!r}; run `cache` again") from error
 

@@ -80,6 +80,7 @@ def write_cache(
             "features": asdict(features),
             "fingerprint": features.fingerprint(),
             "classes": list(classes.names),
+            "competition": str(competition.root.resolve()),
             "common_names": {r.label: r.common_name for r in reversed(wanted)},
             "versions": {"birdclef_mind": __version__, "store_format": store.FORMAT},
             "counts": counts,

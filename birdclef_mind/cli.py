@@ -47,7 +47,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"birdclef-mind {__version__}")
     group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_dry_run, _add_sample, _add_cache, _add_train, _add_infer, _add_score):
+    for add in (
+        _add_dry_run,
+        _add_sample,
+        _add_cache,
+        _add_train,
+        _add_train_decoders,
+        _add_explain,
+        _add_infer,
+        _add_score,
+    ):
         add(group)
     return parser
 
@@ -124,8 +133,44 @@ def _add_train(group: Group) -> None:
         "--roll", action=argparse.BooleanOptionalAction,
         help="turn each picture in time by a random amount whenever it is seen (default: yes)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, help="of split, weights and order (default: 111)")
+    parser.add_argument("--seed", type=int, help="of weights and order (default: 111)")
+    parser.add_argument("--split-seed", type=int, help="of which recordings are held out (default: 111)")
     _add_config(parser)
+
+
+def _add_train_decoders(group: Group) -> None:
+    parser = _command(
+        group, "train-decoders", commands.train_decoders,
+        "teach one small network a layer to redraw the input; interrupted, it goes on when run again",
+        "train-decoders runs/bundle runs/cache",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=Path, help="folder written by `train`")
+    parser.add_argument("cache", type=Path, help="the cache it was trained on")
+    parser.add_argument("--epochs", type=int, help="passes over the training segments, at most (default: 30)")
+    parser.add_argument("--seed", type=int, help="of weights and order (default: 111)")
+
+
+def _add_explain(group: Group) -> None:
+    parser = _command(
+        group, "explain", commands.explain,
+        "work backwards from every layer and every bird's name to pictures and sounds, measured",
+        "explain runs/bundle runs/cache runs/explanation --examples 12",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=Path, help="folder written by `train`")
+    parser.add_argument("cache", type=Path, help="the cache it was trained on")
+    parser.add_argument("out", type=Path, help="folder for the explanation")
+    parser.add_argument("--examples", type=int, default=12, help="held-out segments to choose (default: 12)")
+    parser.add_argument(
+        "--segment", action="append", default=[], metavar="RECORDING@SECONDS", help="explain this segment (repeatable)"
+    )  # fmt: skip
+    parser.add_argument(
+        "--audio", action="append", default=[], type=Path, help="explain your own sound file (repeatable)"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="searches for each bird's answer (default: 3)")
+    parser.add_argument(
+        "--competition", type=Path, help="folder of the real sound (default: the one the cache was made from)"
+    )
+    parser.add_argument("--second", type=Path, help="bundle of an independent network (default: train one and keep it)")
 
 
 def _add_infer(group: Group) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from birdclef_mind.terminal import Terminal, command, counted, import_tensorflow_quietly, score_lines
+from birdclef_mind.terminal import Terminal, command, counted, fidelity_lines, import_tensorflow_quietly, score_lines
 
 
 def sample(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -67,12 +67,13 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network and write its bundle."""
     import_tensorflow_quietly()
     from birdclef_mind.cache import open_cache
-    from birdclef_mind.config import Config, Training
+    from birdclef_mind.config import Config
+    from birdclef_mind.recipes import Training
     from birdclef_mind.training import HISTORY, SCORES, VALIDATION
     from birdclef_mind.training import train as train_network
 
     base = Config.read(args.config).training if args.config else Training()
-    names = ("model", "epochs", "batch_size", "learning_rate", "patience", "seed", "roll")
+    names = ("model", "epochs", "batch_size", "learning_rate", "patience", "seed", "split_seed", "roll")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     started = time.perf_counter()
     report = train_network(
@@ -92,6 +93,64 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
             ("scores", args.out / SCORES),
             ("next", f"{command('infer', args.out)} COMPETITION submission.csv"),
         ],
+    )
+    return 0
+
+
+def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train decoders for a bundle and keep them in it."""
+    import_tensorflow_quietly()
+    from birdclef_mind.bundle import load
+    from birdclef_mind.cache import open_cache
+    from birdclef_mind.decoding import train_bundle_decoders
+    from birdclef_mind.recipes import Decoding
+
+    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
+    started = time.perf_counter()
+    decoders = train_bundle_decoders(
+        args.bundle,
+        load(args.bundle),
+        open_cache(args.cache),
+        replace(Decoding(), **given),
+        say=terminal.say,
+        track=terminal.track,
+    )
+    terminal.end(
+        f"{counted(len(decoders.networks), 'decoder')}, {counted(decoders.epochs, 'epoch')} "
+        f"in {time.perf_counter() - started:.0f} s",
+        [
+            ("bundle", args.bundle),
+            ("next", command("explain", args.bundle, args.cache, args.bundle.parent / "explanation")),
+        ],
+    )
+    return 0
+
+
+def explain(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the explanation of a bundle."""
+    import_tensorflow_quietly()
+    from birdclef_mind.cache import open_cache
+    from birdclef_mind.explain import Explaining
+    from birdclef_mind.explain import explain as explain_bundle
+    from birdclef_mind.explanation import FACTS
+
+    explaining = Explaining(
+        examples=args.examples,
+        segments=tuple(args.segment),
+        sounds=tuple(args.audio),
+        seeds=args.seeds,
+        competition=args.competition,
+        second=args.second,
+    )
+    started = time.perf_counter()
+    facts = explain_bundle(
+        args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
+    )
+    terminal.say("\n".join(["", *fidelity_lines(facts), ""]))
+    terminal.end(
+        f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
+        f"explained in {time.perf_counter() - started:.0f} s",
+        [("facts", args.out / FACTS), ("pictures", args.out / "pictures"), ("sounds", args.out / "sounds")],
     )
     return 0
 

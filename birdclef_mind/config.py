@@ -5,28 +5,17 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from birdclef_mind.checks import is_number, is_whole, known, require
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.recipes import Training
 
 # Raised when the same settings begin to give other pictures, so that old caches are redone.
 FEATURES_VERSION = 1
 KINDS = ("mel", "logmel", "mfcc")
-
-
-def _require(holds: bool, name: str, expected: str, value: object) -> None:
-    if not holds:
-        raise ConfigError(f"{name}: expected {expected}, got {value!r}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +34,15 @@ class Windowing:
     shortest_tail_s: float = 0.5
 
     def __post_init__(self) -> None:
-        _require(_is_number(self.length_s) and self.length_s > 0, "length_s", "seconds above 0", self.length_s)
-        _require(
-            _is_number(self.step_s) and 0 < self.step_s <= self.length_s,
+        require(is_number(self.length_s) and self.length_s > 0, "length_s", "seconds above 0", self.length_s)
+        require(
+            is_number(self.step_s) and 0 < self.step_s <= self.length_s,
             "step_s",
             f"seconds above 0 and at most {self.length_s}",
             self.step_s,
         )
-        _require(
-            _is_number(self.shortest_tail_s) and 0 <= self.shortest_tail_s <= self.length_s,
+        require(
+            is_number(self.shortest_tail_s) and 0 <= self.shortest_tail_s <= self.length_s,
             "shortest_tail_s",
             f"seconds from 0 to {self.length_s}",
             self.shortest_tail_s,
@@ -92,30 +81,30 @@ class Features:
     windowing: Windowing = field(default_factory=Windowing)
 
     def __post_init__(self) -> None:
-        _require(self.kind in KINDS, "kind", f"one of {', '.join(KINDS)}", self.kind)
+        require(self.kind in KINDS, "kind", f"one of {', '.join(KINDS)}", self.kind)
         for name in ("n_mels", "sample_rate_hz", "n_fft", "hop_samples"):
             value = getattr(self, name)
-            _require(_is_whole(value) and value > 0, name, "a whole number above 0", value)
-        _require(self.n_fft % (2 * self.hop_samples) == 0, "n_fft", "an even multiple of hop_samples", self.n_fft)
+            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+        require(self.n_fft % (2 * self.hop_samples) == 0, "n_fft", "an even multiple of hop_samples", self.n_fft)
         lowest, highest = (1, self.n_mels) if self.kind == "mfcc" else (0, 0)
-        _require(
-            _is_whole(self.n_coeffs) and lowest <= self.n_coeffs <= highest,
+        require(
+            is_whole(self.n_coeffs) and lowest <= self.n_coeffs <= highest,
             "n_coeffs",
             f"a whole number from {lowest} to {highest} for kind {self.kind!r}",
             self.n_coeffs,
         )
         step_samples = float(self.windowing.step_s * self.sample_rate_hz)
-        _require(
+        require(
             step_samples.is_integer(),
             "step_s",
             f"a whole number of samples at {self.sample_rate_hz} Hz",
             self.windowing.step_s,
         )
-        _require(_is_number(self.power) and self.power > 0, "power", "a number above 0", self.power)
-        _require(_is_number(self.range_db) and self.range_db > 0, "range_db", "decibels above 0", self.range_db)
+        require(is_number(self.power) and self.power > 0, "power", "a number above 0", self.power)
+        require(is_number(self.range_db) and self.range_db > 0, "range_db", "decibels above 0", self.range_db)
         nyquist_hz = self.sample_rate_hz / 2
-        _require(
-            _is_number(self.fmin_hz) and _is_number(self.fmax_hz) and 0 <= self.fmin_hz < self.fmax_hz <= nyquist_hz,
+        require(
+            is_number(self.fmin_hz) and is_number(self.fmax_hz) and 0 <= self.fmin_hz < self.fmax_hz <= nyquist_hz,
             "fmin_hz, fmax_hz",
             f"0 <= fmin_hz < fmax_hz <= {nyquist_hz:g}",
             (self.fmin_hz, self.fmax_hz),
@@ -160,10 +149,10 @@ class Features:
         windowing = values.pop("windowing", {})
         preset = values.pop("preset", None)
         if preset is None:
-            return cls(**_known(cls, values), windowing=Windowing(**_known(Windowing, windowing)))
+            return cls(**known(cls, values), windowing=Windowing(**known(Windowing, windowing)))
         base = preset_features(preset)
-        windowing = replace(base.windowing, **_known(Windowing, windowing))
-        return replace(base, **_known(cls, values), windowing=windowing)  # type: ignore[return-value]
+        windowing = replace(base.windowing, **known(Windowing, windowing))
+        return replace(base, **known(cls, values), windowing=windowing)  # type: ignore[return-value]
 
 
 PRESETS: dict[str, Features] = {
@@ -182,58 +171,6 @@ def preset_features(name: object) -> Features:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """How a network is trained.
-
-    Attributes
-    ----------
-    model : name of the network. epochs : passes over the training segments, at most.
-    patience : epochs without a better `monitor` before training stops early.
-    validation_share : share of the recordings held out, in (0, 0.5].
-    roll : whether every picture is turned in time by a random amount each time it is seen.
-    monitor : the validation measure whose best epoch is kept: "val_accuracy" or "val_loss".
-    """
-
-    model: str = "classic"
-    epochs: int = 20
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    patience: int = 5
-    validation_share: float = 0.2
-    monitor: str = "val_accuracy"
-    roll: bool = True
-    seed: int = 111
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            _require(_is_whole(value) and value > 0, name, "a whole number above 0", value)
-        rate, share = self.learning_rate, self.validation_share
-        _require(_is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
-        _require(
-            _is_number(share) and 0 < share <= 0.5,
-            "validation_share",
-            "a share above 0 and at most 0.5",
-            share,
-        )
-        _require(
-            _is_whole(self.seed) and 0 <= self.seed < 2**31,
-            "seed",
-            "a whole number from 0 to 2147483647",
-            self.seed,
-        )
-        monitors = ("val_accuracy", "val_loss")
-        _require(self.monitor in monitors, "monitor", f"one of {', '.join(monitors)}", self.monitor)
-        _require(isinstance(self.roll, bool), "roll", "true or false", self.roll)
-        _require(isinstance(self.model, str), "model", "the name of a network", self.model)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from plain values; what is left out keeps its default."""
-        return cls(**_known(cls, values))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a run: which birds, which pictures, which training."""
 
@@ -244,7 +181,7 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain values with the tables `features` and `training`, and `labels`."""
-        values = _known(cls, values)
+        values = known(cls, values)
         labels = values.get("labels", "all")
         if isinstance(labels, list):
             labels = ",".join(map(str, labels))
@@ -269,16 +206,6 @@ class Config:
     def to_json(self) -> str:
         """The same settings as JSON, every field written out."""
         return json.dumps(asdict(self), indent=1)
-
-
-def _known(kind: type, values: object) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{kind.__name__.lower()}: expected a table of settings, got {values!r}")
-    names = [item.name for item in fields(kind)]
-    for name in values:
-        if name not in names:
-            raise ConfigError(f"{name}: expected one of {', '.join(names)}")
-    return dict(values)
 
 
 def _with_floats(value: Any) -> Any:

@@ -10,9 +10,10 @@ from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS, Training
+from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recipes import Training
 from birdclef_mind.sample import TRUTH, Sample, write_sample
 from birdclef_mind.scoring import score
 from birdclef_mind.submission import write_submission

@@ -5,6 +5,7 @@ Levels are what a picture shows before it is quantised: mel magnitudes ("mel"), 
 coefficients ("mfcc").
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,13 @@ def samples_to_pictures(samples: Array, features: Features) -> Pictures:
     return Pictures(levels_to_pixels(levels, scale), scale)
 
 
-def pictures_to_samples(pictures: Pictures, features: Features, *, seed: int = 0) -> Array:
+def pictures_to_samples(pictures: Pictures, features: Features, *, seed: int = 0, threads: int = 1) -> Array:
     """Pictures back to sound, (segments, segment_samples), float32; the phase is invented.
 
     A picture whose scale has no width was silent, and is again.
     """
     bands = levels_to_bands(pixels_to_levels(pictures.pixels, pictures.scale), features)
-    sounds = bands_to_samples(bands, features, seed=seed)
+    sounds = bands_to_samples(bands, features, seed=seed, threads=threads)
     return sounds * (pictures.scale.width > 0)[:, None]
 
 
@@ -161,7 +162,7 @@ def pixels_to_levels(pixels: Array, scale: PixelScale) -> Array:
     return np.asarray(scale.low[:, None, None] + np.asarray(pixels, np.float32) * step)
 
 
-def bands_to_samples(bands: Array, features: Features, *, seed: int = 0) -> Array:
+def bands_to_samples(bands: Array, features: Features, *, seed: int = 0, threads: int = 1) -> Array:
     """Find a sound whose mel bands are those given: (segments, n_mels, frames) → (segments, segment_samples).
 
     Griffin & Lim 1984 with the momentum of Perraudin, Balazs & Søndergaard 2013, except that each round scales the
@@ -172,9 +173,13 @@ def bands_to_samples(bands: Array, features: Features, *, seed: int = 0) -> Arra
     noise = np.random.default_rng(seed).random((features.frames, features.bins), np.float32)
     phases = np.exp(2j * np.pi * noise).astype(np.complex64)
     samples = np.empty((len(bands), features.segment_samples), np.float32)
-    for start in range(0, len(bands), _INVERSE_CHUNK):
+
+    def invert(start: int) -> None:
         chunk = slice(start, start + _INVERSE_CHUNK)
         samples[chunk] = _sound_of(bands[chunk], phases, features)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(invert, range(0, len(bands), _INVERSE_CHUNK)))
     return samples
 
 

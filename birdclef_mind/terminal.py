@@ -69,6 +69,36 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
+def fidelity_lines(facts: dict[str, Any]) -> list[str]:
+    """The fidelity table for people: correlation and same answer by tap and method, beside the random twin's."""
+    fidelity = facts["fidelity"]
+    lines = [
+        f"{fidelity['segments']} segments of {fidelity['recordings']} recordings; the random twin's in brackets",
+        f"{'from':<22}{'method':<12}{'correlation':>18}{'same answer':>18}{'second agrees':>15}",
+    ]
+    for layer in fidelity["layers"]:
+        for method, entry in layer["methods"].items():
+            own, twin = entry["measures"], entry.get("twin", {})
+            cells = [
+                f"{own[name]['mean']:.2f} ({twin[name]['mean']:.2f})" if twin else f"{own[name]['mean']:.2f}"
+                for name in ("correlation", "recognised")
+            ]
+            second = own["recognised_by_second"]["mean"]
+            lines.append(f"{layer['tap'][:21]:<22}{method:<12}{cells[0]:>18}{cells[1]:>18}{second:>15.2f}")
+    mean = fidelity["mean_picture"]
+    lines.append(
+        f"{'mean picture':<34}{mean['correlation']['mean']:>18.2f}{mean['recognised']['mean']:>18.2f}"
+        f"{mean['recognised_by_second']['mean']:>15.2f}"
+    )
+    for entry in facts["answers"]["summary"]:
+        way = entry["way"] + ("" if entry["seed"] is None else f", seed {entry['seed']}")
+        lines.append(
+            f"answers by {way}: {entry['recognised']} of {entry['classes']} recognised, "
+            f"{entry['recognised_by_second']} by the independent network"
+        )
+    return [*lines, *facts["skipped"].values()]
+
+
 def score_lines(scores: dict[str, Any]) -> list[str]:
     """Measures for people: segments beside whole recordings, the floor beside padded cmAP, then each bird."""
     segments, recordings = scores["segments"], scores["recordings"]

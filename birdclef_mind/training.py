@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,12 +19,12 @@ from birdclef_mind import model as networks
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import Recording
-from birdclef_mind.config import Training
 from birdclef_mind.dataset import picture_dataset, training_dataset
 from birdclef_mind.errors import BundleError, StoreError
 from birdclef_mind.folds import Split, split_recordings
 from birdclef_mind.labels import Classes
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recipes import Training
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +32,16 @@ HISTORY = "history.csv"
 VALIDATION = "validation.csv"
 SCORES = "scores.json"
 OWN_FILES = (bundles.FACTS, bundles.WEIGHTS, HISTORY, VALIDATION, SCORES, "history.png", "confusion.png")
+# What explaining adds to a bundle; it belongs to one network and goes with it.
+ADDED = (
+    "decoders.json",
+    "decoders.weights.h5",
+    "decoders.progress.npz",
+    "twin.json",
+    "twin.weights.h5",
+    "twin.progress.npz",
+)
+SECOND = "second"
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ def train(
         raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
-    split = split_recordings(recordings_of(cache), training.validation_share, training.seed)
+    split = split_recordings(recordings_of(cache), training.validation_share, training.split_seed)
     heard = [row for row in cache.rows if not row.silent]
     learn = _part(cache, [row for row in heard if row.recording in split.training], track)
     check = _part(cache, [row for row in heard if row.recording in split.validation], track)
@@ -199,7 +210,10 @@ def _write(
 ) -> dict[str, Any] | None:
     scores = None
     names = bundle.classes.names
-    (out / bundles.FACTS).unlink(missing_ok=True)
+    for name in (bundles.FACTS, *ADDED):
+        (out / name).unlink(missing_ok=True)
+    if (out / SECOND / bundles.FACTS).is_file():
+        shutil.rmtree(out / SECOND)
     files.write_text(out / HISTORY, _table(list(history[0]), [list(row.values()) for row in history]))
     plots.plot_history(out / "history.png", history, best_epoch)
     if check.rows:
@@ -235,6 +249,6 @@ def _refuse_foreign_folder(out: Path) -> None:
         raise BundleError(f"{out}: expected a folder to write the bundle to, found a file")
     if out.is_dir():
         files.remove_parts(out)
-        strangers = [path.name for path in out.iterdir() if path.name not in OWN_FILES]
+        strangers = [path.name for path in out.iterdir() if path.name not in (*OWN_FILES, *ADDED, SECOND)]
         if strangers:
             raise BundleError(f"{out}: expected a new, empty or bundle folder, found {strangers[0]}")

@@ -14,8 +14,9 @@ import pytest
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS, Training
+from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
+from birdclef_mind.recipes import Training
 from birdclef_mind.sample import Sample, write_sample
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

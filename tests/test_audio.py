@@ -107,7 +107,9 @@ def test_loudness_is_the_root_mean_square_in_decibels():
     np.testing.assert_allclose(loudness, [-120, -20, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize(("encode", "tolerance"), [(audio.wav_bytes, 1e-4), (audio.ogg_bytes, 0.05)])
+@pytest.mark.parametrize(
+    ("encode", "tolerance"), [(audio.wav_bytes, 1e-4), (audio.ogg_bytes, 0.05), (audio.mp3_bytes, 0.05)]
+)
 def test_written_sound_is_read_back(tmp_path, encode, tolerance):
     sound = tone(2.5, 32_000)
     (tmp_path / "tone").write_bytes(encode(sound, 32_000))

@@ -135,8 +135,8 @@ def test_settings_come_from_a_file_and_flags_win(sample_folder, tmp_path, capsys
 def test_the_dry_run_goes_the_whole_way(tmp_path, capsys):
     from conftest import SMALL
 
-    from birdclef_mind.config import Training
     from birdclef_mind.dry_run import dry_run
+    from birdclef_mind.recipes import Training
 
     for _ in range(2):
         result = dry_run(tmp_path, sample=SMALL, training=Training(epochs=1))

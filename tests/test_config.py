@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from birdclef_mind.config import PRESETS, Config, Features, Training, Windowing
+from birdclef_mind.config import PRESETS, Config, Features, Windowing
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.recipes import Training
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mel16", 16), ("mfcc16", 16), ("mel32", 32), ("logmel128", 128)])

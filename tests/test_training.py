@@ -7,8 +7,8 @@ from conftest import make_cache, tree
 
 from birdclef_mind import metrics
 from birdclef_mind.cache import open_cache
-from birdclef_mind.config import Training
 from birdclef_mind.errors import BundleError, StoreError
+from birdclef_mind.recipes import Training
 from birdclef_mind.training import train
 
 
@@ -61,7 +61,7 @@ def test_without_anything_to_hold_out_it_trains_and_says_so(sample_folder, tmp_p
     cache = open_cache(tmp_path / "c")
     one_each = tuple({row.label: row for row in cache.rows}.values())
     said = []
-    few = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, one_each)
+    few = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, cache.competition, one_each)
     report = train(few, tmp_path / "b", Training(epochs=1), say=said.append)
     assert report.scores is None
     assert "have no recording to hold out" in said[0]
@@ -77,7 +77,7 @@ def test_a_single_bird_is_refused(sample_folder, tmp_path):
 def test_a_cache_of_silence_is_refused(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     rows = tuple(type(row)(**{**vars(row), "silent": True}) for row in cache.rows)
-    silent = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, rows)
+    silent = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, cache.competition, rows)
     with pytest.raises(StoreError, match="expected segments to train on"):
         train(silent, tmp_path / "b")
 

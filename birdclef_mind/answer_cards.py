@@ -1,0 +1,119 @@
+"""What does the network think each bird sounds like: a card a class, and how its answers are judged."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.explanation import Folder, safe_names
+from birdclef_mind.features import Pictures
+from birdclef_mind.fidelity import Answer
+from birdclef_mind.reconstruction import Backwards, rounded
+
+Array = np.ndarray[Any, Any]
+
+# Searches of this many classes at a time bound memory.
+_CHUNK = 32
+
+
+def write_answers(
+    backwards: Backwards,
+    folder: Folder,
+    bundle: Bundle,
+    answer: Answer,
+    second: Answer,
+    learned: Pictures,
+    labels: Sequence[str],
+    seeds: int,
+) -> dict[str, Any]:
+    """Answers of every class, as cards and a summary; pictures are written and sounds asked for.
+
+    Parameters
+    ----------
+    learned, labels : training segments and their birds: the range of real embeddings, and each class's mean scale.
+    """
+    count = len(bundle.classes)
+    classes = np.arange(count)
+    truth = bundle.classes.indices(labels)
+    answered = answer(learned.pixels).argmax(axis=1)
+    (embeddings,) = backwards.anatomy.activations([backwards.anatomy.embedding], learned.pixels)
+    within = EmbeddingRange.of(embeddings.reshape(len(embeddings), -1), answered, count)
+    low, width = _mean_scales(learned, truth, count)
+    ways = _pictures(backwards, classes, within, seeds)
+    cards: list[dict[str, Any]] = []
+    for index, name in enumerate(safe_names(count, "answer")):
+        label = bundle.classes.names[index]
+        examples = int((truth == index).sum())
+        right = int(((truth == index) & (answered == index)).sum())
+        cards.append(
+            {
+                "label": label,
+                "name": name,
+                "training_segments": examples,
+                "learned": right > 0,
+                "note": ""
+                if right
+                else f"The network never learned {label}: it names it in none of its {examples} training segments.",
+                "answers": [],
+            }
+        )
+    summary = []
+    for way, seed, pictures in ways:
+        scores, witness = answer(pictures), second(pictures)
+        for index, card in enumerate(cards):
+            stem = f"{card['name']}-{way}" + ("" if seed is None else f"-{seed}")
+            card["answers"].append(
+                {
+                    "way": way,
+                    "seed": seed,
+                    "picture": folder.picture(stem, pictures[index]),
+                    "sound": folder.sound_later(stem, pictures[index], float(low[index]), float(width[index])),
+                    "score": round(float(scores[index, index]), 4),
+                    "recognised": bool(scores[index].argmax() == index),
+                    "recognised_by_second": bool(witness[index].argmax() == index),
+                    "called": bundle.classes.names[int(scores[index].argmax())],
+                    "called_by_second": bundle.classes.names[int(witness[index].argmax())],
+                    "scores": rounded(scores[index]) if count <= 40 else None,
+                }
+            )
+        summary.append(
+            {
+                "way": way,
+                "seed": seed,
+                "classes": count,
+                "recognised": int((scores.argmax(axis=1) == classes).sum()),
+                "recognised_by_second": int((witness.argmax(axis=1) == classes).sum()),
+            }
+        )
+    return {"cards": cards, "summary": summary}
+
+
+def _pictures(
+    backwards: Backwards, classes: Array, within: EmbeddingRange, seeds: int
+) -> list[tuple[str, int | None, Array]]:
+    ways: list[tuple[str, int | None, Array]] = []
+    # Where a layer stands in the way, the explanation already says which.
+    with suppress(ConfigError):
+        ways.append(("weights", None, stamped_answers(backwards.anatomy, backwards.chain, classes)))
+    parts = [classes[start : start + _CHUNK] for start in range(0, len(classes), _CHUNK)]
+    if backwards.decoders is not None:
+        for seed in range(seeds):
+            found = [
+                searched_answers(backwards.anatomy, backwards.decoders, part, within, seed=seed)[0] for part in parts
+            ]
+            ways.append(("search", seed, np.concatenate(found)))
+    ways.append(("noise", 0, np.concatenate([optimised_noise(backwards.anatomy, part) for part in parts])))
+    return ways
+
+
+def _mean_scales(learned: Pictures, truth: Array, count: int) -> tuple[Array, Array]:
+    """Mean scale of each class's training pictures; of all of them for a class without any."""
+    low = np.full(count, learned.scale.low.mean())
+    width = np.full(count, learned.scale.width.mean())
+    for index in np.unique(truth):
+        low[index], width[index] = learned.scale.low[truth == index].mean(), learned.scale.width[truth == index].mean()
+    return low, width

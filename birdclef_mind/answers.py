@@ -1,0 +1,130 @@
+"""From a bare class back to a picture: what would the network like to hear for this bird?
+
+Two ways without any input: by the weights alone (one-hot answer through the class weights, the dense weights and the
+patches), and by a search for an embedding that the network is sure of and that stays where real embeddings lie, decoded
+by the trained decoder. Their control is noise that is optimised in the same way, pixel by pixel.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind.anatomy import Anatomy, as_input
+from birdclef_mind.decoders import Decoders
+from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
+
+Array = np.ndarray[Any, Any]
+
+_STEPS = 60
+_RATE = 0.1
+_NOISE_RATE = 4.0
+
+
+@dataclass(frozen=True)
+class EmbeddingRange:
+    """Where real embeddings of each class lie: mean and deviation (classes, units), and how many were seen."""
+
+    mean: Array
+    deviation: Array
+    counts: Array
+
+    @classmethod
+    def of(cls, embeddings: Array, answered: Array, classes: int) -> "EmbeddingRange":
+        """Measure embeddings (n, units) by the class they were answered with, (n,).
+
+        A class that was never answered gets the range of all.
+        """
+        counts = np.bincount(answered, minlength=classes)
+        mean, deviation = np.tile(embeddings.mean(axis=0), (classes, 1)), np.tile(embeddings.std(axis=0), (classes, 1))
+        for index in np.flatnonzero(counts >= 2):
+            own = embeddings[answered == index]
+            mean[index], deviation[index] = own.mean(axis=0), own.std(axis=0)
+        return cls(mean, deviation, counts)
+
+
+def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
+    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; ConfigError as in `stamp_back`."""
+    one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
+    return raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
+
+
+def searched_answers(
+    anatomy: Anatomy, decoders: Decoders, classes: Array, within: EmbeddingRange, *, seed: int = 0
+) -> tuple[Array, Array]:
+    """Search an embedding for each class and decode it.
+
+    Each search starts at random where the class's real embeddings lie, and goes up the network's certainty of the
+    class, both of the embedding itself and of its decoded picture; leaving the range costs (a squared distance in
+    deviations). An answer does not depend on which others are searched beside it.
+
+    Returns
+    -------
+    pictures (n, rows, frames), 0–255, and embeddings (n, units).
+    """
+    name = anatomy.embedding.name
+    decode = decoders.networks[name]
+    head = keras.Model(anatomy.embedding.output, anatomy.model.outputs[0])
+    mean, deviation = within.mean[classes], within.deviation[classes]
+    noise = np.stack([np.random.default_rng([seed, int(index)]).normal(size=mean.shape[1]) for index in classes])
+    spread = np.maximum(deviation, 1e-3).astype(np.float32)
+    start = (mean + 0.5 * noise * deviation).astype(np.float32)
+    # Rectified units are never negative; others may be.
+    lowest = 0.0 if within.mean.min() >= 0 else -np.inf
+    embedding = tf.Variable(np.maximum(start, lowest))
+    optimizer = keras.optimizers.Adam(_RATE)
+    optimizer.build([embedding])
+    places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            sure = tf.gather_nd(head(embedding, training=False), places)
+            again = tf.gather_nd(anatomy.model(_clipped(decode(embedding, training=False)), training=False), places)
+            distance = tf.reduce_mean(tf.square((embedding - mean.astype(np.float32)) / spread), axis=1)
+            loss = tf.reduce_sum(0.1 * distance - _log(sure) - _log(again))
+        gradient = tape.gradient(loss, embedding) * tf.constant(spread)
+        optimizer.apply_gradients([(gradient, embedding)])
+        embedding.assign(tf.maximum(embedding, lowest))
+
+    for _ in range(_STEPS):
+        step()
+    found = embedding.numpy()
+    return decoders.pictures(name, found), found
+
+
+def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array:
+    """The control: noise pictures pushed, pixel by pixel, until the network is sure of a class; (n, rows, frames)."""
+    rows, frames = anatomy.rows_frames
+    start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
+    pictures = tf.Variable(as_input(start))
+    optimizer = keras.optimizers.Adam(_NOISE_RATE)
+    optimizer.build([pictures])
+    places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_sum(_log(tf.gather_nd(anatomy.model(pictures, training=False), places)))
+        optimizer.apply_gradients([(tape.gradient(loss, pictures), pictures)])
+        pictures.assign(tf.clip_by_value(pictures, 0.0, 255.0))
+
+    for _ in range(_STEPS):
+        step()
+    return pictures.numpy()[..., 0]
+
+
+def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array) -> Array:
+    """Whether a network's surest class for each picture is the one it was made for, (n,), bool."""
+    return np.asarray(answer(pictures).argmax(axis=1) == classes)
+
+
+def _clipped(pictures: Any) -> Any:
+    return tf.clip_by_value(pictures, 0.0, 255.0)
+
+
+def _log(probability: Any) -> Any:
+    return tf.math.log(tf.maximum(probability, 1e-6))

@@ -1,0 +1,35 @@
+"""Refusing bad settings: each names the setting, what was expected and what came."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from birdclef_mind.errors import ConfigError
+
+
+def require(holds: bool, name: str, expected: str, value: object) -> None:
+    """Raise ConfigError unless it holds."""
+    if not holds:
+        raise ConfigError(f"{name}: expected {expected}, got {value!r}")
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, which True is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number, which True is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def known(kind: type, values: object) -> dict[str, Any]:
+    """The settings of a dataclass as a dict; ConfigError for one that it does not have."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{kind.__name__.lower()}: expected a table of settings, got {values!r}")
+    names = [item.name for item in fields(kind)]
+    for name in values:
+        if name not in names:
+            raise ConfigError(f"{name}: expected one of {', '.join(names)}")
+    return dict(values)

@@ -1,0 +1,97 @@
+"""What is left of an example after each layer: a card an example."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.examples import Example
+from birdclef_mind.explanation import Folder, safe_names
+from birdclef_mind.features import Pictures
+from birdclef_mind.fidelity import Answer, correlations, mean_distance, picture_errors
+from birdclef_mind.reconstruction import Backwards, rounded
+
+Array = np.ndarray[Any, Any]
+
+
+def write_examples(
+    backwards: Backwards,
+    folder: Folder,
+    names: Sequence[str],
+    answer: Answer,
+    second: Answer,
+    chosen: Sequence[Example],
+    pictures: Pictures,
+) -> list[dict[str, Any]]:
+    """Cards of examples with their reconstructions; pictures are written and sounds asked for.
+
+    Parameters
+    ----------
+    names : of the classes. answer, second : the network and an independent one.
+    """
+    anatomy = backwards.anatomy
+    pixels = pictures.pixels.astype(np.float32)
+    rebuilt = backwards.pictures(pixels)
+    embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
+    cards: list[dict[str, Any]] = []
+    for place, (example, name) in enumerate(zip(chosen, safe_names(len(chosen), "example"), strict=True)):
+        low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])
+        cards.append(
+            {
+                "name": name,
+                "recording": example.recording,
+                "start_s": example.start_s,
+                "label": example.label,
+                "author": example.author,
+                "why": example.why,
+                "picture": folder.picture(name, pixels[place]),
+                "scale": {"low": low, "width": width},
+                "original_sound": None
+                if example.samples is None
+                else folder.sound(f"{name}-original", example.samples),
+                "features_sound": folder.sound_later(f"{name}-features", pixels[place], low, width),
+                "answer": _answer(scores[place], names),
+                "embedding": rounded(embeddings[place].ravel()),
+                "scores": rounded(scores[place], 6),
+                "layers": [],
+            }
+        )
+    for number, (tap, ways) in enumerate(rebuilt.items()):
+        for method, redrawn in ways.items():
+            again, witness = answer(redrawn), second(redrawn)
+            closeness = correlations(redrawn, pixels)
+            errors = picture_errors(redrawn, pixels, mean_distance(pixels))
+            for place, card in enumerate(cards):
+                name = f"{card['name']}-{number + 1:02d}-{method}"
+                card["layers"].append(
+                    {
+                        "tap": tap,
+                        "method": method,
+                        "picture": folder.picture(name, redrawn[place]),
+                        "sound": folder.sound_later(name, redrawn[place], card["scale"]["low"], card["scale"]["width"]),
+                        "answer": _answer(again[place], names),
+                        "second_answer": _answer(witness[place], names),
+                        "same_answer": bool(again[place].argmax() == scores[place].argmax()),
+                        "correlation": round(float(closeness[place]), 4),
+                        "picture_error": round(float(errors[place]), 4),
+                    }
+                )
+    return cards
+
+
+def _answer(scores: Array, names: Sequence[str]) -> dict[str, Any]:
+    best = int(scores.argmax())
+    return {"label": names[best], "score": round(float(scores[best]), 4)}
+
+
+def add_sound_errors(cards: list[dict[str, Any]], fidelity: dict[str, Any], errors: dict[str, float]) -> None:
+    """Write the error of each sound beside it, and its mean by tap and method into the fidelity table."""
+    gathered: dict[tuple[str, str], list[float]] = {}
+    for card in cards:
+        card["features_sound_error"] = round(errors[card["features_sound"]], 3)
+        for layer in card["layers"]:
+            layer["sound_error"] = round(errors[layer["sound"]], 3)
+            gathered.setdefault((layer["tap"], layer["method"]), []).append(errors[layer["sound"]])
+    for layer in fidelity["layers"]:
+        for method, entry in layer["methods"].items():
+            entry["sound_error"] = round(float(np.mean(gathered[layer["tap"], method])), 3)

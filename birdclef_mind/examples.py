@@ -1,0 +1,127 @@
+"""Which segments are explained: chosen from the held-out ones, named, or brought in a sound file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import audio
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.config import Features
+from birdclef_mind.errors import AudioError, ConfigError
+from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
+
+Array = np.ndarray[Any, Any]
+
+_MOST_OF_A_FILE = 12
+
+
+@dataclass(frozen=True)
+class Example:
+    """A segment to explain.
+
+    Attributes
+    ----------
+    recording, start_s : where it comes from. label : its bird, "" when unknown. why : it was chosen.
+    samples : its real sound (samples,), None when it is not at hand.
+    """
+
+    recording: str
+    start_s: float
+    label: str
+    author: str
+    why: str
+    samples: Array | None
+
+
+def choose_rows(rows: Sequence[IndexRow], scores: Array, truth: Array, count: int) -> list[tuple[int, str]]:
+    """Places of segments to show, and why: right and confident, right and unsure, wrong; from different recordings.
+
+    Parameters
+    ----------
+    scores : (rows, classes). truth : (rows,), the place of each row's bird among the classes.
+    """
+    surest, answered = scores.max(axis=1), scores.argmax(axis=1)
+    right = answered == truth
+    by_surest = np.argsort(-surest, kind="stable")
+    kinds = [
+        ("right and confident", [place for place in by_surest if right[place]]),
+        ("right and unsure", [place for place in by_surest[::-1] if right[place]]),
+        ("wrong", [place for place in by_surest if not right[place]]),
+    ]
+    chosen: dict[int, str] = {}
+    recordings: set[str] = set()
+    # In turn, so that a kind that runs out leaves its share to the others.
+    while len(chosen) < count:
+        before = len(chosen)
+        for why, places in kinds:
+            labels = {rows[place].label for place, kind in chosen.items() if kind == why}
+            free = [place for place in places if rows[place].recording not in recordings]
+            if free and len(chosen) < count:
+                # A bird that is not yet shown for this reason comes first.
+                place = next((place for place in free if rows[place].label not in labels), free[0])
+                chosen[int(place)] = why
+                recordings.add(rows[place].recording)
+        if len(chosen) == before:
+            break
+    return [(place, why) for why, _ in kinds for place, kind in chosen.items() if kind == why]
+
+
+def find_row(cache: Cache, wanted: str) -> IndexRow:
+    """The segment named RECORDING@SECONDS; ConfigError says what there is."""
+    recording, _, seconds = wanted.rpartition("@")
+    own = [row for row in cache.rows if row.recording == recording]
+    if not own:
+        raise ConfigError(f"segment: expected RECORDING@SECONDS with a recording of the cache, got {wanted!r}")
+    try:
+        return next(row for row in own if abs(row.start_s - float(seconds)) < 1e-6)
+    except (StopIteration, ValueError):
+        starts = ", ".join(f"{row.start_s:g}" for row in own[:12]) + (", …" if len(own) > 12 else "")
+        raise ConfigError(f"segment: expected {recording}@ one of {starts}, got {wanted!r}") from None
+
+
+def from_rows(
+    cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None
+) -> tuple[list[Example], Pictures]:
+    """Cached segments as examples, with their real sound where the competition folder has it."""
+    examples = [
+        Example(row.recording, row.start_s, row.label, row.author, why, _real_sound(row, competition, cache.features))
+        for row, why in chosen
+    ]
+    return examples, cache.pictures([row for row, _ in chosen])
+
+
+def from_file(path: Path, features: Features) -> tuple[list[Example], Pictures]:
+    """The first minute of a sound file as examples; ConfigError when it cannot be read."""
+    try:
+        segments = audio.cut(audio.read_audio(path, features.sample_rate_hz), features)
+    except AudioError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    samples = segments.samples[:_MOST_OF_A_FILE]
+    starts_s = segments.starts_s[:_MOST_OF_A_FILE]
+    examples = [
+        Example(path.name, start_s, "", "", "your own recording", own)
+        for start_s, own in zip(starts_s, samples, strict=True)
+    ]
+    return examples, samples_to_pictures(samples, features)
+
+
+def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example], Pictures]:
+    """Several groups of examples as one."""
+    examples = [example for group, _ in parts for example in group]
+    scales = [pictures.scale for _, pictures in parts]
+    scale = PixelScale(np.concatenate([s.low for s in scales]), np.concatenate([s.width for s in scales]))
+    return examples, Pictures(np.concatenate([pictures.pixels for _, pictures in parts]), scale)
+
+
+def _real_sound(row: IndexRow, competition: Path | None, features: Features) -> Array | None:
+    if competition is None:
+        return None
+    try:
+        samples = audio.read_audio(competition / "train_audio" / row.recording, features.sample_rate_hz)
+    except AudioError:
+        return None
+    segments = audio.cut(samples, features)
+    return segments.samples[row.segment] if row.segment < len(segments.starts_s) else None

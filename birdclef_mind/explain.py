@@ -1,0 +1,262 @@
+"""Reading the robot mind: a bundle and its pictures to an explanation folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind import decoding, examples, explanation, filters
+from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind.answer_cards import write_answers
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.example_cards import add_sound_errors, write_examples
+from birdclef_mind.explanation import Folder
+from birdclef_mind.features import Pictures
+from birdclef_mind.fidelity import Answer, Judges, mean_distance
+from birdclef_mind.inversion import filter_patches
+from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recipes import Training
+from birdclef_mind.reconstruction import (
+    METHODS,
+    Backwards,
+    answer_of,
+    measure_fidelity,
+    read_backwards,
+    rounded,
+)
+from birdclef_mind.training import SECOND, train
+
+Array = np.ndarray[Any, Any]
+
+# Enough for narrow intervals; more would only take longer.
+_MOST_MEASURED = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explaining:
+    """What is explained.
+
+    Attributes
+    ----------
+    examples : held-out segments chosen when none are named. segments : "RECORDING@SECONDS". sounds : files from disk.
+    seeds : searches a class. competition : where the real sound is; None for the folder the cache was made from.
+    second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
+    """
+
+    examples: int = 12
+    segments: tuple[str, ...] = ()
+    sounds: tuple[Path, ...] = ()
+    seeds: int = 3
+    competition: Path | None = None
+    second: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("examples", "seeds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class _Mind:
+    """All that the parts of an explanation share."""
+
+    bundle: Bundle
+    folder: Folder
+    backwards: Backwards
+    answer: Answer
+    second: Answer
+    learn: Sequence[IndexRow]
+    check: Sequence[IndexRow]
+
+
+def explain(
+    bundle_folder: Path,
+    cache: Cache,
+    out: Path,
+    explaining: Explaining = Explaining(),
+    *,
+    say: Callable[[str], None] = lambda line: None,
+    track: Track = untracked,
+) -> dict[str, Any]:
+    """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
+
+    Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
+    is refused before anything is written. A bundle without decoders is explained without them.
+    """
+    bundle = bundles.load(bundle_folder)
+    learn, check = decoding.sides(bundle, cache)
+    wanted_folder = explaining.competition or cache.competition
+    competition = wanted_folder if wanted_folder.is_dir() else None
+    named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
+    files = [examples.from_file(path, cache.features) for path in explaining.sounds]
+    backwards, twin = _backwards(bundle_folder, bundle)
+    folder = explanation.open_folder(out, bundle.features, bundles.values_digest(bundle.model))
+    say("an independent network judges too" if explaining.second else "asking an independent network too")
+    second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say, track)
+    mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, learn, check or learn)
+    shown = [row for row in mind.check if row.recording not in second_saw] or list(mind.check)
+    shown = [shown[place] for place in np.linspace(0, len(shown) - 1, min(len(shown), _MOST_MEASURED)).astype(int)]
+    held_out = cache.pictures(shown, track)
+    learned = cache.pictures(_some(learn, 2000), track)
+    say("measuring how much of the input each layer holds")
+    fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
+    say("drawing what the filters look for")
+    layers = _filters(mind, held_out.pixels)
+    if not named and not files:
+        named = _choose(mind, shown, held_out, explaining.examples)
+    say("working backwards from each layer")
+    parts = [examples.from_rows(cache, named, competition)] if named else []
+    cards = write_examples(
+        backwards, folder, bundle.classes.names, mind.answer, second, *examples.join([*parts, *files])
+    )
+    say("asking what each bird sounds like to it")
+    answers = write_answers(backwards, folder, bundle, mind.answer, second, learned, _labels(learn), explaining.seeds)
+    say("making the sounds")
+    errors = folder.make_sounds()
+    add_sound_errors(cards, fidelity, errors)
+    facts = {
+        "bundle": {
+            "sha256": bundles.values_digest(bundle.model),
+            "network": bundle.network,
+            "fingerprint": bundle.features.fingerprint(),
+            "features": asdict(bundle.features),
+            "classes": list(bundle.classes.names),
+            "common_names": dict(bundle.common_names),
+            "record": dict(bundle.record),
+        },
+        "real_sound": str(competition) if competition else None,
+        "notes": _notes(competition, bool(check), second_saw),
+        "methods": METHODS,
+        "skipped": dict(backwards.skipped),
+        "anatomy": _anatomy(backwards),
+        "filters": layers,
+        "fidelity": fidelity,
+        "examples": cards,
+        "answers": answers,
+    }
+    folder.finish(facts)
+    return facts
+
+
+def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
+    anatomy = read_anatomy(bundle.model)
+    twin = decoding.twin_of(bundle, decoding.seed_of(folder))
+    try:
+        trained = decoding.load_decoders(folder, bundle, anatomy)
+        of_twin = decoding.load_decoders(folder, bundle, twin, decoding.TWIN)
+    except BundleError as error:
+        if (folder / f"{decoding.DECODERS}.json").is_file():
+            raise
+        return read_backwards(anatomy, None, str(error)), read_backwards(twin)
+    return read_backwards(anatomy, trained), read_backwards(twin, of_twin)
+
+
+def _second(
+    folder: Path, bundle: Bundle, cache: Cache, given: Path | None, say: Callable[[str], None], track: Track
+) -> tuple[Answer, frozenset[str]]:
+    """An independent network, and the held-out recordings that it was trained on."""
+    path = given or folder / SECOND
+    if given is None and not (path / bundles.FACTS).is_file():
+        settings = Training.from_dict(bundle.record["training"])
+        say("training it once, with another seed; it is kept in the bundle")
+        train(cache, path, replace(settings, seed=settings.seed + 1), track=track)
+    other = bundles.load(path)
+    other.require(bundle.features.fingerprint(), str(path))
+    if other.classes != bundle.classes:
+        raise BundleError(f"{path}: expected a network of the same {len(bundle.classes)} birds in the same order")
+    unseen = set(other.record.get("validation_recordings", ()))
+    saw = frozenset(set(bundle.record.get("validation_recordings", ())) - unseen)
+    return answer_of(read_anatomy(other.model)), saw
+
+
+def _fidelity(mind: _Mind, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> dict[str, Any]:
+    judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), mind.answer, mind.second)
+    layers, mean_picture = measure_fidelity(mind.backwards, twin, judges, learned.mean(axis=0))
+    return {
+        "segments": len(pixels),
+        "recordings": len(set(groups)),
+        "mean_distance": judges.distance,
+        "layers": layers,
+        "mean_picture": mean_picture,
+    }
+
+
+def _filters(mind: _Mind, pixels: Array) -> list[dict[str, Any]]:
+    anatomy = mind.backwards.anatomy
+    found, previous = filter_patches(anatomy, mind.backwards.chain), None
+    layers = []
+    for stage in anatomy.of_kind("convolution"):
+        if stage.name not in found:
+            continue
+        patches = found[stage.name]
+        (activation,) = anatomy.activations([stage], pixels)
+        facts = filters.measure_filters(patches, activation, previous)
+        paths = mind.folder.sheet(f"layer-{stage.place:02d}", filters.contact_sheet(patches), patches)
+        previous = patches
+        layers.append(
+            {
+                "tap": stage.name,
+                "place": stage.place,
+                "side": list(patches.shape[:2]),
+                **paths,
+                "filters": patches.shape[-1],
+                "dead": np.flatnonzero(facts.dead).tolist(),
+                "most_like": facts.most_like.tolist(),
+                "similarity": rounded(facts.similarity),
+                "repeats": np.flatnonzero(facts.similarity >= filters.REPEATS).tolist(),
+                "adds": None if facts.adds is None else rounded(facts.adds),
+                "adds_mean": None if facts.adds is None else round(float(facts.adds.mean()), 4),
+            }
+        )
+    return layers
+
+
+def _choose(mind: _Mind, rows: list[IndexRow], pictures: Pictures, count: int) -> list[tuple[IndexRow, str]]:
+    truth = mind.bundle.classes.indices([row.label for row in rows])
+    chosen = examples.choose_rows(rows, mind.answer(pictures.pixels), truth, count)
+    return [(rows[place], why) for place, why in chosen]
+
+
+def _anatomy(backwards: Backwards) -> list[dict[str, Any]]:
+    tapped = {tap.name for tap in backwards.taps}
+    return [
+        {
+            **{name: getattr(stage, name) for name in ("place", "name", "kind", "scale")},
+            "shape": list(stage.shape),
+            "stride": stage.stride and list(stage.stride),
+            "receptive_field": stage.receptive_field and list(stage.receptive_field),
+            "tapped": stage.name in tapped,
+        }
+        for stage in backwards.anatomy.stages
+    ]
+
+
+def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str]) -> list[str]:
+    notes = [
+        explanation.PHASE,
+        "A reconstruction shows what a layer still holds, never why the network decided: weights only and the "
+        "transposed pass partly copy the input whatever the weights are, as the random twin beside them shows.",
+    ]
+    if competition is None:
+        notes.append("The competition folder is not at hand: originals are heard as their pictures' own sound.")
+    if not held_out:
+        notes.append("No recording was held out in training, so the measures are of recordings the network has seen.")
+    if second_saw:
+        notes.append(
+            f"{len(second_saw)} held-out recordings are not measured: the independent network was trained on them."
+        )
+    return notes
+
+
+def _labels(rows: Sequence[IndexRow]) -> list[str]:
+    return [row.label for row in _some(rows, 2000)]
+
+
+def _some(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
+    """At most so many rows, evenly from all."""
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]

@@ -1,0 +1,130 @@
+"""The explanation folder: every fact as JSON, every picture as PNG, every sound as MP3.
+
+OUT/explanation.json        all facts; written last, so a folder with it is complete
+OUT/pictures/*.png          8-bit grey, low frequencies at the bottom
+OUT/sounds/*.mp3            what each picture sounds like, and the real sounds
+OUT/patches/*.png, *.npy    filter patches as contact sheets and as arrays
+"""
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from birdclef_mind import audio, files
+from birdclef_mind.config import Features
+from birdclef_mind.errors import BundleError
+from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+
+Array = np.ndarray[Any, Any]
+
+FACTS = "explanation.json"
+FORMAT = 1
+PARTS = ("pictures", "sounds", "patches")
+PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
+
+
+@dataclass
+class Folder:
+    """An explanation folder being written; sounds are gathered and made in one batch."""
+
+    root: Path
+    features: Features
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    _waiting: list[tuple[str, Array, float, float]] = field(default_factory=list)
+
+    def picture(self, name: str, pixels: Array) -> str:
+        """Write a picture (rows, frames), 0–255, row 0 lowest; its path in the folder."""
+        whole = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        self._write(f"pictures/{name}.png", _png(whole))
+        return f"pictures/{name}.png"
+
+    def sheet(self, name: str, sheet: Array, patches: Array) -> dict[str, str]:
+        """Write filter patches as a contact sheet and as an array."""
+        buffer = io.BytesIO()
+        np.save(buffer, patches.astype(np.float32), allow_pickle=False)
+        self._write(f"patches/{name}.png", _png(sheet))
+        self._write(f"patches/{name}.npy", buffer.getvalue())
+        return {"sheet": f"patches/{name}.png", "array": f"patches/{name}.npy"}
+
+    def sound(self, name: str, samples: Array) -> str:
+        """Write a sound (samples,); its path in the folder."""
+        self._write(f"sounds/{name}.mp3", audio.mp3_bytes(samples, self.features.sample_rate_hz))
+        return f"sounds/{name}.mp3"
+
+    def sound_later(self, name: str, pixels: Array, low: float, width: float) -> str:
+        """Ask for the sound of a picture read with a scale; its path, where `make_sounds` will put it."""
+        self._waiting.append((name, np.asarray(pixels, np.float32), low, width))
+        return f"sounds/{name}.mp3"
+
+    def make_sounds(self) -> dict[str, float]:
+        """Turn all waiting pictures into sound, in one batch; the error of each by path.
+
+        The error is the root mean square difference, in steps of 0–255, of the picture and the rebuilt sound's own.
+        """
+        if not self._waiting:
+            return {}
+        names, pixels, low, width = zip(*self._waiting, strict=True)
+        self._waiting = []
+        scale = PixelScale(np.array(low, np.float32), np.array(width, np.float32))
+        stack = np.stack(pixels)
+        sounds = pictures_to_samples(Pictures(stack, scale), self.features, threads=self.threads)
+        errors = sound_errors(stack, scale, sounds, self.features)
+        paths = [self.sound(name, samples) for name, samples in zip(names, sounds, strict=True)]
+        return dict(zip(paths, errors.tolist(), strict=True))
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        """Write the facts, which makes the folder complete."""
+        files.write_json(self.root / FACTS, {"format": FORMAT, **facts})
+
+    def _write(self, name: str, content: bytes) -> None:
+        with files.whole(self.root / name) as part:
+            part.write_bytes(content)
+
+
+def open_folder(root: Path, features: Features, bundle_sha256: str) -> Folder:
+    """Begin an explanation; refused in a folder that holds another one, or something else."""
+    if root.exists() and not root.is_dir():
+        raise BundleError(f"{root}: expected a folder to write the explanation to, found a file")
+    if root.is_dir():
+        held = root / FACTS
+        if held.is_file() and _bundle_of(held) != bundle_sha256:
+            raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
+        strangers = sorted(path.name for path in root.iterdir() if path.name not in (FACTS, *PARTS))
+        if strangers:
+            raise BundleError(f"{root}: expected a new, empty or explanation folder, found {strangers[0]}")
+        held.unlink(missing_ok=True)
+        for part in PARTS:
+            for path in (root / part).glob("*"):
+                path.unlink()
+    return Folder(root, features)
+
+
+def sound_errors(pixels: Array, scale: PixelScale, sounds: Array, features: Features) -> Array:
+    """Mel re-analysis: root mean square difference of a picture and its sound's, on the picture's own scale, (n,)."""
+    again = levels_to_pixels(samples_to_levels(sounds, features), scale).astype(np.float32)
+    return np.sqrt(np.square(again - np.clip(pixels, 0, 255)).mean(axis=(1, 2)))
+
+
+def safe_names(count: int, kind: str) -> Sequence[str]:
+    """File names that hold nothing a stranger wrote: `example-01`."""
+    return [f"{kind}-{number:02d}" for number in range(1, count + 1)]
+
+
+def _bundle_of(facts: Path) -> str:
+    try:
+        return str(json.loads(facts.read_text(encoding="utf-8"))["bundle"]["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _png(pixels: Array) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,113 @@
+"""How much of the input a reconstruction holds: measures with intervals, beside controls.
+
+Pictures are (n, rows, frames), 0–255. A network here is a function from pictures to scores (n, classes). None of the
+measures says why a network decided; a low activation error does not imply a low picture error.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Answer = Callable[[Array], Array]
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The input, and those who judge reconstructions of it.
+
+    Attributes
+    ----------
+    pictures : the inputs. groups : the recording of each. distance : `mean_distance` of validation pictures.
+    answer, second : the network and an independent one (None when there is none).
+    """
+
+    pictures: Array
+    groups: Sequence[str]
+    distance: float
+    answer: Answer
+    second: Answer | None
+
+    def measures(self, rebuilt: Array, activation: Array | None = None, again: Array | None = None) -> dict[str, Any]:
+        """All measures of some reconstructions, each as mean and 95 % interval.
+
+        Parameters
+        ----------
+        activation, again : the tap's activation for the inputs and for the reconstructions.
+        """
+        values = {
+            "correlation": correlations(rebuilt, self.pictures),
+            "picture_error": picture_errors(rebuilt, self.pictures, self.distance),
+            "recognised": same_answer(self.answer, rebuilt, self.pictures),
+        }
+        if self.second is not None:
+            first = self.answer(self.pictures).argmax(axis=1)
+            values["recognised_by_second"] = self.second(rebuilt).argmax(axis=1) == first
+        if activation is not None and again is not None:
+            values["activation_error"] = activation_errors(again, activation)
+        return {name: with_interval(value, self.groups) for name, value in values.items()}
+
+
+def correlations(rebuilt: Array, pictures: Array) -> Array:
+    """Pearson correlation of each pair of pictures, (n,); 0 where one of them is flat."""
+    one = _centred(rebuilt)
+    other = _centred(pictures)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return np.divide((one * other).sum(axis=1), lengths, out=np.zeros(len(one)), where=lengths > 0)
+
+
+def picture_errors(rebuilt: Array, pictures: Array, distance: float) -> Array:
+    """|x − x̂| / N for each pair, N the mean distance of two different pictures (Dosovitskiy & Brox 2016)."""
+    difference = np.asarray(rebuilt, np.float64) - pictures
+    return np.linalg.norm(difference.reshape(len(difference), -1), axis=1) / distance
+
+
+def mean_distance(pictures: Array) -> float:
+    """Mean Euclidean distance of two different pictures; 1 when there is only one."""
+    flat = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
+    if len(flat) < 2:
+        return 1.0
+    squares = (flat**2).sum(axis=1)
+    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0))
+    return max(float(distances[~np.eye(len(flat), dtype=bool)].mean()), 1e-9)
+
+
+def activation_errors(again: Array, activation: Array) -> Array:
+    """|φ(x̂) − φ(x)| / |φ(x)| for each pair; 0 where both are nothing."""
+    one, other = (np.asarray(value, np.float64).reshape(len(value), -1) for value in (again, activation))
+    return np.linalg.norm(one - other, axis=1) / np.maximum(np.linalg.norm(other, axis=1), 1e-9)
+
+
+def same_answer(answer: Answer, rebuilt: Array, pictures: Array) -> Array:
+    """Whether the network's surest class for the reconstruction is that for the input, (n,), bool."""
+    return np.asarray(answer(rebuilt).argmax(axis=1) == answer(pictures).argmax(axis=1))
+
+
+def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> dict[str, float]:
+    """Mean and 95 % bootstrap interval, resampling whole recordings: their segments are not independent."""
+    values = np.asarray(values, np.float64)
+    names, members = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.bincount(members, values, len(names))
+    counts = np.bincount(members, minlength=len(names))
+    drawn = np.random.default_rng(seed).integers(0, len(names), (_RESAMPLES, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+
+
+def shuffled(count: int, groups: Sequence[str]) -> Array:
+    """For each row the place of another one of another recording (of another row where there is one recording)."""
+    names = list(dict.fromkeys(groups))
+    if len(names) < 2:
+        return np.roll(np.arange(count), 1)
+    first = {name: list(groups).index(name) for name in names}
+    return np.array([first[names[(names.index(group) + 1) % len(names)]] for group in groups])
+
+
+def _centred(pictures: Array) -> Array:
+    flat = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
+    return flat - flat.mean(axis=1, keepdims=True)

@@ -1,0 +1,116 @@
+"""Every way back at once: reconstructions of pictures from each tap by each method, and how far to trust them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.anatomy import Anatomy, Stage
+from birdclef_mind.decoders import Decoders
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.fidelity import Judges, shuffled
+from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
+
+Array = np.ndarray[Any, Any]
+
+WEIGHTS, TRANSPOSED, DECODER = "weights", "transposed", "decoder"
+METHODS = {
+    WEIGHTS: "weights only: each filter's patch, stamped where the filter is active",
+    TRANSPOSED: "transposed pass: the layer's activation sent back through the network",
+    DECODER: "trained decoder: a small network taught to redraw the input from this layer",
+}
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """A network read backwards from its taps: `read_backwards` makes it.
+
+    Attributes
+    ----------
+    skipped : for each method that cannot do all taps, one sentence that says why.
+    """
+
+    anatomy: Anatomy
+    taps: tuple[Stage, ...]
+    chain: Chain
+    decoders: Decoders | None
+    skipped: Mapping[str, str]
+
+    def pictures(self, pictures: Array) -> dict[str, dict[str, Array]]:
+        """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255."""
+        activations = self.anatomy.activations(self.taps, pictures)
+        back = _in_batches(lambda part: transposed_pass(self.anatomy, self.taps, part), pictures)
+        found: dict[str, dict[str, Array]] = {}
+        for tap, activation, raw in zip(self.taps, activations, back, strict=True):
+            ways = {TRANSPOSED: raw_to_picture(raw)}
+            stamped = self._stamped(tap, activation)
+            if stamped is not None:
+                ways[WEIGHTS] = stamped
+            if self.decoders is not None:
+                ways[DECODER] = self.decoders.pictures(tap.name, activation)
+            found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
+        return found
+
+    def _stamped(self, tap: Stage, activation: Array) -> Array | None:
+        try:
+            raw = [
+                stamp_back(self.chain, tap, activation[start : start + 12], self.anatomy.rows_frames)
+                for start in range(0, len(activation), 12)
+            ]
+        except ConfigError:
+            return None
+        return raw_to_picture(np.concatenate(raw))
+
+
+def read_backwards(anatomy: Anatomy, decoders: Decoders | None = None, why_not: str = "") -> Backwards:
+    """Prepare all methods for a network; `why_not` says why it has no decoders."""
+    chain = read_chain(anatomy)
+    skipped = {}
+    if chain.obstacle:
+        skipped[WEIGHTS] = f"weights only goes no further than a plain chain: {chain.obstacle}"
+    if decoders is None:
+        skipped[DECODER] = why_not or "no decoders are trained for this network"
+    return Backwards(anatomy, anatomy.taps(), chain, decoders, skipped)
+
+
+def measure_fidelity(
+    backwards: Backwards, twin: Backwards, judges: Judges, mean_picture: Array
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measures of every tap and method, each beside its controls; and those of the mean picture alone.
+
+    The controls are the random-weights twin (its own activations, weights and decoders, judged by the real network) and
+    shuffled pairing (another recording's reconstruction taken for this one's).
+    """
+    pictures = judges.pictures
+    found, of_twin = backwards.pictures(pictures), twin.pictures(pictures)
+    others = shuffled(len(pictures), judges.groups)
+    activations = dict(zip(found, backwards.anatomy.activations(backwards.taps, pictures), strict=True))
+    layers = []
+    for tap in backwards.taps:
+        methods = {}
+        for method, rebuilt in found[tap.name].items():
+            (again,) = backwards.anatomy.activations([tap], rebuilt)
+            methods[method] = {
+                "measures": judges.measures(rebuilt, activations[tap.name], again),
+                "shuffled": judges.measures(rebuilt[others]),
+            }
+            if method in of_twin[tap.name]:
+                methods[method]["twin"] = judges.measures(of_twin[tap.name][method])
+        layers.append({"tap": tap.name, "kind": tap.kind, "methods": methods})
+    return layers, judges.measures(np.broadcast_to(mean_picture, pictures.shape))
+
+
+def answer_of(anatomy: Anatomy) -> Any:
+    """The network as a function from pictures (n, rows, frames), 0–255, to scores (n, classes)."""
+    return lambda pictures: anatomy.activations([anatomy.classes], pictures)[0]
+
+
+def _in_batches(work: Any, pictures: Array, size: int = 32) -> list[Array]:
+    parts = [work(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def rounded(values: Sequence[float] | Array, digits: int = 4) -> list[float]:
+    """Numbers as plain floats with as many digits as a reader needs."""
+    return [round(float(value), digits) for value in values]
