@@ -58,8 +58,8 @@ def searched_answers(
     """Search an embedding for each class and decode it.
 
     Each search starts at random where the class's real embeddings lie, and goes up the network's certainty of the
-    class, both of the embedding itself and of its decoded picture; leaving the range costs (a squared distance in
-    deviations). An answer does not depend on which others are searched beside it.
+    class, both of the embedding itself and of its decoded picture; what goes further than one deviation from the mean
+    costs its square. An answer does not depend on which others are searched beside it.
 
     Returns
     -------
@@ -67,11 +67,12 @@ def searched_answers(
     """
     name = anatomy.embedding.name
     decode = decoders.networks[name]
-    head = keras.Model(anatomy.embedding.output, anatomy.model.outputs[0])
+    sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
+    sure_of_picture = log_certainty(anatomy, anatomy.model.inputs[0])
     mean, deviation = within.mean[classes], within.deviation[classes]
     noise = np.stack([np.random.default_rng([seed, int(index)]).normal(size=mean.shape[1]) for index in classes])
     spread = np.maximum(deviation, 1e-3).astype(np.float32)
-    start = (mean + 0.5 * noise * deviation).astype(np.float32)
+    start = (mean + np.clip(noise, -1, 1) * deviation).astype(np.float32)
     # Rectified units are never negative; others may be.
     lowest = 0.0 if within.mean.min() >= 0 else -np.inf
     embedding = tf.Variable(np.maximum(start, lowest))
@@ -82,10 +83,11 @@ def searched_answers(
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> None:
         with tf.GradientTape() as tape:
-            sure = tf.gather_nd(head(embedding, training=False), places)
-            again = tf.gather_nd(anatomy.model(_clipped(decode(embedding, training=False)), training=False), places)
-            distance = tf.reduce_mean(tf.square((embedding - mean.astype(np.float32)) / spread), axis=1)
-            loss = tf.reduce_sum(0.1 * distance - _log(sure) - _log(again))
+            sure = tf.gather_nd(sure_of_embedding(embedding), places)
+            again = tf.gather_nd(sure_of_picture(_clipped(decode(embedding, training=False))), places)
+            deviations = tf.abs(embedding - mean.astype(np.float32)) / spread
+            beyond = tf.reduce_mean(tf.square(tf.maximum(deviations - 1, 0)), axis=1)
+            loss = tf.reduce_sum(beyond - sure - again)
         gradient = tape.gradient(loss, embedding) * tf.constant(spread)
         optimizer.apply_gradients([(gradient, embedding)])
         embedding.assign(tf.maximum(embedding, lowest))
@@ -101,6 +103,7 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array
     rows, frames = anatomy.rows_frames
     start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
     pictures = tf.Variable(as_input(start))
+    certainty = log_certainty(anatomy, anatomy.model.inputs[0])
     optimizer = keras.optimizers.Adam(_NOISE_RATE)
     optimizer.build([pictures])
     places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
@@ -108,13 +111,34 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> None:
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_sum(_log(tf.gather_nd(anatomy.model(pictures, training=False), places)))
+            loss = -tf.reduce_sum(tf.gather_nd(certainty(pictures), places))
         optimizer.apply_gradients([(tape.gradient(loss, pictures), pictures)])
         pictures.assign(tf.clip_by_value(pictures, 0.0, 255.0))
 
     for _ in range(_STEPS):
         step()
     return pictures.numpy()[..., 0]
+
+
+def log_certainty(anatomy: Anatomy, tensor: Any) -> Callable[[Any], Any]:
+    """A function from the values of a tensor (n, ...) to the logarithm of the network's scores (n, classes).
+
+    From the class layer's sums, not its scores: where a score is nearly nothing its own gradient is lost.
+    """
+    dense = next(step for step in anatomy.steps if step.place == anatomy.classes.place)
+    read = dense.inputs[0]
+    body = None if tensor is read else keras.Model(tensor, read)
+    activations = [
+        step.layer.activation for step in anatomy.steps[dense.place - 1 :] if hasattr(step.layer, "activation")
+    ]
+    log = tf.math.log_sigmoid if keras.activations.sigmoid in activations else tf.nn.log_softmax
+    kernel, bias = dense.layer.kernel, dense.layer.bias
+
+    def certainty(values: Any) -> Any:
+        sums = tf.matmul(values if body is None else body(values, training=False), kernel)
+        return log(sums if bias is None else sums + bias)
+
+    return certainty
 
 
 def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array) -> Array:
@@ -124,7 +148,3 @@ def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array
 
 def _clipped(pictures: Any) -> Any:
     return tf.clip_by_value(pictures, 0.0, 255.0)
-
-
-def _log(probability: Any) -> Any:
-    return tf.math.log(tf.maximum(probability, 1e-6))

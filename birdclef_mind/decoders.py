@@ -77,30 +77,30 @@ class Decoders:
 def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str) -> keras.Model:
     """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1)."""
     rows, frames = rows_frames
-    given = keras.Input(tuple(shape), name="activation")
-    value = Normalise(name="normalise")(given)
+    given = keras.Input(tuple(shape), name=f"{name}_activation")
+    value = Normalise(name=f"{name}_normalise")(given)
     if len(shape) == 1:
         height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
-        value = layers.Dense(height * width * _NARROW, activation="relu", name="unfold")(value)
-        value = layers.Reshape((height, width, _NARROW), name="reshape")(value)
+        value = layers.Dense(height * width * _NARROW, activation="relu", name=f"{name}_unfold")(value)
+        value = layers.Reshape((height, width, _NARROW), name=f"{name}_reshape")(value)
     else:
         height, width = int(shape[0]), int(shape[1])
     number = 1
-    value = _convolution(_WIDE if height < rows else _NARROW, number)(value)
+    value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}")(value)
     while (height, width) != (rows, frames):
         height, width = min(2 * height, rows), min(2 * width, frames)
         # A last row or frame that halving has rounded away is stretched back, not doubled once more.
         height, width = rows if rows - height < 2 else height, frames if frames - width < 2 else width
         number += 1
-        value = layers.Resizing(height, width, interpolation="bilinear", name=f"enlarge_{number}")(value)
-        value = _convolution(_WIDE if 2 * height <= rows else _NARROW, number)(value)
-    value = layers.Conv2D(1, 3, padding="same", name="picture", kernel_initializer="zeros")(value)
-    value = RowMeans(name="row_means")(value)
-    return keras.Model(given, layers.Rescaling(255.0, name="levels")(value), name=name)
+        value = layers.Resizing(height, width, interpolation="bilinear", name=f"{name}_enlarge_{number}")(value)
+        value = _convolution(_WIDE if 2 * height <= rows else _NARROW, f"{name}_convolution_{number}")(value)
+    value = layers.Conv2D(1, 3, padding="same", name=f"{name}_picture", kernel_initializer="zeros")(value)
+    value = RowMeans(name=f"{name}_row_means")(value)
+    return keras.Model(given, layers.Rescaling(255.0, name=f"{name}_levels")(value), name=name)
 
 
-def _convolution(filters: int, number: int) -> layers.Layer:
-    return layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"convolution_{number}")
+def _convolution(filters: int, name: str) -> layers.Layer:
+    return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)
 
 
 def build_decoders(taps: Sequence[Stage], rows_frames: tuple[int, int]) -> Decoders:
@@ -120,8 +120,8 @@ class DecoderTraining:
         for network, activation in zip(
             self.current.networks.values(), anatomy.activations(self.taps, some), strict=True
         ):
-            network.get_layer("normalise").measure(activation)
-            network.get_layer("row_means").levels.assign(levels)
+            network.get_layer(f"{network.name}_normalise").measure(activation)
+            network.get_layer(f"{network.name}_row_means").levels.assign(levels)
         self.best = {name: network.get_weights() for name, network in self.current.networks.items()}
         self.optimizer = keras.optimizers.Adam(decoding.learning_rate)
         self.variables = [v for network in self.current.networks.values() for v in network.trainable_variables]

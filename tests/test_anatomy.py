@@ -64,7 +64,8 @@ def test_nested_and_sequential_models_are_laid_flat(rng):
 
 
 @pytest.mark.parametrize(
-    ("padding", "stride", "dilation", "pool"), [("same", 1, 1, 2), ("valid", 2, 1, 1), ("valid", 1, 2, 3), ("same", 1, 3, 1)]
+    ("padding", "stride", "dilation", "pool"),
+    [("same", 1, 1, 2), ("valid", 2, 1, 1), ("valid", 1, 2, 3), ("same", 1, 3, 1)],
 )
 def test_receptive_fields_are_where_a_place_listens(padding, stride, dilation, pool):
     """The part of the picture that changes one place in the middle of a map, found by the gradient."""

@@ -34,7 +34,9 @@ def composed(kernels, strides, dilations):
     found, pitch = [kernels[0][:, :, 0, :]], strides[0]
     if dilations[0] > 1:
         kernel = kernels[0]
-        wide = np.zeros(((kernel.shape[0] - 1) * dilations[0] + 1, (kernel.shape[1] - 1) * dilations[0] + 1, kernel.shape[3]))
+        wide = np.zeros(
+            ((kernel.shape[0] - 1) * dilations[0] + 1, (kernel.shape[1] - 1) * dilations[0] + 1, kernel.shape[3])
+        )
         wide[:: dilations[0], :: dilations[0]] = kernel[:, :, 0, :]
         found = [wide]
     for kernel, stride, dilation in zip(kernels[1:], strides[1:], dilations[1:], strict=True):
@@ -45,7 +47,9 @@ def composed(kernels, strides, dilations):
         for f in range(filters):
             for row, column, channel in np.ndindex(rows, columns, channels):
                 for y, x in np.ndindex(*before.shape[:2]):
-                    patches[row * step + y, column * step + x, f] += kernel[row, column, channel, f] * before[y, x, channel]
+                    patches[row * step + y, column * step + x, f] += (
+                        kernel[row, column, channel, f] * before[y, x, channel]
+                    )
         found.append(np.maximum(patches, 0))
         pitch *= stride
     return found
@@ -57,7 +61,13 @@ def chain_network(rows, frames, plan, padding, activation="relu", seed=0):
     value = picture = keras.Input((rows, frames, 1))
     for number, (filters, side, stride, dilation) in enumerate(plan):
         value = layers.Conv2D(
-            filters, side, strides=stride, dilation_rate=dilation, padding=padding, activation=activation, name=f"c{number}"
+            filters,
+            side,
+            strides=stride,
+            dilation_rate=dilation,
+            padding=padding,
+            activation=activation,
+            name=f"c{number}",
         )(value)
     value = layers.Dense(4, activation=activation, name="embed")(layers.Flatten()(value))
     return keras.Model(picture, layers.Dense(3, name="answer")(value))
@@ -188,7 +198,9 @@ def test_an_invertible_linear_layer_is_inverted(rng):
 
 def test_pooling_is_undone_by_resizing():
     picture = keras.Input((8, 10, 1))
-    value = layers.AveragePooling2D(2)(layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", name="c")(picture))
+    value = layers.AveragePooling2D(2)(
+        layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", name="c")(picture)
+    )
     value = layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", name="d")(value)
     anatomy = read_anatomy(keras.Model(picture, layers.Dense(2)(layers.Flatten()(value))))
     activation = np.zeros((1, 4, 5, 1), np.float32)
