@@ -130,6 +130,9 @@ def _add_train(group: Group) -> None:
     parser.add_argument("--learning-rate", type=float, help="Adam's step (default: 0.001)")
     parser.add_argument("--patience", type=int, help="epochs without progress before it stops (default: 5)")
     parser.add_argument(
+        "--decoders", action="store_true", help="train decoders in the same go, as `train-decoders` does"
+    )
+    parser.add_argument(
         "--roll", action=argparse.BooleanOptionalAction,
         help="turn each picture in time by a random amount whenever it is seen (default: yes)",
     )  # fmt: skip

@@ -76,9 +76,12 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     names = ("model", "epochs", "batch_size", "learning_rate", "patience", "seed", "split_seed", "roll")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     started = time.perf_counter()
-    report = train_network(
-        open_cache(args.cache), args.out, replace(base, **given), say=terminal.say, track=terminal.track
-    )
+    cache = open_cache(args.cache)
+    report = train_network(cache, args.out, replace(base, **given), say=terminal.say, track=terminal.track)
+    if args.decoders:
+        from birdclef_mind.decoding import train_bundle_decoders
+
+        train_bundle_decoders(args.out, report.bundle, cache, say=terminal.say, track=terminal.track)
     if report.scores:
         terminal.say("\n".join(["", *score_lines(report.scores), ""]))
     else:
@@ -199,7 +202,7 @@ def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
 
     started = time.perf_counter()
     result = run(args.out, jobs=args.jobs, say=terminal.say, track=terminal.track)
-    terminal.say("\n".join(["", *score_lines(result.scores), ""]))
+    terminal.say("\n".join(["", *score_lines(result.scores), "", *fidelity_lines(result.facts), ""]))
     terminal.end(
         f"the whole way in {time.perf_counter() - started:.0f} s; open these",
         [
@@ -207,6 +210,7 @@ def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
             ("training curves", result.bundle / "history.png"),
             ("confusion matrix", result.bundle / "confusion.png"),
             ("pictures", result.cache),
+            ("explanation", result.explanation),
         ],
     )
     return 0

@@ -1,5 +1,6 @@
-"""The whole way once on the built-in sample: sample → cache → train → infer → score."""
+"""The whole way once on the built-in sample: sample → cache → train → decoders → infer → score → explain."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,12 @@ from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
+from birdclef_mind.decoding import train_bundle_decoders
+from birdclef_mind.explain import Explaining, explain
+from birdclef_mind.explanation import FACTS
 from birdclef_mind.labels import choose_labels
 from birdclef_mind.progress import Track, untracked
-from birdclef_mind.recipes import Training
+from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.sample import TRUTH, Sample, write_sample
 from birdclef_mind.scoring import score
 from birdclef_mind.submission import write_submission
@@ -28,7 +32,9 @@ class DryRun:
     cache: Path
     bundle: Path
     submission: Path
+    explanation: Path
     scores: dict[str, Any]
+    facts: dict[str, Any]
 
 
 def dry_run(
@@ -36,14 +42,15 @@ def dry_run(
     *,
     sample: Sample = Sample(),
     training: Training = Training(epochs=8),
+    decoding: Decoding = Decoding(epochs=8),
+    examples: int = 6,
     jobs: int = 1,
     say: Callable[[str], None] = lambda line: None,
     track: Track = untracked,
 ) -> DryRun:
     """Go the whole way in the folder `out`; a sample that is already there is used again."""
-    root, cache_folder, bundle_folder, submission = (
-        out / name for name in ("competition", "cache", "bundle", "submission.csv")
-    )
+    root, cache_folder, bundle_folder = out / "competition", out / "cache", out / "bundle"
+    submission, explanation = out / "submission.csv", out / "explanation"
     if not (root / TRUTH).is_file():
         say("making the sample")
         write_sample(root, sample)
@@ -52,9 +59,18 @@ def dry_run(
     say("caching its pictures")
     write_cache(opened, classes, PRESETS["mel32"], cache_folder, jobs=jobs, track=track)
     say("training the network")
-    train(open_cache(cache_folder), bundle_folder, training, say=say, track=track)
+    cache = open_cache(cache_folder)
+    train(cache, bundle_folder, training, say=say, track=track)
     say("naming the birds of its soundscapes")
-    write_submission(load(bundle_folder), root, submission, track=track)
+    bundle = load(bundle_folder)
+    write_submission(bundle, root, submission, track=track)
     scores = score(submission, root / TRUTH)
     files.write_json(out / "scores.json", scores)
-    return DryRun(root, cache_folder, bundle_folder, submission, scores)
+    say("teaching decoders to redraw what each layer holds")
+    train_bundle_decoders(bundle_folder, bundle, cache, decoding, say=say, track=track)
+    # The network is another one now, so an earlier explanation has nothing to say of it.
+    if (explanation / FACTS).is_file():
+        shutil.rmtree(explanation)
+    wanted = Explaining(examples=examples, seeds=1)
+    facts = explain(bundle_folder, cache, explanation, wanted, say=say, track=track)
+    return DryRun(root, cache_folder, bundle_folder, submission, explanation, scores, facts)

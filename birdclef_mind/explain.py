@@ -95,9 +95,9 @@ def explain(
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = [examples.from_file(path, cache.features) for path in explaining.sounds]
     backwards, twin = _backwards(bundle_folder, bundle)
-    folder = explanation.open_folder(out, bundle.features, bundles.values_digest(bundle.model))
-    say("an independent network judges too" if explaining.second else "asking an independent network too")
+    explanation.check_folder(out, bundles.values_digest(bundle.model))
     second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say, track)
+    folder = explanation.open_folder(out, bundle.features)
     mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, learn, check or learn)
     shown = [row for row in mind.check if row.recording not in second_saw] or list(mind.check)
     shown = [shown[place] for place in np.linspace(0, len(shown) - 1, min(len(shown), _MOST_MEASURED)).astype(int)]
@@ -163,7 +163,7 @@ def _second(
     path = given or folder / SECOND
     if given is None and not (path / bundles.FACTS).is_file():
         settings = Training.from_dict(bundle.record["training"])
-        say("training it once, with another seed; it is kept in the bundle")
+        say("training an independent network once, with another seed; it is kept in the bundle")
         train(cache, path, replace(settings, seed=settings.seed + 1), track=track)
     other = bundles.load(path)
     other.require(bundle.features.fingerprint(), str(path))

@@ -88,8 +88,8 @@ class Folder:
             part.write_bytes(content)
 
 
-def open_folder(root: Path, features: Features, bundle_sha256: str) -> Folder:
-    """Begin an explanation; refused in a folder that holds another one, or something else."""
+def check_folder(root: Path, bundle_sha256: str) -> None:
+    """Refuse a folder that holds the explanation of another bundle, or something else."""
     if root.exists() and not root.is_dir():
         raise BundleError(f"{root}: expected a folder to write the explanation to, found a file")
     if root.is_dir():
@@ -99,10 +99,14 @@ def open_folder(root: Path, features: Features, bundle_sha256: str) -> Folder:
         strangers = sorted(path.name for path in root.iterdir() if path.name not in (FACTS, *PARTS))
         if strangers:
             raise BundleError(f"{root}: expected a new, empty or explanation folder, found {strangers[0]}")
-        held.unlink(missing_ok=True)
-        for part in PARTS:
-            for path in (root / part).glob("*"):
-                path.unlink()
+
+
+def open_folder(root: Path, features: Features) -> Folder:
+    """Begin an explanation in a folder that `check_folder` allows; an earlier one of the same bundle is removed."""
+    (root / FACTS).unlink(missing_ok=True)
+    for part in PARTS:
+        for path in (root / part).glob("*"):
+            path.unlink()
     return Folder(root, features)
 
 

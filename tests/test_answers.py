@@ -35,7 +35,7 @@ def mind():
 
 
 def test_searched_answers_are_recognised_and_look_like_their_class(mind):
-    anatomy, decoders, within, pixels = mind
+    anatomy, decoders, within, _ = mind
     pictures, embeddings = searched_answers(anatomy, decoders, CLASSES, within)
     assert recognised(answer_of(anatomy), pictures, CLASSES).all()
     bands = pictures.reshape(3, 3, 4, 20).mean(axis=(2, 3))

@@ -136,12 +136,19 @@ def test_the_dry_run_goes_the_whole_way(tmp_path, capsys):
     from conftest import SMALL
 
     from birdclef_mind.dry_run import dry_run
-    from birdclef_mind.recipes import Training
+    from birdclef_mind.recipes import Decoding, Training
 
     for _ in range(2):
-        result = dry_run(tmp_path, sample=SMALL, training=Training(epochs=1))
+        result = dry_run(
+            tmp_path,
+            sample=SMALL,
+            training=Training(epochs=1),
+            decoding=Decoding(epochs=1, steps=2, batch_size=8),
+            examples=2,
+        )
         assert result.scores["segments"]["rows"] == 6
         assert result.submission.is_file()
+        assert (result.explanation / "explanation.json").is_file()
 
 
 def test_sample_says_what_to_do_next(tmp_path, capsys):

@@ -1,0 +1,244 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import make_cache
+from PIL import Image
+
+from birdclef_mind import audio, decoding
+from birdclef_mind import bundle as bundles
+from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind.cache import open_cache
+from birdclef_mind.cli import main
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.explain import Explaining, explain
+from birdclef_mind.features import PixelScale, samples_to_levels
+from birdclef_mind.features import levels_to_pixels as to_pixels
+from birdclef_mind.recipes import Decoding
+
+FEW = Decoding(epochs=2, steps=4, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def decoded(trained, cache_folder, tmp_path_factory):
+    """A bundle with decoders, trained a little."""
+    folder = shutil.copytree(trained[0], tmp_path_factory.mktemp("decoded") / "bundle")
+    decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def explained(decoded, cache_folder, tmp_path_factory):
+    """(folder, facts) of an explanation of four segments."""
+    out = tmp_path_factory.mktemp("explained") / "x"
+    facts = explain(decoded, open_cache(cache_folder), out, Explaining(examples=4, seeds=2))
+    return out, facts
+
+
+def paths_in(value):
+    if isinstance(value, dict):
+        return [path for item in value.values() for path in paths_in(item)]
+    if isinstance(value, list):
+        return [path for item in value for path in paths_in(item)]
+    known = isinstance(value, str) and value.startswith(("pictures/", "sounds/", "patches/"))
+    return [value] if known else []
+
+
+def test_every_file_named_is_there_and_no_other(explained):
+    out, facts = explained
+    assert json.loads((out / "explanation.json").read_text())["examples"] == json.loads(json.dumps(facts["examples"]))
+    named = paths_in(facts)
+    assert len(named) == len(set(named))
+    there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert there == {*named, "explanation.json"}
+
+
+def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
+    _, facts = explained
+    fidelity = facts["fidelity"]
+    assert [layer["tap"] for layer in fidelity["layers"]] == [s["name"] for s in facts["anatomy"] if s["tapped"]]
+    for layer in fidelity["layers"]:
+        assert list(layer["methods"]) == ["weights", "transposed", "decoder"]
+        for entry in layer["methods"].values():
+            assert set(entry) == {"measures", "twin", "shuffled", "sound_error"}
+            assert set(entry["measures"]) == {
+                "correlation", "picture_error", "recognised", "recognised_by_second", "activation_error",
+            }  # fmt: skip
+            for value in entry["measures"].values():
+                assert value["low"] <= value["mean"] + 1e-9
+                assert value["mean"] <= value["high"] + 1e-9
+    held_out = set(facts["bundle"]["record"]["validation_recordings"])
+    assert fidelity["recordings"] <= len(held_out)
+    assert {card["recording"] for card in facts["examples"]} <= held_out
+    assert fidelity["layers"][0]["methods"]["transposed"]["measures"]["correlation"]["mean"] > 0.5
+
+
+def test_the_sound_of_an_example_is_its_pictures_on_its_own_scale(explained, decoded):
+    out, facts = explained
+    card = facts["examples"][0]
+    features = bundles.load(decoded).features
+    picture = np.asarray(Image.open(out / card["picture"]))[::-1]
+    samples = audio.read_audio(out / card["features_sound"], 32_000)
+    scale = PixelScale(np.float32([card["scale"]["low"]]), np.float32([card["scale"]["width"]]))
+    again = to_pixels(samples_to_levels(samples[None, : features.segment_samples], features), scale)[0]
+    assert np.corrcoef(again.ravel(), picture.ravel())[0, 1] > 0.98
+    assert card["features_sound_error"] < 10
+
+
+def test_the_original_sound_is_the_recording(explained, sample_folder):
+    out, facts = explained
+    card = facts["examples"][0]
+    recording = audio.read_audio(sample_folder / "train_audio" / card["recording"], 32_000)
+    start = round(card["start_s"] * 32_000)
+    heard = audio.read_audio(out / card["original_sound"], 32_000)
+    length = min(len(recording) - start, 160_000)
+    assert np.corrcoef(heard[:length], recording[start : start + length])[0, 1] > 0.99
+
+
+def test_every_class_has_answers_and_what_is_not_learned_is_said(explained):
+    _, facts = explained
+    assert [card["label"] for card in facts["answers"]["cards"]] == facts["bundle"]["classes"]
+    for card in facts["answers"]["cards"]:
+        ways = [(answer["way"], answer["seed"]) for answer in card["answers"]]
+        assert ways == [("weights", None), ("search", 0), ("search", 1), ("noise", 0)]
+        assert card["learned"] == (card["note"] == "")
+    for entry in facts["answers"]["summary"]:
+        cards = [
+            answer for card in facts["answers"]["cards"] for answer in card["answers"]
+            if (answer["way"], answer["seed"]) == (entry["way"], entry["seed"])
+        ]  # fmt: skip
+        assert entry["recognised"] == sum(answer["recognised"] for answer in cards)
+
+
+def test_a_second_run_gives_the_same_facts(explained, decoded, cache_folder):
+    out, facts = explained
+    before = {path.name: path.read_bytes() for path in (out / "pictures").iterdir()}
+    again = explain(decoded, open_cache(cache_folder), out, Explaining(examples=4, seeds=2))
+    assert again["fidelity"] == facts["fidelity"]
+    assert {path.name: path.read_bytes() for path in (out / "pictures").iterdir()} == before
+
+
+def test_named_segments_and_own_sounds_are_explained(decoded, cache_folder, sample_folder, tmp_path):
+    cache = open_cache(cache_folder)
+    row = cache.rows[1]
+    sound = next((sample_folder / "test_soundscapes").glob("*.ogg"))
+    explaining = Explaining(segments=(f"{row.recording}@{row.start_s:g}",), sounds=(sound,), seeds=1)
+    facts = explain(decoded, cache, tmp_path / "x", explaining)
+    shown = [(card["recording"], card["start_s"], card["why"]) for card in facts["examples"]]
+    assert shown == [
+        (row.recording, row.start_s, "named"),
+        *[(sound.name, start_s, "your own recording") for start_s in (0, 5, 10)],
+    ]
+
+
+def test_without_decoders_and_recordings_the_rest_still_runs(trained, cache_folder, decoded, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "b")
+    shutil.copytree(decoded / "second", folder / "second", dirs_exist_ok=True)
+    explaining = Explaining(examples=2, competition=tmp_path / "nowhere")
+    facts = explain(folder, open_cache(cache_folder), tmp_path / "x", explaining)
+    assert "birdclef-mind train-decoders" in facts["skipped"]["decoder"]
+    assert list(facts["fidelity"]["layers"][0]["methods"]) == ["weights", "transposed"]
+    assert {answer["way"] for card in facts["answers"]["cards"] for answer in card["answers"]} == {"weights", "noise"}
+    assert all(card["original_sound"] is None for card in facts["examples"])
+    assert any("competition folder is not at hand" in note for note in facts["notes"])
+
+
+def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder, tmp_path):
+    folder = shutil.copytree(decoded, tmp_path / "b")
+    facts = json.loads((folder / "decoders.json").read_text())
+    bundle = bundles.load(folder)
+    anatomy = read_anatomy(bundle.model)
+    for change, message in [
+        ({"network_sha256": "0"}, "expected decoders of this network, got those of an older or another one"),
+        ({"weights_sha256": "0"}, "was changed since"),
+        ({"shapes": {}}, "expected decoders of this program"),
+        ({"format": 9}, "expected decoders of this network"),
+    ]:
+        (folder / "decoders.json").write_text(json.dumps({**facts, **change}))
+        with pytest.raises(BundleError, match=message):
+            decoding.load_decoders(folder, bundle, anatomy)
+        with pytest.raises(BundleError, match=message):
+            explain(folder, open_cache(cache_folder), tmp_path / "x")
+        assert not (tmp_path / "x").exists()
+
+
+def test_interrupted_decoder_training_goes_on(trained, cache_folder, decoded, tmp_path, monkeypatch):
+    folder = shutil.copytree(trained[0], tmp_path / "b")
+    bundle, cache, said = bundles.load(folder), open_cache(cache_folder), []
+
+    def stop(line):
+        if "epoch 1/2" in line and "twin" not in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=stop)
+    assert (folder / "decoders.progress.npz").is_file()
+    decoders = decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
+    assert said[0] == "going on after epoch 1"
+    whole = decoding.load_decoders(decoded, bundle, read_anatomy(bundle.model))
+    assert decoders.best_losses == pytest.approx(whole.best_losses, rel=1e-4)
+    assert not list(folder.glob("*.npz"))
+    (folder / "decoders.progress.npz").write_bytes(b"broken")
+    said.clear()
+    decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
+    assert "cannot be used, beginning anew" in said[0]
+
+
+def test_retraining_a_bundle_removes_its_decoders(decoded, cache_folder, tmp_path):
+    from birdclef_mind.recipes import Training
+    from birdclef_mind.training import train
+
+    folder = shutil.copytree(decoded, tmp_path / "b")
+    train(open_cache(cache_folder), folder, Training(epochs=1, batch_size=8))
+    assert not list(folder.glob("decoders*"))
+    assert not list(folder.glob("twin*"))
+
+
+def test_bad_input_is_refused_before_anything_is_written(decoded, cache_folder, sample_folder, tmp_path):
+    cache = open_cache(cache_folder)
+    recording = cache.rows[0].recording
+    (tmp_path / "noise.wav").write_bytes(b"no sound")
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-mother.txt").write_text("dear")
+    make_cache(sample_folder, tmp_path / "other", preset="mel16")
+    for options, error, message in [
+        ({"segments": ("no@0",)}, ConfigError, "segment: expected RECORDING@SECONDS with a recording of the cache"),
+        ({"segments": (f"{recording}@3",)}, ConfigError, f"segment: expected {recording}@ one of 0"),
+        ({"segments": (f"{recording}@x",)}, ConfigError, "one of 0"),
+        ({"sounds": (tmp_path / "noise.wav",)}, ConfigError, "noise.wav: cannot be decoded"),
+        ({"sounds": (tmp_path / "none.wav",)}, ConfigError, "none.wav: missing"),
+        ({"second": tmp_path / "none"}, BundleError, "expected a bundle folder"),
+    ]:
+        with pytest.raises(error, match=message):
+            explain(decoded, cache, tmp_path / "x", Explaining(**options))
+        assert not (tmp_path / "x").exists()
+    with pytest.raises(BundleError, match="expected pictures of the bundle's features"):
+        explain(decoded, open_cache(tmp_path / "other"), tmp_path / "x")
+    with pytest.raises(BundleError, match="expected a new, empty or explanation folder, found to-mother.txt"):
+        explain(decoded, cache, tmp_path / "letters")
+    with pytest.raises(BundleError, match="found a file"):
+        explain(decoded, cache, tmp_path / "noise.wav")
+    with pytest.raises(ConfigError, match="examples: expected a whole number above 0"):
+        Explaining(examples=0)
+
+
+def test_another_explanation_is_not_overwritten(explained, decoded, cache_folder, tmp_path):
+    out = shutil.copytree(explained[0], tmp_path / "x")
+    facts = json.loads((out / "explanation.json").read_text())
+    facts["bundle"]["sha256"] = "another"
+    (out / "explanation.json").write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match="holds the explanation of another bundle"):
+        explain(decoded, open_cache(cache_folder), out)
+
+
+def test_the_commands_say_what_they_did(trained, cache_folder, tmp_path, capsys):
+    folder = shutil.copytree(trained[0], tmp_path / "b")
+    assert main(["train-decoders", str(folder), str(cache_folder), "--epochs", "1"]) == 0
+    assert "9 decoders, 1 epoch in" in capsys.readouterr().out
+    words = ["explain", folder, cache_folder, tmp_path / "x", "--examples", "2", "--seeds", "1"]
+    assert main([str(word) for word in words]) == 0
+    shown = capsys.readouterr().out
+    assert "2 examples and 3 birds explained" in shown
+    assert "mean picture" in shown
+    assert "answers by search, seed 0:" in shown
