@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 _WIDE, _NARROW = 32, 16
 # Maps of a vector's decoder begin this many times smaller than the picture.
 _SHRINK = 8
+# How much more the answer counts for a vector than for a map.
+_VECTOR_WEIGHT = 5.0
 
 
 class RowMeans(layers.Layer):  # type: ignore[misc]
@@ -126,6 +128,8 @@ class DecoderTraining:
         self.optimizer = keras.optimizers.Adam(decoding.learning_rate)
         self.variables = [v for network in self.current.networks.values() for v in network.trainable_variables]
         self.optimizer.build(self.variables)
+        weight = decoding.answer_weight
+        self._answer_weights = [weight * (_VECTOR_WEIGHT if len(tap.shape) == 1 else 1) for tap in self.taps]
         self._reader = anatomy.reader([*self.taps, anatomy.classes])
         self._answer = anatomy.reader([anatomy.classes])
         self._step = tf.function(self._learn, reduce_retracing=True)
@@ -203,7 +207,7 @@ class DecoderTraining:
         clipped = tf.clip_by_value(tf.concat(rebuilt, axis=0), -20, 275)
         again = tf.reshape(self._answer(clipped)[0], (len(rebuilt), -1, answer.shape[1]))
         divergence = tf.reduce_mean(_divergence(answer, again), axis=1)
-        return tf.stack(errors) + self.decoding.answer_weight * divergence
+        return tf.stack(errors) + self._answer_weights * divergence
 
     def _learn(self, pictures: Any) -> None:
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ class Folder:
         stack = np.stack(pixels)
         sounds = pictures_to_samples(Pictures(stack, scale), self.features, threads=self.threads)
         errors = sound_errors(stack, scale, sounds, self.features)
-        paths = [self.sound(name, samples) for name, samples in zip(names, sounds, strict=True)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            paths = list(pool.map(self.sound, names, sounds))
         return dict(zip(paths, errors.tolist(), strict=True))
 
     def finish(self, facts: dict[str, Any]) -> None:

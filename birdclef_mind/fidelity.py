@@ -17,36 +17,58 @@ _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
+class Verdicts:
+    """Reconstructions and what the network, and an independent one, call them: (n,) places of classes, or None."""
+
+    rebuilt: Array
+    called: Array
+    called_by_second: Array | None
+
+    def __getitem__(self, places: Array) -> "Verdicts":
+        second = None if self.called_by_second is None else self.called_by_second[places]
+        return Verdicts(self.rebuilt[places], self.called[places], second)
+
+
 class Judges:
-    """The input, and those who judge reconstructions of it.
+    """The input, and those who judge reconstructions of it."""
 
-    Attributes
-    ----------
-    pictures : the inputs. groups : the recording of each. distance : `mean_distance` of validation pictures.
-    answer, second : the network and an independent one (None when there is none).
-    """
+    def __init__(
+        self, pictures: Array, groups: Sequence[str], distance: float, answer: Answer, second: Answer | None
+    ) -> None:
+        """Ask the network once what it calls the input.
 
-    pictures: Array
-    groups: Sequence[str]
-    distance: float
-    answer: Answer
-    second: Answer | None
+        Parameters
+        ----------
+        pictures : the inputs. groups : the recording of each. distance : `mean_distance` of validation pictures.
+        answer, second : the network and an independent one (None when there is none).
+        """
+        self.pictures, self.groups, self.distance = pictures, groups, distance
+        self._answer, self._second = answer, second
+        self._called = answer(pictures).argmax(axis=1)
 
-    def measures(self, rebuilt: Array, activation: Array | None = None, again: Array | None = None) -> dict[str, Any]:
+    def ask(self, rebuilt: Array) -> Verdicts:
+        """What the networks call some reconstructions."""
+        second = None if self._second is None else self._second(rebuilt).argmax(axis=1)
+        return Verdicts(rebuilt, self._answer(rebuilt).argmax(axis=1), second)
+
+    def measures(
+        self, verdicts: Verdicts, activation: Array | None = None, again: Array | None = None
+    ) -> dict[str, Any]:
         """All measures of some reconstructions, each as mean and 95 % interval.
+
+        "Recognised" is the share that is called what the network calls the input.
 
         Parameters
         ----------
         activation, again : the tap's activation for the inputs and for the reconstructions.
         """
         values = {
-            "correlation": correlations(rebuilt, self.pictures),
-            "picture_error": picture_errors(rebuilt, self.pictures, self.distance),
-            "recognised": same_answer(self.answer, rebuilt, self.pictures),
+            "correlation": correlations(verdicts.rebuilt, self.pictures),
+            "picture_error": picture_errors(verdicts.rebuilt, self.pictures, self.distance),
+            "recognised": verdicts.called == self._called,
         }
-        if self.second is not None:
-            first = self.answer(self.pictures).argmax(axis=1)
-            values["recognised_by_second"] = self.second(rebuilt).argmax(axis=1) == first
+        if verdicts.called_by_second is not None:
+            values["recognised_by_second"] = verdicts.called_by_second == self._called
         if activation is not None and again is not None:
             values["activation_error"] = activation_errors(again, activation)
         return {name: with_interval(value, self.groups) for name, value in values.items()}
@@ -80,11 +102,6 @@ def activation_errors(again: Array, activation: Array) -> Array:
     """|φ(x̂) − φ(x)| / |φ(x)| for each pair; 0 where both are nothing."""
     one, other = (np.asarray(value, np.float64).reshape(len(value), -1) for value in (again, activation))
     return np.linalg.norm(one - other, axis=1) / np.maximum(np.linalg.norm(other, axis=1), 1e-9)
-
-
-def same_answer(answer: Answer, rebuilt: Array, pictures: Array) -> Array:
-    """Whether the network's surest class for the reconstruction is that for the input, (n,), bool."""
-    return np.asarray(answer(rebuilt).argmax(axis=1) == answer(pictures).argmax(axis=1))
 
 
 def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> dict[str, float]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from birdclef_mind.anatomy import Anatomy, Stage
+from birdclef_mind.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.decoders import Decoders
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.fidelity import Judges, shuffled
+from birdclef_mind.fidelity import Answer, Judges, shuffled
 from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 
 Array = np.ndarray[Any, Any]
@@ -91,19 +92,29 @@ def measure_fidelity(
         methods = {}
         for method, rebuilt in found[tap.name].items():
             (again,) = backwards.anatomy.activations([tap], rebuilt)
+            verdicts = judges.ask(rebuilt)
             methods[method] = {
-                "measures": judges.measures(rebuilt, activations[tap.name], again),
-                "shuffled": judges.measures(rebuilt[others]),
+                "measures": judges.measures(verdicts, activations[tap.name], again),
+                "shuffled": judges.measures(verdicts[others]),
             }
             if method in of_twin[tap.name]:
-                methods[method]["twin"] = judges.measures(of_twin[tap.name][method])
+                methods[method]["twin"] = judges.measures(judges.ask(of_twin[tap.name][method]))
         layers.append({"tap": tap.name, "kind": tap.kind, "methods": methods})
-    return layers, judges.measures(np.broadcast_to(mean_picture, pictures.shape))
+    return layers, judges.measures(judges.ask(np.broadcast_to(mean_picture, pictures.shape)))
 
 
-def answer_of(anatomy: Anatomy) -> Any:
+def answer_of(anatomy: Anatomy) -> Answer:
     """The network as a function from pictures (n, rows, frames), 0–255, to scores (n, classes)."""
-    return lambda pictures: anatomy.activations([anatomy.classes], pictures)[0]
+    shape = (None, *anatomy.rows_frames, 1)
+    forward = tf.function(
+        lambda pictures: anatomy.model(pictures, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
+    )
+
+    def answer(pictures: Array) -> Array:
+        parts = [forward(as_input(pictures[start : start + 64])) for start in range(0, len(pictures), 64)]
+        return np.concatenate(parts)
+
+    return answer
 
 
 def _in_batches(work: Any, pictures: Array, size: int = 32) -> list[Array]:

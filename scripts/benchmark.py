@@ -98,7 +98,11 @@ def reading_backwards():
     slow, quick = timed(loops, rounds=1), timed(arrays) / 12
     yield "seven layers stamped by loops, a picture", slow, None
     yield "seven layers stamped in batches of 12, a picture", quick, quick / slow
-    yield "nine answers by the weights, an answer", timed(lambda: stamped_answers(anatomy, chain, np.arange(9))) / 9, None
+    yield (
+        "nine answers by the weights, an answer",
+        timed(lambda: stamped_answers(anatomy, chain, np.arange(9))) / 9,
+        None,
+    )
 
 
 def sounding(root):

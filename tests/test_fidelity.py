@@ -34,10 +34,14 @@ def test_recognised_compares_the_surest_class(pictures):
     def brightest_row(those):
         return those.mean(axis=2)
 
-    same = fidelity.same_answer(brightest_row, pictures[:, ::-1], pictures)
+    judges = fidelity.Judges(pictures, list("abcdef"), 100.0, brightest_row, None)
+    verdicts = judges.ask(pictures[:, ::-1])
     rows = pictures.mean(axis=2).argmax(axis=1)
-    flipped = 3 - rows
-    np.testing.assert_array_equal(same, rows == flipped)
+    np.testing.assert_array_equal(verdicts.called, 3 - rows)
+    assert judges.measures(verdicts)["recognised"]["mean"] == pytest.approx((rows == 3 - rows).mean())
+    others = np.array([1, 2, 3, 4, 5, 0])
+    turned = judges.measures(verdicts[others])
+    assert turned == judges.measures(judges.ask(pictures[others][:, ::-1]))
 
 
 def test_intervals_hold_the_mean_and_shrink_with_more_recordings(rng):
@@ -71,12 +75,13 @@ def test_all_measures_are_given_with_and_without_a_second_network(pictures):
         return those.mean(axis=2)
 
     groups = list("aabbcc")
-    alone = fidelity.Judges(pictures, groups, 100.0, answer, None).measures(pictures)
+    judges = fidelity.Judges(pictures, groups, 100.0, answer, None)
+    alone = judges.measures(judges.ask(pictures))
     assert set(alone) == {"correlation", "picture_error", "recognised"}
     assert alone["correlation"]["mean"] == pytest.approx(1)
     assert alone["picture_error"]["mean"] == 0
-    both = fidelity.Judges(pictures, groups, 100.0, answer, lambda those: -answer(those)).measures(
-        pictures, pictures, pictures
-    )
+    judges = fidelity.Judges(pictures, groups, 100.0, answer, lambda those: -answer(those))
+    both = judges.measures(judges.ask(pictures), pictures, pictures)
     assert both["recognised_by_second"]["mean"] == 0
     assert both["activation_error"]["mean"] == 0
+    assert judges.measures(judges.ask(pictures)[np.arange(6)])["recognised_by_second"]["mean"] == 0
