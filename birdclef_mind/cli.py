@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_train,
         _add_train_decoders,
         _add_explain,
+        _add_report,
         _add_infer,
         _add_score,
     ):
@@ -174,6 +175,16 @@ def _add_explain(group: Group) -> None:
         "--competition", type=Path, help="folder of the real sound (default: the one the cache was made from)"
     )
     parser.add_argument("--second", type=Path, help="bundle of an independent network (default: train one and keep it)")
+
+
+def _add_report(group: Group) -> None:
+    parser = _command(
+        group, "report", commands.report,
+        "render an explanation as a web page that works from disk", "report runs/explanation report.html --single-file",
+    )  # fmt: skip
+    parser.add_argument("explanation", type=Path, help="folder written by `explain`")
+    parser.add_argument("out", type=Path, help="the page, a name that ends in .html")
+    parser.add_argument("--single-file", action="store_true", help="put pictures and sounds inside the page")
 
 
 def _add_infer(group: Group) -> None:

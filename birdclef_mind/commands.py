@@ -135,7 +135,8 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.cache import open_cache
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
-    from birdclef_mind.explanation import FACTS
+    from birdclef_mind.explanation import FACTS, REPORT
+    from birdclef_mind.report import write_report
 
     explaining = Explaining(
         examples=args.examples,
@@ -149,12 +150,22 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     facts = explain_bundle(
         args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
     )
+    write_report(args.out, args.out / REPORT)
     terminal.say("\n".join(["", *fidelity_lines(facts), ""]))
     terminal.end(
         f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
         f"explained in {time.perf_counter() - started:.0f} s",
-        [("facts", args.out / FACTS), ("pictures", args.out / "pictures"), ("sounds", args.out / "sounds")],
+        [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
     )
+    return 0
+
+
+def report(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Render an explanation as a page."""
+    from birdclef_mind.report import write_report
+
+    write_report(args.explanation, args.out, single_file=args.single_file)
+    terminal.end("rendered; it opens by double click", [("report", args.out)])
     return 0
 
 
@@ -210,7 +221,7 @@ def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
             ("training curves", result.bundle / "history.png"),
             ("confusion matrix", result.bundle / "confusion.png"),
             ("pictures", result.cache),
-            ("explanation", result.explanation),
+            ("report.html", result.explanation / "report.html"),
         ],
     )
     return 0

@@ -23,8 +23,10 @@ Array = np.ndarray[Any, Any]
 _WIDE, _NARROW = 32, 16
 # Maps of a vector's decoder begin this many times smaller than the picture.
 _SHRINK = 8
-# How much more the answer counts for a vector than for a map.
-_VECTOR_WEIGHT = 5.0
+# How much more the answer counts at the last tap than at the first: deep layers hold little else.
+_DEEPEST_WEIGHT = 5.0
+# The first epoch's share of the learning rate: beginning at full speed can kill a decoder's rectified units for good.
+_WARM_UP = 0.3
 
 
 class RowMeans(layers.Layer):  # type: ignore[misc]
@@ -83,7 +85,7 @@ def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str)
     value = Normalise(name=f"{name}_normalise")(given)
     if len(shape) == 1:
         height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
-        value = layers.Dense(height * width * _NARROW, activation="relu", name=f"{name}_unfold")(value)
+        value = layers.Dense(height * width * _NARROW, activation="leaky_relu", name=f"{name}_unfold")(value)
         value = layers.Reshape((height, width, _NARROW), name=f"{name}_reshape")(value)
     else:
         height, width = int(shape[0]), int(shape[1])
@@ -129,7 +131,8 @@ class DecoderTraining:
         self.variables = [v for network in self.current.networks.values() for v in network.trainable_variables]
         self.optimizer.build(self.variables)
         weight = decoding.answer_weight
-        self._answer_weights = [weight * (_VECTOR_WEIGHT if len(tap.shape) == 1 else 1) for tap in self.taps]
+        deeper = np.linspace(1, _DEEPEST_WEIGHT, len(self.taps))
+        self._answer_weights = (weight * deeper).astype(np.float32)
         self._reader = anatomy.reader([*self.taps, anatomy.classes])
         self._answer = anatomy.reader([anatomy.classes])
         self._step = tf.function(self._learn, reduce_retracing=True)
@@ -139,7 +142,8 @@ class DecoderTraining:
         """One pass over (a share of) the training pictures, then the validation losses by tap; the best are kept."""
         rate = self.decoding.learning_rate
         done = self.current.epochs / max(1, self.decoding.epochs)
-        self.optimizer.learning_rate.assign(rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))))
+        share = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
+        self.optimizer.learning_rate.assign(rate * (share if self.current.epochs else _WARM_UP))
         for batch in self._batches(pixels):
             self._step(tf.constant(batch))
         losses = self.validate(validation)

@@ -14,10 +14,11 @@ from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.decoding import train_bundle_decoders
 from birdclef_mind.explain import Explaining, explain
-from birdclef_mind.explanation import FACTS
+from birdclef_mind.explanation import FACTS, REPORT
 from birdclef_mind.labels import choose_labels
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.report import write_report
 from birdclef_mind.sample import TRUTH, Sample, write_sample
 from birdclef_mind.scoring import score
 from birdclef_mind.submission import write_submission
@@ -73,4 +74,5 @@ def dry_run(
         shutil.rmtree(explanation)
     wanted = Explaining(examples=examples, seeds=1)
     facts = explain(bundle_folder, cache, explanation, wanted, say=say, track=track)
+    write_report(explanation, explanation / REPORT)
     return DryRun(root, cache_folder, bundle_folder, submission, explanation, scores, facts)

@@ -1,5 +1,7 @@
 """Reading the robot mind: a bundle and its pictures to an explanation folder."""
 
+import csv
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,7 +31,7 @@ from birdclef_mind.reconstruction import (
     read_backwards,
     rounded,
 )
-from birdclef_mind.training import SECOND, train
+from birdclef_mind.training import HISTORY, SCORES, SECOND, train
 
 Array = np.ndarray[Any, Any]
 
@@ -129,6 +131,7 @@ def explain(
             "common_names": dict(bundle.common_names),
             "record": dict(bundle.record),
         },
+        "performance": _performance(bundle_folder),
         "real_sound": str(competition) if competition else None,
         "notes": _notes(competition, bool(check), second_saw),
         "methods": METHODS,
@@ -234,6 +237,17 @@ def _anatomy(backwards: Backwards) -> list[dict[str, Any]]:
         }
         for stage in backwards.anatomy.stages
     ]
+
+
+def _performance(folder: Path) -> dict[str, Any] | None:
+    """How the network did in training: its measures and history; None when the bundle has lost them."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
+            history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError):
+        return None
+    return {"scores": scores, "history": history}
 
 
 def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str]) -> list[str]:

@@ -26,6 +26,7 @@ from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictu
 Array = np.ndarray[Any, Any]
 
 FACTS = "explanation.json"
+REPORT = "report.html"
 FORMAT = 1
 PARTS = ("pictures", "sounds", "patches")
 PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
@@ -98,14 +99,15 @@ def check_folder(root: Path, bundle_sha256: str) -> None:
         held = root / FACTS
         if held.is_file() and _bundle_of(held) != bundle_sha256:
             raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
-        strangers = sorted(path.name for path in root.iterdir() if path.name not in (FACTS, *PARTS))
+        strangers = sorted(path.name for path in root.iterdir() if path.name not in (FACTS, REPORT, *PARTS))
         if strangers:
             raise BundleError(f"{root}: expected a new, empty or explanation folder, found {strangers[0]}")
 
 
 def open_folder(root: Path, features: Features) -> Folder:
     """Begin an explanation in a folder that `check_folder` allows; an earlier one of the same bundle is removed."""
-    (root / FACTS).unlink(missing_ok=True)
+    for name in (FACTS, REPORT):
+        (root / name).unlink(missing_ok=True)
     for part in PARTS:
         for path in (root / part).glob("*"):
             path.unlink()

@@ -65,15 +65,15 @@ class Decoding:
     Attributes
     ----------
     epochs : at most. steps : batches an epoch, at most, so that epochs stay short on large caches.
-    answer_weight : of the term that keeps the network's answer, beside the picture error in units of variance; for a
-        vector, such as the embedding, five times that: it holds little of the picture and nearly all of the answer.
+    answer_weight : of the term that keeps the network's answer, beside the picture error in units of variance, at the
+        first tap; up to five times that at the last, which holds little else.
     patience : epochs in which no decoder gets better before training stops.
     """
 
     epochs: int = 30
     steps: int = 128
     batch_size: int = 8
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     answer_weight: float = 0.1
     patience: int = 6
     seed: int = 111

@@ -16,10 +16,11 @@ from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
-from birdclef_mind.recipes import Training
+from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.sample import Sample, write_sample
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FEW = Decoding(epochs=2, steps=4, batch_size=8)
 SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=15)
 
 
@@ -57,6 +58,26 @@ def trained(cache_folder, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("network") / "bundle"
     return out, train(open_cache(cache_folder), out, Training(epochs=3, batch_size=8))
+
+
+@pytest.fixture(scope="session")
+def decoded(trained, cache_folder, tmp_path_factory):
+    """A bundle with decoders, trained a little."""
+    from birdclef_mind import bundle as bundles
+    from birdclef_mind import decoding
+
+    folder = shutil.copytree(trained[0], tmp_path_factory.mktemp("decoded") / "bundle")
+    decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def explained(decoded, cache_folder, tmp_path_factory):
+    """(folder, facts) of an explanation of three segments."""
+    from birdclef_mind.explain import Explaining, explain
+
+    out = tmp_path_factory.mktemp("explained") / "x"
+    return out, explain(decoded, open_cache(cache_folder), out, Explaining(examples=3, seeds=2))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import make_cache
+from conftest import FEW, make_cache
 from PIL import Image
 
 from birdclef_mind import audio, decoding
@@ -15,25 +15,6 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.features import PixelScale, samples_to_levels
 from birdclef_mind.features import levels_to_pixels as to_pixels
-from birdclef_mind.recipes import Decoding
-
-FEW = Decoding(epochs=2, steps=4, batch_size=8)
-
-
-@pytest.fixture(scope="module")
-def decoded(trained, cache_folder, tmp_path_factory):
-    """A bundle with decoders, trained a little."""
-    folder = shutil.copytree(trained[0], tmp_path_factory.mktemp("decoded") / "bundle")
-    decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def explained(decoded, cache_folder, tmp_path_factory):
-    """(folder, facts) of an explanation of four segments."""
-    out = tmp_path_factory.mktemp("explained") / "x"
-    facts = explain(decoded, open_cache(cache_folder), out, Explaining(examples=4, seeds=2))
-    return out, facts
 
 
 def paths_in(value):
@@ -114,7 +95,7 @@ def test_every_class_has_answers_and_what_is_not_learned_is_said(explained):
 def test_a_second_run_gives_the_same_facts(explained, decoded, cache_folder):
     out, facts = explained
     before = {path.name: path.read_bytes() for path in (out / "pictures").iterdir()}
-    again = explain(decoded, open_cache(cache_folder), out, Explaining(examples=4, seeds=2))
+    again = explain(decoded, open_cache(cache_folder), out, Explaining(examples=3, seeds=2))
     assert again["fidelity"] == facts["fidelity"]
     assert {path.name: path.read_bytes() for path in (out / "pictures").iterdir()} == before
 

@@ -1,0 +1,133 @@
+"""An explanation folder as one web page for somebody who knows birds and has never seen a neural network.
+
+The page works from disk and offline; its pictures and sounds stand in a folder beside it, or inside it. Every number on
+it is in the explanation's JSON; every word that came from a table is escaped.
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from birdclef_mind import files
+from birdclef_mind.config import Features
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.explanation import FACTS, FORMAT, PARTS
+from birdclef_mind.spectrum import hz_to_mel
+
+_MIME = {".png": "image/png", ".mp3": "audio/mpeg"}
+_TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
+
+
+def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> None:
+    """Render an explanation folder as the page `out`.
+
+    Its pictures and sounds are copied to `<name>_files` beside it, unless the page stands in the explanation folder
+    itself; with `single_file` they are inside the page.
+    """
+    facts = read_explanation(explanation)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"report: expected a file name that ends in .html, got {out.name!r}")
+    if single_file:
+        page = render(facts, lambda path: _embedded(explanation / path))
+    elif out.parent.resolve() == explanation.resolve():
+        page = render(facts, quote)
+    else:
+        folder = out.with_name(f"{out.stem}_files")
+        _copy(explanation, folder, out)
+        page = render(facts, lambda path: quote(f"{folder.name}/{path}"))
+    files.write_text(out, page)
+
+
+def read_explanation(folder: Path) -> dict[str, Any]:
+    """The facts of a complete explanation folder; BundleError when it is none."""
+    path = folder / FACTS
+    if not path.is_file():
+        found = "nothing" if not folder.exists() else "a folder without it" if folder.is_dir() else "a file"
+        raise BundleError(f"{folder}: expected an explanation folder with {FACTS}, found {found}")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: expected JSON, got {error}") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise BundleError(f"{path}: expected an explanation of format {FORMAT}; run `explain` again")
+    return facts
+
+
+def render(facts: dict[str, Any], asset: Callable[[str], str]) -> str:
+    """The page's HTML; `asset` gives the address of a file of the explanation folder."""
+    environment = Environment(
+        loader=PackageLoader("birdclef_mind", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters.update(asset=asset, percent=_percent, best=_best, bird=lambda label: _bird(facts, label))
+    features = Features.from_dict(facts["bundle"]["features"])
+    return environment.get_template("page.html").render(
+        facts=facts,
+        features=features,
+        ticks=frequency_ticks(features),
+        seconds=np.arange(0, features.windowing.length_s + 0.01).tolist(),
+        curves=fidelity_curves(facts),
+        taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
+    )
+
+
+def frequency_ticks(features: Features) -> list[dict[str, Any]]:
+    """Where round frequencies stand on a picture's height: share from the bottom, and kHz; none for cepstra."""
+    if features.kind == "mfcc":
+        return []
+    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
+    # A band's middle stands half a row above its edge; there is an edge more than there are bands.
+    places = ((hz_to_mel(np.array(_TICKS_HZ)) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels
+    return [
+        {"share": round(float(place), 4), "khz": f"{hz / 1000:g}"}
+        for place, hz in zip(places, _TICKS_HZ, strict=True)
+        if 0.02 <= place <= 0.98
+    ]
+
+
+def fidelity_curves(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Per method the correlation and the recognised share over the layers, beside the twin's: values 0 to 1 or None."""
+    curves = []
+    for measure in ("correlation", "recognised"):
+        for method in facts["methods"]:
+            for control in ("measures", "twin"):
+                values = [
+                    layer["methods"].get(method, {}).get(control, {}).get(measure, {}).get("mean")
+                    for layer in facts["fidelity"]["layers"]
+                ]
+                curves.append({"measure": measure, "method": method, "control": control == "twin", "values": values})
+    return curves
+
+
+def _bird(facts: dict[str, Any], label: str) -> str:
+    return facts["bundle"]["common_names"].get(label) or label or "not known"
+
+
+def _best(scores: list[float]) -> list[int]:
+    """Places of the five highest scores, the highest first."""
+    return sorted(range(len(scores)), key=lambda place: -scores[place])[:5]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _embedded(path: Path) -> str:
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f"data:{_MIME[path.suffix]};base64,{content}"
+
+
+def _copy(explanation: Path, folder: Path, out: Path) -> None:
+    if folder.exists() and any(path.name not in PARTS for path in folder.iterdir()):
+        raise ConfigError(f"{folder}: expected to put the files of {out.name} there, found something else in it")
+    for part in PARTS:
+        shutil.rmtree(folder / part, ignore_errors=True)
+        shutil.copytree(
+            explanation / part, folder / part, ignore=shutil.ignore_patterns("*.npy", f"{files.PART_PREFIX}*")
+        )

@@ -1,0 +1,140 @@
+import copy
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+
+from birdclef_mind.cli import main
+from birdclef_mind.config import PRESETS
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.report import fidelity_curves, frequency_ticks, render, write_report
+from birdclef_mind.spectrum import mel_filters
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
+
+
+class Page(HTMLParser):
+    """Tags and addresses of a page; unbalanced sections are an error."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.addresses += [value for name, value in attributes if name in ("src", "data-sound")]
+        if tag in ("section", "article", "figure", "table", "main", "nav"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in ("section", "article", "figure", "table", "main", "nav"):
+            assert self.open.pop() == tag
+
+
+def test_the_page_shows_every_picture_and_sound(explained, tmp_path):
+    folder, _ = explained
+    write_report(folder, tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text())
+    assert page.open == []
+    assert all((tmp_path / unquote(address)).is_file() for address in page.addresses)
+    shown = {unquote(address).split("/", 1)[1] for address in page.addresses}
+    made = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.suffix in (".png", ".mp3")}
+    assert shown == made
+    assert {attributes.get("id") for tag, attributes in page.tags if tag == "section"} == {
+        "performance", "filters", "layers", "last", "answers", "notes",
+    }  # fmt: skip
+
+
+def test_in_its_own_folder_the_page_needs_no_copies(explained, tmp_path):
+    folder = shutil.copytree(explained[0], tmp_path / "x")
+    before = {path.name for path in folder.iterdir()}
+    write_report(folder, folder / "report.html")
+    assert {path.name for path in folder.iterdir()} == before | {"report.html"}
+    assert all((folder / unquote(a)).is_file() for a in Page((folder / "report.html").read_text()).addresses)
+
+
+def test_a_single_file_needs_nothing_beside_it(explained, tmp_path):
+    write_report(explained[0], tmp_path / "page.html", single_file=True)
+    page = Page((tmp_path / "page.html").read_text())
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+    assert all(re.match(r"data:(image/png|audio/mpeg);base64,", address) for address in page.addresses)
+
+
+def test_words_from_tables_are_text(explained):
+    facts = copy.deepcopy(explained[1])
+    facts["bundle"]["common_names"] = dict.fromkeys(facts["bundle"]["classes"], HOSTILE)
+    for card in facts["examples"]:
+        card.update(recording=HOSTILE, author=HOSTILE, why=HOSTILE)
+    facts["notes"].append(HOSTILE)
+    text = render(json.loads(json.dumps(facts)), lambda path: path)
+    page = Page(text)
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
+    assert "{{ 7 * 7 }}" in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+
+
+def test_nothing_is_fetched_from_elsewhere(explained, tmp_path):
+    write_report(explained[0], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert not re.search(r"(https?:)?//(?!\s)\w", text.replace("// One sound", ""))
+    assert "default-src 'none'" in text
+
+
+def test_every_number_of_the_curves_is_in_the_facts(explained):
+    _, facts = explained
+    layers = facts["fidelity"]["layers"]
+    for curve in fidelity_curves(facts):
+        control = "twin" if curve["control"] else "measures"
+        for value, layer in zip(curve["values"], layers, strict=True):
+            assert value == layer["methods"][curve["method"]][control][curve["measure"]]["mean"]
+
+
+@pytest.mark.parametrize("name", ["mel16", "mel32", "logmel128"])
+def test_frequencies_stand_where_their_bands_are(name):
+    features = PRESETS[name]
+    ticks = frequency_ticks(features)
+    assert len(ticks) >= 4
+    filters = mel_filters(features).toarray()
+    for tick in ticks:
+        place = round(float(tick["khz"]) * 1000 / 32_000 * features.n_fft)
+        loudest = filters[:, place].argmax()
+        assert abs(tick["share"] * features.n_mels - (loudest + 0.5)) <= 1
+
+
+def test_cepstra_have_no_frequencies():
+    assert frequency_ticks(PRESETS["mfcc16"]) == []
+
+
+def test_without_measures_or_filters_the_page_leaves_them_out(explained):
+    facts = copy.deepcopy(explained[1])
+    facts.update(performance=None, filters=[])
+    page = Page(render(facts, lambda path: path))
+    assert "performance" not in {attributes.get("id") for _, attributes in page.tags}
+    facts["performance"] = {"scores": None, "history": []}
+    assert "nothing is measured" in render(facts, lambda path: path)
+
+
+def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
+    folder = shutil.copytree(explained[0], tmp_path / "x")
+    with pytest.raises(ConfigError, match=r"expected a file name that ends in \.html, got 'page\.txt'"):
+        write_report(folder, tmp_path / "page.txt")
+    (tmp_path / "page_files").mkdir()
+    (tmp_path / "page_files" / "mine.txt").write_text("")
+    with pytest.raises(ConfigError, match="found something else in it"):
+        write_report(folder, tmp_path / "page.html")
+    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 1")]:
+        (folder / "explanation.json").write_text(content)
+        with pytest.raises(BundleError, match=message):
+            write_report(folder, tmp_path / "other.html")
+    with pytest.raises(BundleError, match="expected an explanation folder with explanation.json, found nothing"):
+        write_report(tmp_path / "none", tmp_path / "other.html")
+
+
+def test_the_command_says_where_the_page_is(explained, tmp_path, capsys):
+    assert main(["report", str(explained[0]), str(tmp_path / "page.html")]) == 0
+    assert f"report  {tmp_path / 'page.html'}" in capsys.readouterr().out
