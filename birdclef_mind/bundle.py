@@ -7,7 +7,6 @@ Keras' own saved models do not load across versions; a network built by code plu
 """
 
 import hashlib
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -89,7 +88,9 @@ def _bare(bundle: Bundle) -> keras.Model:
 
 def load(folder: Path) -> Bundle:
     """Load a bundle; BundleError when a part is missing, changed, or of another format. Nothing in it is run."""
-    facts = read_facts(folder)
+    facts = files.read_facts(folder, FACTS, "a bundle", BundleError)
+    if facts.get("format") != FORMAT:
+        raise BundleError(f"{folder / FACTS}: expected a bundle of format {FORMAT}")
     try:
         features = Features.from_dict(facts["features"])
         classes = Classes(tuple(facts["classes"]))
@@ -107,21 +108,6 @@ def load(folder: Path) -> Bundle:
         )  # fmt: skip
     except (ConfigError, KeyError, TypeError, ValueError, OSError) as error:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What `bundle.json` says, unchecked but for its format."""
-    path = folder / FACTS
-    if not path.is_file():
-        found = "nothing" if not folder.exists() else "a folder without it" if folder.is_dir() else "a file"
-        raise BundleError(f"{folder}: expected a bundle folder with {FACTS}, found {found}")
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: expected JSON, got {error}") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise BundleError(f"{path}: expected a bundle of format {FORMAT}")
-    return facts
 
 
 def values_digest(model: keras.Model) -> str:

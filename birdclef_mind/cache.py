@@ -7,7 +7,6 @@ OUT/failures.csv              recordings that gave no picture, and why; absent w
 """
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +88,7 @@ def picture_path(root: Path, label: str, recording: str) -> Path:
 
 def open_cache(root: Path) -> Cache:
     """Open a complete cache; StoreError says what is missing."""
-    facts = _read_facts(root)
+    facts = files.read_facts(root, FACTS, "a cache", StoreError)
     if not facts.get("complete"):
         raise StoreError(
             f"{root}: expected a complete cache; its making was interrupted, run `cache` again to finish it"
@@ -114,19 +113,6 @@ def _index_row(cells: dict[str, str]) -> IndexRow:
         start_s=float(cells["start_s"]),
         silent=cells["silent"] == "1",
     )
-
-
-def _read_facts(root: Path) -> dict[str, Any]:
-    if not (root / FACTS).is_file():
-        found = "nothing" if not root.exists() else "a folder without it" if root.is_dir() else "a file"
-        raise StoreError(f"{root}: expected a cache folder with {FACTS}, found {found}")
-    try:
-        facts = json.loads((root / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{root / FACTS}: expected JSON, got {error}") from error
-    if not isinstance(facts, dict):
-        raise StoreError(f"{root / FACTS}: expected a JSON object")
-    return facts
 
 
 def write_index(root: Path, recordings: Sequence[Recording], features: Features) -> tuple[int, float]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from birdclef_mind.errors import BirdclefMindError
+
 PART_PREFIX = ".part-"
 
 
@@ -36,6 +38,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON; NaN and infinity are refused, since JSON has neither."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
+    """The JSON object `name` of a folder that should be a `kind`; `error` says what is there instead."""
+    path = folder / name
+    if not path.is_file():
+        found = "nothing" if not folder.exists() else "a folder without it" if folder.is_dir() else "a file"
+        raise error(f"{folder}: expected {kind} folder with {name}, found {found}")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: expected JSON, got {reason}") from reason
+    if not isinstance(facts, dict):
+        raise error(f"{path}: expected a JSON object, got {type(facts).__name__}")
+    return facts
 
 
 def remove_parts(folder: Path) -> None:

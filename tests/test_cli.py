@@ -138,17 +138,18 @@ def test_the_dry_run_goes_the_whole_way(tmp_path, capsys):
     from birdclef_mind.dry_run import dry_run
     from birdclef_mind.recipes import Decoding, Training
 
-    for _ in range(2):
-        result = dry_run(
-            tmp_path,
-            sample=SMALL,
-            training=Training(epochs=1),
-            decoding=Decoding(epochs=1, steps=2, batch_size=8),
-            examples=2,
-        )
-        assert result.scores["segments"]["rows"] == 6
-        assert result.submission.is_file()
-        assert (result.explanation / "explanation.json").is_file()
+    (tmp_path / "explanation").mkdir()
+    (tmp_path / "explanation" / "explanation.json").write_text('{"bundle": {"sha256": "of an earlier network"}}')
+    result = dry_run(
+        tmp_path,
+        sample=SMALL,
+        training=Training(epochs=1),
+        decoding=Decoding(epochs=1, steps=2, batch_size=8),
+        examples=2,
+    )
+    assert result.scores["segments"]["rows"] == 6
+    assert result.submission.is_file()
+    assert (result.explanation / "report.html").is_file()
 
 
 def test_sample_says_what_to_do_next(tmp_path, capsys):

@@ -5,7 +5,6 @@ it is in the explanation's JSON; every word that came from a table is escaped.
 """
 
 import base64
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -47,16 +46,9 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
 
 def read_explanation(folder: Path) -> dict[str, Any]:
     """The facts of a complete explanation folder; BundleError when it is none."""
-    path = folder / FACTS
-    if not path.is_file():
-        found = "nothing" if not folder.exists() else "a folder without it" if folder.is_dir() else "a file"
-        raise BundleError(f"{folder}: expected an explanation folder with {FACTS}, found {found}")
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: expected JSON, got {error}") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise BundleError(f"{path}: expected an explanation of format {FORMAT}; run `explain` again")
+    facts = files.read_facts(folder, FACTS, "an explanation", BundleError)
+    if facts.get("format") != FORMAT:
+        raise BundleError(f"{folder / FACTS}: expected an explanation of format {FORMAT}; run `explain` again")
     return facts
 
 
