@@ -94,7 +94,11 @@ def invent_species(count: int) -> list[Species]:
         pitch_hz = 1200 * (7500 / 1200) ** place
         pace = {"whistle": 1.5, "trill": 9.0, "chirp": 4.0, "buzz": 2.5}[song] * (1 + 0.3 * (index // len(SONGS) % 3))
         number = index // len(SONGS) + 1
-        birds.append(Species(f"sam{song[:3]}{number}", f"Sample {song.title()}er {number}", song, pitch_hz, pace))
+        birds.append(
+            Species(
+                f"sam{song[:3]}{number}", f"Sample {song.title().removesuffix('e')}er {number}", song, pitch_hz, pace
+            )
+        )
     return birds
 
 
