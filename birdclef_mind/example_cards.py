@@ -8,7 +8,7 @@ import numpy as np
 from birdclef_mind.examples import Example
 from birdclef_mind.explanation import Folder, safe_names
 from birdclef_mind.features import Pictures
-from birdclef_mind.fidelity import Answer, correlations, mean_distance, picture_errors
+from birdclef_mind.fidelity import Answer, correlations, picture_errors
 from birdclef_mind.reconstruction import Backwards, rounded
 
 Array = np.ndarray[Any, Any]
@@ -20,6 +20,7 @@ def write_examples(
     names: Sequence[str],
     answer: Answer,
     second: Answer,
+    distance: float,
     chosen: Sequence[Example],
     pictures: Pictures,
 ) -> list[dict[str, Any]]:
@@ -28,6 +29,7 @@ def write_examples(
     Parameters
     ----------
     names : of the classes. answer, second : the network and an independent one.
+    distance : mean distance of two held-out pictures, the unit of the picture error.
     """
     anatomy = backwards.anatomy
     pixels = pictures.pixels.astype(np.float32)
@@ -60,7 +62,7 @@ def write_examples(
         for method, redrawn in ways.items():
             again, witness = answer(redrawn), second(redrawn)
             closeness = correlations(redrawn, pixels)
-            errors = picture_errors(redrawn, pixels, mean_distance(pixels))
+            errors = picture_errors(redrawn, pixels, distance)
             for place, card in enumerate(cards):
                 name = f"{card['name']}-{number + 1:02d}-{method}"
                 card["layers"].append(

@@ -37,6 +37,7 @@ Array = np.ndarray[Any, Any]
 
 # Enough for narrow intervals; more would only take longer.
 _MOST_MEASURED = 256
+_MOST_LEARNED = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,6 @@ class _Mind:
     backwards: Backwards
     answer: Answer
     second: Answer
-    learn: Sequence[IndexRow]
     check: Sequence[IndexRow]
 
 
@@ -97,14 +97,14 @@ def explain(
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = [examples.from_file(path, cache.features) for path in explaining.sounds]
     backwards, twin = _backwards(bundle_folder, bundle)
-    explanation.check_folder(out, bundles.values_digest(bundle.model))
+    digest = bundles.values_digest(bundle.model)
+    explanation.check_folder(out, digest)
     second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say, track)
     folder = explanation.open_folder(out, bundle.features)
-    mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, learn, check or learn)
-    shown = [row for row in mind.check if row.recording not in second_saw] or list(mind.check)
-    shown = [shown[place] for place in np.linspace(0, len(shown) - 1, min(len(shown), _MOST_MEASURED)).astype(int)]
-    held_out = cache.pictures(shown, track)
-    learned = cache.pictures(_some(learn, 2000), track)
+    mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
+    unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
+    shown, known = _some(unseen, _MOST_MEASURED), _some(learn, _MOST_LEARNED)
+    held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
     say("measuring how much of the input each layer holds")
     fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
     say("drawing what the filters look for")
@@ -114,16 +114,24 @@ def explain(
     say("working backwards from each layer")
     parts = [examples.from_rows(cache, named, competition)] if named else []
     cards = write_examples(
-        backwards, folder, bundle.classes.names, mind.answer, second, *examples.join([*parts, *files])
+        backwards,
+        folder,
+        bundle.classes.names,
+        mind.answer,
+        second,
+        fidelity["mean_distance"],
+        *examples.join([*parts, *files]),
     )
     say("asking what each bird sounds like to it")
-    answers = write_answers(backwards, folder, bundle, mind.answer, second, learned, _labels(learn), explaining.seeds)
+    answers = write_answers(
+        backwards, folder, bundle, mind.answer, second, learned, [row.label for row in known], explaining.seeds
+    )
     say("making the sounds")
     errors = folder.make_sounds()
     add_sound_errors(cards, fidelity, errors)
     facts = {
         "bundle": {
-            "sha256": bundles.values_digest(bundle.model),
+            "sha256": digest,
             "network": bundle.network,
             "fingerprint": bundle.features.fingerprint(),
             "features": asdict(bundle.features),
@@ -265,10 +273,6 @@ def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str])
             f"{len(second_saw)} held-out recordings are not measured: the independent network was trained on them."
         )
     return notes
-
-
-def _labels(rows: Sequence[IndexRow]) -> list[str]:
-    return [row.label for row in _some(rows, 2000)]
 
 
 def _some(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:

@@ -1,5 +1,6 @@
 """Which recordings are held out: whole recordings, grouped by author, stratified by label."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,8 +75,6 @@ def _hold_out(labels: Sequence[str], groups: Sequence[str], share: float, seed: 
 
 
 def _quiet_split(splitter: StratifiedGroupKFold, *arrays: np.ndarray) -> list:  # type: ignore[type-arg]
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:

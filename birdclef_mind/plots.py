@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from birdclef_mind import files
 
 # Without this line a PNG carries the version of matplotlib and differs between machines.
-_METADATA = {"Software": None}
+_METADATA: dict[str, Any] = {"Software": None}
 
 
 def plot_history(path: Path, history: Sequence[Mapping[str, float]], best_epoch: int) -> None:
@@ -46,6 +45,5 @@ def plot_confusion(path: Path, confusion: Sequence[Sequence[int]], names: Sequen
 
 
 def _save(figure: Figure, path: Path) -> None:
-    metadata: dict[str, Any] = dict(_METADATA)
-    with files.whole(path) as part, matplotlib.rc_context({"svg.hashsalt": "0"}):
-        figure.savefig(part, dpi=100, metadata=metadata)
+    with files.whole(path) as part:
+        figure.savefig(part, dpi=100, metadata=_METADATA)

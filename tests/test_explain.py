@@ -106,6 +106,11 @@ def test_named_segments_and_own_sounds_are_explained(decoded, cache_folder, samp
     sound = next((sample_folder / "test_soundscapes").glob("*.ogg"))
     explaining = Explaining(segments=(f"{row.recording}@{row.start_s:g}",), sounds=(sound,), seeds=1)
     facts = explain(decoded, cache, tmp_path / "x", explaining)
+    # The picture error of an example has the unit of the table's, however few examples there are.
+    errors = [
+        layer["picture_error"] for card in facts["examples"] for layer in card["layers"] if layer["method"] == "decoder"
+    ]
+    assert max(errors) < 3
     shown = [(card["recording"], card["start_s"], card["why"]) for card in facts["examples"]]
     assert shown == [
         (row.recording, row.start_s, "named"),
