@@ -1,9 +1,10 @@
 """Sound files to mono samples at one rate, samples to segments, and samples back to files."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ Array = np.ndarray[Any, Any]
 SUFFIXES = (".ogg", ".wav", ".flac", ".mp3")
 SILENCE_DBFS = -80.0
 _FLOOR_DBFS = -120.0
+# Lossy formats do not keep full scale exactly.
+_FULL_SCALE = 0.99
 _BLOCK_S = 60
 # Longer ones would need more memory than a worker may take, and a picture wider than readers accept.
 LONGEST_S = 2 * 3600
@@ -39,6 +42,10 @@ class Segments:
         """Root mean square of each segment in decibels of full scale, (segments,); -120 for digital silence."""
         power = np.mean(np.square(self.samples), axis=1, dtype=np.float64)
         return 10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DBFS / 10)))
+
+    def clipped(self) -> Array:
+        """Share of each segment's samples that stand at full scale, (segments,)."""
+        return np.mean(np.abs(self.samples) >= _FULL_SCALE, axis=1)
 
 
 def read_audio(path: Path, sample_rate_hz: int) -> Array:
@@ -73,15 +80,25 @@ def duration_s(path: Path) -> float | None:
         return None
 
 
-def cut(samples: Array, features: Features) -> Segments:
-    """Cut a recording into windows; the last one is padded with zeros before any transform sees it."""
+def cut(samples: Array, features: Features, moved: Mapping[int, float] = MappingProxyType({})) -> Segments:
+    """Cut a recording into windows; the last one is padded with zeros before any transform sees it.
+
+    `moved` gives some windows, by number, another start in seconds.
+    """
     length, step = features.segment_samples, features.step_samples
     starts_s = features.windowing.starts_s(samples.size / features.sample_rate_hz)
     padded = np.zeros((len(starts_s) - 1) * step + length, np.float32)
     kept = samples[: padded.size]
     padded[: kept.size] = kept
     # A view that cannot be written to, since windows may overlap.
-    return Segments(tuple(starts_s), np.lib.stride_tricks.sliding_window_view(padded, length)[::step])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
+    if moved:
+        windows = windows.copy()
+    for segment, start_s in moved.items():
+        starts_s[segment] = start_s
+        own = samples[round(start_s * features.sample_rate_hz) :][:length]
+        windows[segment] = np.pad(own, (0, length - own.size))
+    return Segments(tuple(starts_s), windows)
 
 
 def wav_bytes(samples: Array, sample_rate_hz: int) -> bytes:

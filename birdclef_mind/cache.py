@@ -27,21 +27,32 @@ INDEX = "index.csv"
 FAILURES = "failures.csv"
 COLUMNS = (
     "label", "secondary_labels", "recording", "author", "segment", "start_s",
-    "fmin", "frange", "loudness_dbfs", "silent",
+    "fmin", "frange", "loudness_dbfs", "clipped", "silent",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class IndexRow:
-    """One segment of a cache."""
+    """One segment of a cache.
 
+    Attributes
+    ----------
+    folder : the label it was cached under; it differs from `label` only where somebody corrected that.
+    secondary_labels : birds that may be heard somewhere in the recording. also : birds surely in this segment.
+    start_s : of its sound. loudness_dbfs : root mean square. clipped : share of its samples at full scale.
+    """
+
+    folder: str
     label: str
     secondary_labels: tuple[str, ...]
     recording: str
     author: str
     segment: int
     start_s: float
+    loudness_dbfs: float
+    clipped: float
     silent: bool
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,12 @@ class Cache:
     competition: Path
     rows: tuple[IndexRow, ...]
 
-    def strip(self, label: str, recording: str) -> store.Strip:
+    def strip(self, folder: str, recording: str) -> store.Strip:
         """All pictures of one recording, refused when another configuration made them."""
-        strip = store.read(picture_path(self.root, label, recording))
+        strip = store.read(picture_path(self.root, folder, recording))
         if strip.facts.fingerprint != self.features.fingerprint():
             raise StoreError(
-                f"{picture_path(self.root, label, recording)}: expected fingerprint "
+                f"{picture_path(self.root, folder, recording)}: expected fingerprint "
                 f"{self.features.fingerprint()}, got {strip.facts.fingerprint}"
             )
         return strip
@@ -71,9 +82,9 @@ class Cache:
         low, width = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
         places: dict[tuple[str, str], list[int]] = {}
         for place, row in enumerate(rows):
-            places.setdefault((row.label, row.recording), []).append(place)
-        for (label, recording), wanted in track(places.items(), len(places), "reading pictures"):
-            strip = self.strip(label, recording)
+            places.setdefault((row.folder, row.recording), []).append(place)
+        for (folder, recording), wanted in track(places.items(), len(places), "reading pictures"):
+            strip = self.strip(folder, recording)
             segments = [rows[place].segment for place in wanted]
             pixels[wanted] = strip.pixels[segments]
             low[wanted] = [strip.facts.low[segment] for segment in segments]
@@ -105,12 +116,15 @@ def open_cache(root: Path) -> Cache:
 
 def _index_row(cells: dict[str, str]) -> IndexRow:
     return IndexRow(
+        folder=cells["label"],
         label=cells["label"],
         secondary_labels=tuple(cells["secondary_labels"].split()),
         recording=cells["recording"],
         author=cells["author"],
         segment=int(cells["segment"]),
         start_s=float(cells["start_s"]),
+        loudness_dbfs=float(cells["loudness_dbfs"]),
+        clipped=float(cells["clipped"]),
         silent=cells["silent"] == "1",
     )
 
@@ -125,14 +139,14 @@ def write_index(root: Path, recordings: Sequence[Recording], features: Features)
             facts = store.read_facts(picture_path(root, recording.label, recording.filename))
             writer.writerows(_cells(recording, facts))
             segments += len(facts.starts_s)
-            seconds += facts.starts_s[-1] + features.windowing.length_s
+            seconds += max(facts.starts_s) + features.windowing.length_s
     return segments, seconds
 
 
 def _cells(recording: Recording, facts: store.StripFacts) -> Iterator[list[Any]]:
-    lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.silent, strict=True)
-    for segment, (start_s, low, width, loudness_dbfs, silent) in enumerate(lists):
+    lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.clipped, facts.silent, strict=True)
+    for segment, (start_s, low, width, loudness_dbfs, clipped, silent) in enumerate(lists):
         yield [
             recording.label, " ".join(recording.secondary_labels), recording.filename, recording.author, segment,
-            f"{start_s:g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", int(silent),
+            f"{start_s:.9g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", f"{clipped:.3g}", int(silent),
         ]  # fmt: skip

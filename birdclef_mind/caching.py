@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, StoreError
 from birdclef_mind.features import samples_to_pictures
 from birdclef_mind.labels import Classes
+from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
@@ -52,20 +54,23 @@ def write_cache(
     features: Features,
     out: Path,
     *,
+    overrides: Sequence[Override] = (),
     jobs: int = 1,
     track: Track = untracked,
 ) -> CacheReport:
     """Write or complete a cache; what is already there and right is kept, what is stale is redone.
 
     Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
-    be read is listed and does not stop the rest. Memory does not grow with the number of recordings.
+    be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
+    only moved windows concern a cache; without them they go back to where they were.
     """
     _refuse_foreign_folder(out)
+    moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
     wanted = [recording for recording in competition.recordings if recording.label in chosen]
     files.remove_parts(out)
     files.write_json(out / cache.FACTS, {"complete": False, "features": asdict(features)})
-    results = _run(competition, wanted, features, out, jobs, track)
+    results = _run(competition, wanted, features, moves, out, jobs, track)
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in good})
@@ -84,6 +89,7 @@ def write_cache(
             "common_names": {r.label: r.common_name for r in reversed(wanted)},
             "versions": {"birdclef_mind": __version__, "store_format": store.FORMAT},
             "counts": counts,
+            "moved": {recording: dict(windows) for recording, windows in moves.items()},
             "seconds": round(seconds, 3),
         },
     )
@@ -101,12 +107,20 @@ def _run(
     competition: Competition,
     wanted: Sequence[Recording],
     features: Features,
+    moves: Moves,
     out: Path,
     jobs: int,
     track: Track,
 ) -> list[_Result]:
     tasks = [
-        (competition.audio_path(r), r.filename, features, cache.picture_path(out, r.label, r.filename)) for r in wanted
+        (
+            competition.audio_path(recording),
+            recording.filename,
+            features,
+            moves.get(recording.filename, {}),
+            cache.picture_path(out, recording.label, recording.filename),
+        )
+        for recording in wanted
     ]
     if jobs == 1:
         return [_make(*task) for task in track(tasks, len(tasks), "recordings")]
@@ -118,13 +132,13 @@ def _run(
     return [done[recording.filename] for recording in wanted]
 
 
-def _make(path: Path, filename: str, features: Features, target: Path) -> _Result:
+def _make(path: Path, filename: str, features: Features, moved: Mapping[int, float], target: Path) -> _Result:
     """Make one recording's picture, unless it is there and right."""
     try:
         if not path.is_file():
             raise AudioError("missing")
         source = store.Source(filename, path.stat().st_size, files.sha256(path))
-        if _is_current(target, features, source):
+        if _is_current(target, features, source, moved):
             return _Result(filename)
         samples = audio.read_audio(path, features.sample_rate_hz)
     except AudioError as error:
@@ -132,13 +146,15 @@ def _make(path: Path, filename: str, features: Features, target: Path) -> _Resul
     except OSError as error:
         return _Result(filename, failure=f"cannot be read ({error.strerror})")
     with files.whole(target) as part:
-        part.write_bytes(store.encode(make_strip(samples, features, source)))
+        part.write_bytes(store.encode(make_strip(samples, features, source, moved)))
     return _Result(filename, made=True)
 
 
-def make_strip(samples: Array, features: Features, source: store.Source) -> store.Strip:
+def make_strip(
+    samples: Array, features: Features, source: store.Source, moved: Mapping[int, float] = MappingProxyType({})
+) -> store.Strip:
     """Turn a recording's samples into its strip of pictures."""
-    segments = audio.cut(samples, features)
+    segments = audio.cut(samples, features, moved)
     pictures = samples_to_pictures(segments.samples, features)
     facts = store.StripFacts(
         features.fingerprint(),
@@ -147,16 +163,19 @@ def make_strip(samples: Array, features: Features, source: store.Source) -> stor
         tuple(pictures.scale.low.tolist()),
         tuple(pictures.scale.width.tolist()),
         tuple(segments.loudness_dbfs().round(2).tolist()),
+        tuple(segments.clipped().round(6).tolist()),
     )
     return store.Strip(pictures.pixels, facts)
 
 
-def _is_current(target: Path, features: Features, source: store.Source) -> bool:
+def _is_current(target: Path, features: Features, source: store.Source, moved: Mapping[int, float]) -> bool:
     try:
         facts = store.read_facts(target)
     except StoreError:
         return False
-    return facts.fingerprint == features.fingerprint() and facts.source == source
+    step_s = features.windowing.step_s
+    starts_s = tuple(moved.get(segment, segment * step_s) for segment in range(len(facts.starts_s)))
+    return facts.fingerprint == features.fingerprint() and facts.source == source and facts.starts_s == starts_s
 
 
 def _refuse_foreign_folder(out: Path) -> None:

@@ -113,6 +113,7 @@ def _add_cache(group: Group) -> None:
     parser.add_argument("--preset", help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
     parser.add_argument("--labels", help="birds: all (default), the first N by order of appearance, or a list a,b,c")
     parser.add_argument("--step", type=float, help="seconds from one 5 s window to the next (default: 5)")
+    parser.add_argument("--overrides", type=Path, help="corrections from a report: windows it moves are moved")
     _add_jobs(parser)
     _add_config(parser)
 
@@ -130,6 +131,13 @@ def _add_train(group: Group) -> None:
     parser.add_argument("--batch-size", type=int, help="segments a step (default: 32)")
     parser.add_argument("--learning-rate", type=float, help="Adam's step (default: 0.001)")
     parser.add_argument("--patience", type=int, help="epochs without progress before it stops (default: 5)")
+    parser.add_argument(
+        "--overrides", type=Path, help="corrections from a report: segments dropped, named anew, with more birds, moved"
+    )
+    parser.add_argument(
+        "--before", type=Path,
+        help="bundle before the corrections, measured beside the new one (default: the one that OUT holds)",
+    )  # fmt: skip
     parser.add_argument(
         "--decoders", action="store_true", help="train decoders in the same go, as `train-decoders` does"
     )

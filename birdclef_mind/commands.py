@@ -7,7 +7,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from birdclef_mind.terminal import Terminal, command, counted, fidelity_lines, import_tensorflow_quietly, score_lines
+from birdclef_mind.terminal import (
+    Terminal,
+    change_lines,
+    command,
+    counted,
+    fidelity_lines,
+    import_tensorflow_quietly,
+    score_lines,
+)
 
 
 def sample(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -34,6 +42,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.competition import find_competition, open_competition
     from birdclef_mind.config import Config, Features
     from birdclef_mind.labels import choose_labels
+    from birdclef_mind.overrides import START, read_overrides
 
     config = Config.read(args.config) if args.config else Config()
     features = Features.from_dict({"preset": args.preset}) if args.preset else config.features
@@ -43,7 +52,10 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     in_order = [recording.label for recording in competition.recordings]
     classes = choose_labels(in_order, args.labels or config.labels)
     started = time.perf_counter()
-    report = write_cache(competition, classes, features, args.out, jobs=args.jobs, track=terminal.track)
+    overrides = read_overrides(args.overrides) if args.overrides else ()
+    report = write_cache(
+        competition, classes, features, args.out, overrides=overrides, jobs=args.jobs, track=terminal.track
+    )
     took_s = time.perf_counter() - started
     failed = len(report.failures)
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
@@ -54,6 +66,10 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     places.append(("next", command("train", args.out, args.out.parent / "bundle")))
     details = [f"{report.kept} were there already"] if report.kept else []
     details += [f"{counted(report.removed, 'old picture')} removed"] if report.removed else []
+    moved = sum(override.action == START for override in overrides)
+    details += [f"{counted(moved, 'window')} moved"] if overrides else []
+    if len(overrides) > moved:
+        details += [f"{counted(len(overrides) - moved, 'other correction')} left to `train`"]
     details += [f"{counted(failed, 'recording')} failed"] if failed else []
     rate = (
         f"{counted(report.recordings, 'recording')}, {counted(report.segments, 'segment')} "
@@ -68,6 +84,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     import_tensorflow_quietly()
     from birdclef_mind.cache import open_cache
     from birdclef_mind.config import Config
+    from birdclef_mind.overrides import read_overrides
     from birdclef_mind.recipes import Training
     from birdclef_mind.training import HISTORY, SCORES, VALIDATION
     from birdclef_mind.training import train as train_network
@@ -77,13 +94,16 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     started = time.perf_counter()
     cache = open_cache(args.cache)
-    report = train_network(cache, args.out, replace(base, **given), say=terminal.say, track=terminal.track)
+    report = train_network(
+        cache, args.out, replace(base, **given), overrides=read_overrides(args.overrides) if args.overrides else (),
+        before=args.before, say=terminal.say, track=terminal.track,
+    )  # fmt: skip
     if args.decoders:
         from birdclef_mind.decoding import train_bundle_decoders
 
         train_bundle_decoders(args.out, report.bundle, cache, say=terminal.say, track=terminal.track)
     if report.scores:
-        terminal.say("\n".join(["", *score_lines(report.scores), ""]))
+        terminal.say("\n".join(["", *score_lines(report.scores), *change_lines(report.scores), ""]))
     else:
         terminal.say("no recording could be held out, so nothing is measured")
     took_s = time.perf_counter() - started

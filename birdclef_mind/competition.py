@@ -7,12 +7,13 @@ import ast
 import csv
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from birdclef_mind.audio import SUFFIXES
 from birdclef_mind.errors import TableError
+from birdclef_mind.tables import table_rows
 
 METADATA = "train_metadata.csv"
 SAMPLE_SUBMISSION = "sample_submission.csv"
@@ -23,8 +24,6 @@ REQUIRED_COLUMNS = ("primary_label", "secondary_labels", "filename")
 MOUNT_VARIABLE = "BIRDCLEF_MIND_COMPETITION"
 KAGGLE_CANDIDATES = ("/kaggle/input/competitions/birdclef-2023", "/kaggle/input/birdclef-2023")
 
-# A cell of a table is a name or a short list; the csv module refuses anything longer with a clear error.
-_LONGEST_CELL = 1_000_000
 # No separator of a path, a list or a table, no space and nothing that does not print.
 _LABEL = re.compile(r"[\w.'-]{1,60}")
 
@@ -111,7 +110,7 @@ def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tupl
     recordings: list[Recording] = []
     seen: dict[str, int] = {}
     known = None if known_labels is None else set(known_labels)
-    for row, cells in _rows(path, REQUIRED_COLUMNS):
+    for row, cells in table_rows(path, REQUIRED_COLUMNS):
         filename = _safe_filename(path.name, row, cells["filename"])
         if filename in seen:
             raise TableError(
@@ -133,7 +132,7 @@ def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tupl
 
 def read_sample_submission(path: Path) -> SampleSubmission:
     """Read the columns and row ids of `sample_submission.csv`; the values in it do not matter."""
-    row_ids = [cells["row_id"] for _, cells in _rows(path, ("row_id",))]
+    row_ids = [cells["row_id"] for _, cells in table_rows(path, ("row_id",))]
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file))
     if header[0] != "row_id" or len(header) < 2:
@@ -152,30 +151,6 @@ def find_competition(argument: Path | None = None) -> Path:
             return candidate
     looked = ", ".join(KAGGLE_CANDIDATES)
     raise TableError(f"expected a competition folder as argument, in ${MOUNT_VARIABLE}, or at {looked}; found none")
-
-
-def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (row number, cells by column) of a CSV table; the header is row 1."""
-    csv.field_size_limit(_LONGEST_CELL)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            for column in required:
-                if header.count(column) != 1:
-                    raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}")
-            for row, values in enumerate(reader, start=2):
-                if not values:
-                    continue
-                if len(values) != len(header):
-                    raise TableError(f"{path.name}, row {row}: expected {len(header)} cells, got {len(values)}")
-                yield row, dict(zip(header, values, strict=True))
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
-    except csv.Error as error:
-        raise TableError(f"{path.name}: expected comma-separated values, got {error}") from error
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _safe_filename(table: str, row: int, name: str) -> str:

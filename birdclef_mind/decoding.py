@@ -23,6 +23,7 @@ from birdclef_mind.bundle import Bundle, values_digest
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.decoders import Decoders, DecoderTraining, build_decoders, train_decoders
 from birdclef_mind.errors import BundleError
+from birdclef_mind.overrides import apply, from_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding
 
@@ -40,6 +41,11 @@ def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]
     heard = [row for row in cache.rows if not row.silent]
     learn = [row for row in heard if row.recording not in held_out]
     return learn, [row for row in heard if row.recording in held_out]
+
+
+def corrected(bundle: Bundle, cache: Cache) -> Cache:
+    """The cache with the corrections that the bundle was trained with."""
+    return apply(from_record(bundle.record.get("overrides", ())), cache)
 
 
 def random_twin(model: keras.Model, seed: int) -> keras.Model:
@@ -62,7 +68,7 @@ def train_bundle_decoders(
     Held-out recordings decide when to stop. Interrupted, it goes on from its last epoch; what is there and was trained
     in the same way is kept.
     """
-    learn, check = sides(bundle, cache)
+    learn, check = sides(bundle, corrected(bundle, cache))
     check = check or learn
     pixels, validation = (cache.pictures(rows, track).pixels for rows in (learn, check))
     anatomy = read_anatomy(bundle.model)

@@ -21,6 +21,7 @@ from birdclef_mind.explanation import Folder
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.inversion import filter_patches
+from birdclef_mind.overrides import from_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.reconstruction import (
@@ -91,6 +92,7 @@ def explain(
     is refused before anything is written. A bundle without decoders is explained without them.
     """
     bundle = bundles.load(bundle_folder)
+    as_cached, cache = cache, decoding.corrected(bundle, cache)
     learn, check = decoding.sides(bundle, cache)
     wanted_folder = explaining.competition or cache.competition
     competition = wanted_folder if wanted_folder.is_dir() else None
@@ -99,7 +101,7 @@ def explain(
     backwards, twin = _backwards(bundle_folder, bundle)
     digest = bundles.values_digest(bundle.model)
     explanation.check_folder(out, digest)
-    second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say, track)
+    second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say, track)
     folder = explanation.open_folder(out, bundle.features)
     mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
     unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
@@ -175,7 +177,8 @@ def _second(
     if given is None and not (path / bundles.FACTS).is_file():
         settings = Training.from_dict(bundle.record["training"])
         say("training an independent network once, with another seed; it is kept in the bundle")
-        train(cache, path, replace(settings, seed=settings.seed + 1), track=track)
+        overrides = from_record(bundle.record.get("overrides", ()))
+        train(cache, path, replace(settings, seed=settings.seed + 1), overrides=overrides, track=track)
     other = bundles.load(path)
     other.require(bundle.features.fingerprint(), str(path))
     if other.classes != bundle.classes:

@@ -33,15 +33,24 @@ class Classes:
             raise ConfigError(f"label: expected one of the {len(self)} classes, got {error.args[0]!r}") from error
 
     def targets(
-        self, primary: Sequence[str], secondary: Sequence[Sequence[str]], secondary_weight: float = 0.0
+        self,
+        primary: Sequence[str],
+        secondary: Sequence[Sequence[str]],
+        secondary_weight: float = 0.0,
+        also: Sequence[Sequence[str]] = (),
     ) -> Array:
-        """Labels as (rows, classes), float32: 1 for the primary one, `secondary_weight` for the others known here."""
+        """Labels as (rows, classes), float32: 1 for the primary one and those of `also`, which are surely there too.
+
+        Secondary labels that are known here get `secondary_weight`: they may be in another segment.
+        """
         places = {name: index for index, name in enumerate(self.names)}
         targets = np.zeros((len(primary), len(self)), np.float32)
         for row, others in enumerate(secondary):
             known = [places[label] for label in others if label in places]
             targets[row, known] = secondary_weight
         targets[np.arange(len(primary)), self.indices(primary)] = 1
+        for row, others in enumerate(also):
+            targets[row, self.indices(others)] = 1
         return targets
 
 

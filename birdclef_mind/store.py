@@ -21,8 +21,8 @@ from birdclef_mind.features import Pictures, PixelScale
 Array = np.ndarray[Any, Any]
 
 CHUNK = "birdclef_mind"
-FORMAT = 1
-_LISTS = ("starts_s", "low", "width", "loudness_dbfs")
+FORMAT = 2
+_LISTS = ("starts_s", "low", "width", "loudness_dbfs", "clipped")
 # Above zlib's level 1 a picture takes several times longer and shrinks by a few per cent.
 _COMPRESSION = 1
 
@@ -44,6 +44,7 @@ class StripFacts:
     ----------
     fingerprint : of the features that made it. source : the sound file it was made from.
     starts_s : start of each segment. low, width : its `PixelScale`. loudness_dbfs : its root mean square.
+    clipped : share of its samples at full scale.
     """
 
     fingerprint: str
@@ -52,6 +53,7 @@ class StripFacts:
     low: tuple[float, ...]
     width: tuple[float, ...]
     loudness_dbfs: tuple[float, ...]
+    clipped: tuple[float, ...]
 
     @property
     def silent(self) -> tuple[bool, ...]:

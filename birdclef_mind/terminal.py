@@ -99,6 +99,23 @@ def fidelity_lines(facts: dict[str, Any]) -> list[str]:
     return [*lines, *facts["skipped"].values()]
 
 
+def change_lines(scores: dict[str, Any]) -> list[str]:
+    """What corrections changed, for people: the measures before and after, on the same segments; none without any."""
+    changed = scores.get("corrected")
+    if not changed:
+        return []
+    before, after = changed["before"]["segments"], changed["after"]["segments"]
+    lines = [
+        "",
+        f"on {counted(changed['segments'], 'held-out segment')} as corrected, before → after",
+        *(
+            f"{name:<16}{before[key]:>10.3f} → {after[key]:.3f}"
+            for name, key in (("top-1", "top1"), ("padded cmAP", "padded_cmap"), ("mAP", "mean_average_precision"))
+        ),
+    ]
+    return [*lines, f"{counted(len(changed['answers']), 'segment')} called another bird than before"]
+
+
 def score_lines(scores: dict[str, Any]) -> list[str]:
     """Measures for people: segments beside whole recordings, the floor beside padded cmAP, then each bird."""
     segments, recordings = scores["segments"], scores["recordings"]

@@ -3,7 +3,6 @@
 import csv
 import io
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,13 +15,16 @@ import tensorflow as tf
 from birdclef_mind import bundle as bundles
 from birdclef_mind import files, metrics, plots
 from birdclef_mind import model as networks
+from birdclef_mind.best_epoch import KeepBest
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import Recording
 from birdclef_mind.dataset import picture_dataset, training_dataset
 from birdclef_mind.errors import BundleError, StoreError
 from birdclef_mind.folds import Split, split_recordings
+from birdclef_mind.improvement import improvement, load_before
 from birdclef_mind.labels import Classes
+from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 
@@ -70,26 +72,37 @@ def train(
     out: Path,
     training: Training = Training(),
     *,
+    overrides: Sequence[Override] = (),
+    before: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
     track: Track = untracked,
 ) -> TrainingReport:
     """Train a network on a cache and write its bundle to `out`.
 
     The same cache, settings and machine give the same weights on a CPU: TensorFlow is told to work deterministically,
-    for this process. On another processor the last digits may differ.
+    for this process. On another processor the last digits may differ. What is held out does not depend on `overrides`.
+
+    Parameters
+    ----------
+    overrides : corrections of the cache's segments; they are kept in the bundle. before : bundle of the network before
+        them, to be measured beside the new one; None for the one that stands in `out`.
     """
     _refuse_foreign_folder(out)
     if len(cache.classes) < 2:
         raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
+    corrected = apply(overrides, cache)
+    earlier = _earlier(cache, before or out, before is not None, say) if overrides else None
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     split = split_recordings(recordings_of(cache), training.validation_share, training.split_seed)
-    heard = [row for row in cache.rows if not row.silent]
+    heard = [row for row in corrected.rows if not row.silent]
     learn = _part(cache, [row for row in heard if row.recording in split.training], track)
     check = _part(cache, [row for row in heard if row.recording in split.validation], track)
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
-    silent = len(cache.rows) - len(heard)
+    silent = len(corrected.rows) - len(heard)
+    if overrides:
+        say(f"corrected {summary(overrides)}")
     say(_describe(split, learn, check, silent))
     model = networks.build(training.model, cache.features.rows, cache.features.frames, len(cache.classes))
     history, best_epoch = _fit(model, learn, check, training, say)
@@ -100,25 +113,35 @@ def train(
         classes=cache.classes,
         common_names=cache.common_names,
         priors=learn.targets.mean(axis=0).tolist(),
-        record=_record(training, split, learn, check, best_epoch),
+        record=_record(training, split, learn, check, best_epoch, overrides),
     )
-    scores = _write(out, bundle, check, history, best_epoch)
+    scores = _write(out, bundle, check, history, best_epoch, earlier)
     return TrainingReport(bundle, split, tuple(history), best_epoch, scores, silent)
 
 
 def recordings_of(cache: Cache) -> list[Recording]:
-    """The recordings of a cache, once each, in its order."""
+    """The recordings of a cache, once each, in its order, with the label of the table."""
     rows = {row.recording: row for row in cache.rows}.values()
-    return [Recording(row.recording, row.label, row.secondary_labels, row.author) for row in rows]
+    return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
 
 
 def compile_model(model: keras.Model, training: Training) -> None:
     """Adam and cross-entropy, as the classic network is trained."""
-    model.compile(keras.optimizers.Adam(training.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(training.learning_rate), "categorical_crossentropy", metrics=[_surest_is_right])
+
+
+def _surest_is_right(targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.gather(targets, tf.argmax(scores, axis=1), axis=1, batch_dims=1) > 0, tf.float32)
+
+
+# The name of the measure in the history.
+_surest_is_right.__name__ = "accuracy"
 
 
 def _part(cache: Cache, rows: list[IndexRow], track: Track) -> Part:
-    targets = cache.classes.targets([row.label for row in rows], [row.secondary_labels for row in rows])
+    targets = cache.classes.targets(
+        [row.label for row in rows], [row.secondary_labels for row in rows], also=[row.also for row in rows]
+    )
     return Part(tuple(rows), cache.pictures(rows, track).pixels, targets)
 
 
@@ -138,49 +161,20 @@ def _describe(split: Split, learn: Part, check: Part, silent: int) -> str:
     return "\n".join(lines)
 
 
-class _KeepBest(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keep the weights of the epoch with the best monitored value; of equals, the one with the least loss."""
-
-    def __init__(self, monitor: str, epochs: int, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self.monitor, self.epochs, self.say = monitor, epochs, say
-        self.history: list[dict[str, float]] = []
-        self.best_epoch, self.best_rank = 0, (-np.inf, -np.inf)
-        self.weights: list[Array] = []
-        self.started = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        self.history.append({"epoch": epoch + 1, **values})
-        rank = self._rank(values, epoch)
-        if rank > self.best_rank:
-            self.best_epoch, self.best_rank, self.weights = epoch + 1, rank, self.model.get_weights()
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-        took_s = time.perf_counter() - self.started
-        mark = "  best" if self.best_epoch == epoch + 1 else ""
-        self.say(f"epoch {epoch + 1}/{self.epochs}  {figures}  {took_s:.1f} s{mark}")
-
-    def _rank(self, values: dict[str, float], epoch: int) -> tuple[float, float]:
-        if "val_loss" not in values:
-            return float(epoch), 0.0
-        sign = 1 if self.monitor == "val_accuracy" else -1
-        return sign * values[self.monitor], -values["val_loss"]
-
-
 def _fit(
     model: keras.Model, learn: Part, check: Part, training: Training, say: Callable[[str], None]
 ) -> tuple[list[dict[str, float]], int]:
     compile_model(model, training)
-    keeper = _KeepBest(training.monitor, training.epochs, say)
+    keeper = KeepBest(training.monitor, training.epochs, say)
     callbacks: list[keras.callbacks.Callback] = [keeper]
     validation = None
     if check.rows:
         validation = picture_dataset(check.pixels, check.targets, training.batch_size)
-        callbacks.append(keras.callbacks.EarlyStopping(training.monitor, patience=training.patience))
-    batches = training_dataset(learn.pixels, learn.targets, training.batch_size, seed=training.seed, roll=training.roll)
+        mode = "max" if training.monitor == "val_accuracy" else "min"
+        callbacks.append(keras.callbacks.EarlyStopping(training.monitor, patience=training.patience, mode=mode))
+    # A softmax shares one whole among the birds of a segment.
+    shares = learn.targets / learn.targets.sum(axis=1, keepdims=True)
+    batches = training_dataset(learn.pixels, shares, training.batch_size, seed=training.seed, roll=training.roll)
     model.fit(
         batches,
         validation_data=validation,
@@ -193,7 +187,9 @@ def _fit(
     return keeper.history, keeper.best_epoch
 
 
-def _record(training: Training, split: Split, learn: Part, check: Part, best_epoch: int) -> dict[str, Any]:
+def _record(
+    training: Training, split: Split, learn: Part, check: Part, best_epoch: int, overrides: Sequence[Override]
+) -> dict[str, Any]:
     return {
         "training": asdict(training),
         "best_epoch": best_epoch,
@@ -201,12 +197,18 @@ def _record(training: Training, split: Split, learn: Part, check: Part, best_epo
         "only_training": list(split.only_training),
         "validation_recordings": sorted(split.validation),
         "segments": {"training": len(learn.rows), "validation": len(check.rows)},
+        "overrides": to_record(overrides),
         "tensorflow": tf.__version__,
     }
 
 
 def _write(
-    out: Path, bundle: Bundle, check: Part, history: Sequence[dict[str, float]], best_epoch: int
+    out: Path,
+    bundle: Bundle,
+    check: Part,
+    history: Sequence[dict[str, float]],
+    best_epoch: int,
+    earlier: Bundle | None,
 ) -> dict[str, Any] | None:
     scores = None
     names = bundle.classes.names
@@ -220,6 +222,8 @@ def _write(
         batches = picture_dataset(check.pixels, check.targets, 64)
         predicted = bundle.model.predict(batches, verbose=0).astype(float)
         scores = metrics.measures_by_level(check.targets, predicted, names, [row.recording for row in check.rows])
+        if earlier:
+            scores["corrected"] = improvement(earlier, check.rows, check.pixels, check.targets, predicted)
         plots.plot_confusion(out / "confusion.png", scores["segments"]["confusion"], names)
         files.write_text(out / VALIDATION, _validation_table(check, predicted, bundle.classes))
     files.write_json(out / SCORES, scores)
@@ -228,12 +232,28 @@ def _write(
 
 
 def _validation_table(check: Part, predicted: Array, classes: Classes) -> str:
-    header = ["recording", "segment", "start_s", "label", "secondary_labels", *classes.names]
+    header = ["recording", "segment", "start_s", "label", "also", "secondary_labels", *classes.names]
     rows = [
-        [row.recording, row.segment, f"{row.start_s:g}", row.label, " ".join(row.secondary_labels), *values]
+        [
+            row.recording, row.segment, f"{row.start_s:.9g}", row.label,
+            " ".join(row.also), " ".join(row.secondary_labels), *values,
+        ]
         for row, values in zip(check.rows, predicted.tolist(), strict=True)
-    ]
+    ]  # fmt: skip
     return _table(header, rows)
+
+
+def _earlier(cache: Cache, folder: Path, required: bool, say: Callable[[str], None]) -> Bundle | None:
+    """The network before the corrections, where there is one that can be compared."""
+    if not required and not (folder / bundles.FACTS).is_file():
+        return None
+    try:
+        return load_before(folder, cache.features.fingerprint(), cache.classes.names)
+    except BundleError as error:
+        if required:
+            raise
+        say(f"what the corrections change is not measured: {error}")
+        return None
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -14,6 +14,7 @@ def strip(rng, segments=3):
         low=tuple(float(np.float32(value)) for value in rng.normal(size=segments)),
         width=(*[1.5] * (segments - 1), 0.0),
         loudness_dbfs=(*[-30.0] * (segments - 1), -120.0),
+        clipped=(*[0.25] * (segments - 1), 0.0),
     )
     return store.Strip(rng.integers(0, 256, (segments, 4, 7), np.uint8), facts)
 

@@ -1,0 +1,61 @@
+"""Does a network do better than the one before the corrections: both on the same held-out segments."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind import metrics
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.cache import IndexRow
+from birdclef_mind.errors import BundleError
+from birdclef_mind.inference import Predictor
+
+Array = np.ndarray[Any, Any]
+
+
+def load_before(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
+    """The bundle before the corrections; BundleError unless it names the same birds from the same pictures."""
+    before = bundles.load(folder)
+    before.require(fingerprint, str(folder))
+    if before.classes.names != tuple(names):
+        raise BundleError(f"{folder}: expected a network of the same {len(names)} birds in the same order")
+    return before
+
+
+def improvement(
+    before: Bundle, rows: Sequence[IndexRow], pixels: Array, targets: Array, scores: Array
+) -> dict[str, Any] | None:
+    """Measures of the earlier network and of the new one, on the segments that both have never seen.
+
+    Parameters
+    ----------
+    rows, pixels, targets : the held-out segments of the new network, as corrected. scores : its own for them.
+
+    Returns
+    -------
+    "segments", "recordings" : counted; "before", "after" : `metrics.measures_by_level`, and "answers": for each
+    segment whose surest bird is another one now, what it was and is. None when no segment is new to both.
+    """
+    unseen = set(before.record.get("validation_recordings", ()))
+    both = np.array([place for place, row in enumerate(rows) if row.recording in unseen], int)
+    if not both.size:
+        return None
+    names, groups = before.classes.names, [rows[place].recording for place in both]
+    earlier = Predictor(before).scores(pixels[both]).astype(float)
+    was, now = earlier.argmax(axis=1), scores[both].argmax(axis=1)
+    return {
+        "segments": len(both),
+        "recordings": len(set(groups)),
+        "before": metrics.measures_by_level(targets[both], earlier, names, groups),
+        "after": metrics.measures_by_level(targets[both], scores[both], names, groups),
+        "answers": [
+            _change(rows[both[place]], names[was[place]], names[now[place]]) for place in np.flatnonzero(was != now)
+        ],
+    }
+
+
+def _change(row: IndexRow, was: str, now: str) -> Mapping[str, Any]:
+    return {"recording": row.recording, "start_s": row.start_s, "label": row.label, "before": was, "after": now}

@@ -1,0 +1,218 @@
+"""Corrections by somebody who listened: a table of segments to drop, to name anew, to add a bird to, or to move.
+
+    recording,start_s,action,value
+    barswa/XC1.ogg,5,drop,
+    barswa/XC1.ogg,10,relabel,comsan
+    barswa/XC2.ogg,0,also,comsan
+    barswa/XC2.ogg,5,start,7.25
+
+`start_s` names a window by its regular start, moved or not, so that a line stays right after the window was moved.
+`cache` moves windows, `train` does the rest.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from birdclef_mind import audio
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.competition import Competition
+from birdclef_mind.config import Features
+from birdclef_mind.errors import TableError
+from birdclef_mind.tables import table_rows
+
+COLUMNS = ("recording", "start_s", "action", "value")
+DROP, RELABEL, ALSO, START = ACTIONS = ("drop", "relabel", "also", "start")
+_WORDS = {
+    DROP: "dropped",
+    RELABEL: "named another bird",
+    ALSO: "given one more bird",
+    START: "moved",
+}
+
+
+@dataclass(frozen=True)
+class Override:
+    """One correction of one window.
+
+    Attributes
+    ----------
+    place : "overrides.csv, row 3", for messages. recording, start_s : the window, by its regular start.
+    action : one of `ACTIONS`. value : the bird for "relabel" and "also", the new start in seconds for "start".
+    """
+
+    place: str
+    recording: str
+    start_s: float
+    action: str
+    value: str = ""
+
+
+Moves = Mapping[str, Mapping[int, float]]
+
+
+def read_overrides(path: Path) -> tuple[Override, ...]:
+    """Read a table of corrections; TableError names the row that is no correction or contradicts an earlier one."""
+    found = [_override(f"{path.name}, row {row}", cells) for row, cells in table_rows(path, COLUMNS)]
+    if not found:
+        raise TableError(f"{path.name}: expected at least one correction, got none")
+    _refuse_contradictions(found)
+    return tuple(found)
+
+
+def find_moves(overrides: Iterable[Override], competition: Competition, features: Features) -> Moves:
+    """New starts of windows by recording and segment, checked against the length of each recording's sound."""
+    recordings = {recording.filename: recording for recording in competition.recordings}
+    moves: dict[str, dict[int, float]] = {}
+    for override in overrides:
+        if override.recording not in recordings:
+            raise _unknown_recording(override, "the competition")
+        if override.action != START:
+            continue
+        length_s = audio.duration_s(competition.audio_path(recordings[override.recording]))
+        if length_s is None:
+            raise TableError(f"{override.place}: expected a recording that can be read, got {override.recording!r}")
+        regular = features.windowing.starts_s(length_s)
+        segment = _segment(override, regular)
+        start_s = _whole_sample_s(float(override.value), features)
+        if not start_s < length_s:
+            raise TableError(
+                f"{override.place}: expected a start inside the recording's {length_s:.2f} s, got {override.value}"
+            )
+        moves.setdefault(override.recording, {})[segment] = start_s
+    return moves
+
+
+def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
+    """The cache as corrected: rows dropped, named anew, with more birds; moved windows must already be in it."""
+    rows = {(row.recording, row.segment): row for row in cache.rows}
+    regular = regular_starts(cache)
+    names = set(cache.classes.names)
+    for override in overrides:
+        if override.recording not in regular:
+            raise _unknown_recording(override, "the cache")
+        place = override.recording, _segment(override, regular[override.recording])
+        if override.action in (RELABEL, ALSO) and override.value not in names:
+            raise TableError(
+                f"{override.place}: expected one of the cache's {len(names)} birds, got {override.value!r}"
+            )
+        if override.action == DROP:
+            rows.pop(place, None)
+        elif override.action == RELABEL:
+            rows[place] = replace(rows[place], label=override.value)
+        elif override.action == ALSO:
+            rows[place] = replace(rows[place], also=tuple({**dict.fromkeys(rows[place].also), override.value: None}))
+        else:
+            _require_moved(override, rows[place], cache)
+    for override in overrides:
+        row = rows.get((override.recording, _segment(override, regular[override.recording])))
+        if row and override.action == ALSO and override.value == row.label:
+            raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
+    return replace(cache, rows=tuple(rows.values()))
+
+
+def regular_starts(cache: Cache) -> dict[str, list[float]]:
+    """By recording, where its windows start before any is moved."""
+    step_s = cache.features.windowing.step_s
+    counts = Counter(row.recording for row in cache.rows)
+    return {recording: [segment * step_s for segment in range(count)] for recording, count in counts.items()}
+
+
+def summary(overrides: Iterable[Override]) -> str:
+    """What corrections do, for people: "2 segments dropped, 1 moved"."""
+    counts = Counter(override.action for override in overrides)
+    words = [f"{counts[action]} {_WORDS[action]}" for action in ACTIONS if counts[action]]
+    return "segments: " + ", ".join(words)
+
+
+def to_record(overrides: Iterable[Override]) -> list[dict[str, Any]]:
+    """Corrections as plain values, to be kept with what was made from them."""
+    return [asdict(override) for override in overrides]
+
+
+def from_record(values: Iterable[Mapping[str, Any]]) -> tuple[Override, ...]:
+    """Undo `to_record`."""
+    return tuple(Override(**value) for value in values)
+
+
+def _override(place: str, cells: Mapping[str, str]) -> Override:
+    action, value = cells["action"].strip(), cells["value"].strip()
+    if action not in ACTIONS:
+        raise TableError(f"{place}, column action: expected one of {', '.join(ACTIONS)}, got {action!r}")
+    start_s = _seconds(f"{place}, column start_s", cells["start_s"])
+    if action == DROP and value:
+        raise TableError(f"{place}, column value: expected nothing for drop, got {value!r}")
+    if action in (RELABEL, ALSO) and not value:
+        raise TableError(f"{place}, column value: expected a bird for {action}, got nothing")
+    if action == START:
+        _seconds(f"{place}, column value", value)
+    return Override(place, cells["recording"], start_s, action, value)
+
+
+def _seconds(place: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    # Also false for what is not a number.
+    if not 0 <= seconds < audio.LONGEST_S:
+        raise TableError(f"{place}: expected seconds from 0 on, got {text!r}")
+    return seconds
+
+
+def _refuse_contradictions(overrides: Iterable[Override]) -> None:
+    seen: dict[tuple[str, float], list[Override]] = {}
+    for override in overrides:
+        earlier = seen.setdefault((override.recording, override.start_s), [])
+        for other in earlier:
+            if _contradict(override, other):
+                raise TableError(
+                    f"{override.place}: {_said(override)} contradicts {_said(other)} of {other.place} for "
+                    f"{override.recording} at {override.start_s:g} s"
+                )
+        earlier.append(override)
+
+
+def _contradict(one: Override, other: Override) -> bool:
+    if one.action == other.action:
+        return one.action in (RELABEL, START) and one.value != other.value
+    if {one.action, other.action} == {RELABEL, ALSO}:
+        return one.value == other.value
+    return DROP in (one.action, other.action)
+
+
+def _said(override: Override) -> str:
+    return f"{override.action} {override.value}".strip()
+
+
+def _segment(override: Override, regular: Sequence[float]) -> int:
+    for segment, start_s in enumerate(regular):
+        if abs(start_s - override.start_s) < 1e-3:
+            return segment
+    starts = ", ".join(f"{start_s:g}" for start_s in regular[:12]) + (", …" if len(regular) > 12 else "")
+    raise TableError(
+        f"{override.place}, column start_s: expected the start of a window of {override.recording}, one of {starts}, "
+        f"got {override.start_s:g}"
+    )
+
+
+def _require_moved(override: Override, row: IndexRow, cache: Cache) -> None:
+    if abs(row.start_s - _whole_sample_s(float(override.value), cache.features)) > 1e-3:
+        first = shlex.join(["birdclef-mind", "cache", str(cache.competition), str(cache.root), "--overrides"])
+        raise TableError(
+            f"{override.place}: moves a window that the cache still has at {row.start_s:g} s; run `{first} …` with the "
+            "same file first"
+        )
+
+
+def _whole_sample_s(seconds: float, features: Features) -> float:
+    return round(seconds * features.sample_rate_hz) / features.sample_rate_hz
+
+
+def _unknown_recording(override: Override, where: str) -> TableError:
+    return TableError(
+        f"{override.place}, column recording: expected a recording of {where}, got {override.recording!r}"
+    )
