@@ -177,7 +177,8 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
 
 def test_a_segment_with_two_birds_is_right_with_either(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
-    held_out = [row for row in cache.rows if row.recording in train(cache, tmp_path / "p", QUICK).split.validation]
+    kept_back = train(cache, tmp_path / "p", QUICK).split.validation
+    held_out = [row for row in cache.rows if row.recording in kept_back]
     lines = [
         [row.recording, row.start_s, "also", name]
         for row in held_out for name in cache.classes.names if name != row.label
