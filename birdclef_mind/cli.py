@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_train,
         _add_train_decoders,
         _add_explain,
+        _add_compare,
         _add_report,
         _add_infer,
         _add_score,
@@ -180,9 +181,27 @@ def _add_explain(group: Group) -> None:
     )
     parser.add_argument("--seeds", type=int, default=3, help="searches for each bird's answer (default: 3)")
     parser.add_argument(
+        "--sheets", type=int, default=3000, help="segments of the training data to show, at most (default: 3000)"
+    )
+    parser.add_argument(
         "--competition", type=Path, help="folder of the real sound (default: the one the cache was made from)"
     )
     parser.add_argument("--second", type=Path, help="bundle of an independent network (default: train one and keep it)")
+
+
+def _add_compare(group: Group) -> None:
+    parser = _command(
+        group, "compare", commands.compare,
+        "set features side by side on the same segments: pictures, rebuilt sounds, measures",
+        "compare birdclef-2023 runs/comparison --presets logmel128",
+    )  # fmt: skip
+    parser.add_argument("competition", type=Path, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("out", type=Path, help="folder for the comparison")
+    parser.add_argument(
+        "--presets", default="logmel128", metavar="A,B",
+        help="besides the notebook's mel16, mfcc16 and mel32 (default: logmel128)",
+    )  # fmt: skip
+    parser.add_argument("--bird", help="label of the bird to show (default: the one with most recordings)")
 
 
 def _add_report(group: Group) -> None:

@@ -11,6 +11,7 @@ from birdclef_mind.terminal import (
     Terminal,
     change_lines,
     command,
+    comparison_lines,
     counted,
     fidelity_lines,
     import_tensorflow_quietly,
@@ -163,6 +164,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         segments=tuple(args.segment),
         sounds=tuple(args.audio),
         seeds=args.seeds,
+        sheets=args.sheets,
         competition=args.competition,
         second=args.second,
     )
@@ -176,6 +178,27 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
         f"explained in {time.perf_counter() - started:.0f} s",
         [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
+    )
+    return 0
+
+
+def compare(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write a comparison of features."""
+    from birdclef_mind import comparison
+    from birdclef_mind.competition import open_competition
+    from birdclef_mind.report import write_comparison
+
+    setups = comparison.setups_named([name.strip() for name in args.presets.split(",") if name.strip()])
+    competition = open_competition(args.competition)
+    folder = comparison.open_folder(args.out)
+    facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
+    comparison.finish(folder, facts)
+    write_comparison(args.out)
+    terminal.say("\n".join([*comparison_lines(facts), ""]))
+    terminal.end(
+        f"{counted(len(facts['setups']), 'set-up')} compared on {counted(facts['measured']['segments'], 'segment')} "
+        f"of {counted(facts['measured']['birds'], 'bird')}",
+        [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
     )
     return 0
 

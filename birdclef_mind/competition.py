@@ -85,6 +85,13 @@ def open_competition(root: Path) -> Competition:
     return Competition(root, recordings, sample)
 
 
+def recording_path(root: Path, filename: str) -> Path | None:
+    """Where a recording's sound is; None when it is missing, or its name leads out of the folder."""
+    home = (root / TRAIN_AUDIO).resolve()
+    path = (home / filename).resolve()
+    return path if path.is_relative_to(home) and path.is_file() else None
+
+
 def list_soundscapes(root: Path) -> list[Path]:
     """Sound files of `test_soundscapes`, sorted by name; an absent folder holds none."""
     folder = root / TEST_SOUNDSCAPES

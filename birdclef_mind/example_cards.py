@@ -43,6 +43,7 @@ def write_examples(
                 "name": name,
                 "recording": example.recording,
                 "start_s": example.start_s,
+                "window_s": example.window_s,
                 "label": example.label,
                 "author": example.author,
                 "why": example.why,

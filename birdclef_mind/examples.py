@@ -9,6 +9,7 @@ import numpy as np
 
 from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.competition import recording_path
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, ConfigError
 from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
@@ -24,12 +25,14 @@ class Example:
 
     Attributes
     ----------
-    recording, start_s : where it comes from. label : its bird, "" when unknown. why : it was chosen.
+    recording, start_s : where it comes from. window_s : regular start of its window; None for a sound of your own.
+    label : its bird, "" when unknown. why : it was chosen.
     samples : its real sound (samples,), None when it is not at hand.
     """
 
     recording: str
     start_s: float
+    window_s: float | None
     label: str
     author: str
     why: str
@@ -70,7 +73,7 @@ def choose_rows(rows: Sequence[IndexRow], scores: Array, truth: Array, count: in
 
 
 def find_row(cache: Cache, wanted: str) -> IndexRow:
-    """The segment named RECORDING@SECONDS; ConfigError says what there is."""
+    """The segment named RECORDING@SECONDS, its own start; ConfigError says what there is."""
     recording, _, seconds = wanted.rpartition("@")
     own = [row for row in cache.rows if row.recording == recording]
     if not own:
@@ -87,9 +90,17 @@ def from_rows(
 ) -> tuple[list[Example], Pictures]:
     """Cached segments as examples, with their real sound where the competition folder has it."""
     examples = [
-        Example(row.recording, row.start_s, row.label, row.author, why, _real_sound(row, competition, cache.features))
+        Example(
+            row.recording,
+            row.start_s,
+            row.segment * cache.features.windowing.step_s,
+            row.label,
+            row.author,
+            why,
+            _real_sound(row, competition, cache.features),
+        )
         for row, why in chosen
-    ]
+    ]  # fmt: skip
     return examples, cache.pictures([row for row, _ in chosen])
 
 
@@ -102,7 +113,7 @@ def from_file(path: Path, features: Features) -> tuple[list[Example], Pictures]:
     samples = segments.samples[:_MOST_OF_A_FILE]
     starts_s = segments.starts_s[:_MOST_OF_A_FILE]
     examples = [
-        Example(path.name, start_s, "", "", "your own recording", own)
+        Example(path.name, start_s, None, "", "", "your own recording", own)
         for start_s, own in zip(starts_s, samples, strict=True)
     ]
     return examples, samples_to_pictures(samples, features)
@@ -117,11 +128,12 @@ def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example]
 
 
 def _real_sound(row: IndexRow, competition: Path | None, features: Features) -> Array | None:
-    if competition is None:
+    path = recording_path(competition, row.recording) if competition else None
+    if path is None:
         return None
     try:
-        samples = audio.read_audio(competition / "train_audio" / row.recording, features.sample_rate_hz)
+        samples = audio.read_audio(path, features.sample_rate_hz)
     except AudioError:
         return None
-    segments = audio.cut(samples, features)
-    return segments.samples[row.segment] if row.segment < len(segments.starts_s) else None
+    own = samples[round(row.start_s * features.sample_rate_hz) :][: features.segment_samples]
+    return np.pad(own, (0, features.segment_samples - own.size)) if own.size else None

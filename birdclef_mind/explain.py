@@ -1,7 +1,5 @@
 """Reading the robot mind: a bundle and its pictures to an explanation folder."""
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,18 +8,22 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import decoding, examples, explanation, filters
+from birdclef_mind import decoding, examples, explanation
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.answer_cards import write_answers
+from birdclef_mind.blind_test import blind_clips
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.comparison import compare_features, setups_named
+from birdclef_mind.competition import TRAIN_AUDIO, open_competition
+from birdclef_mind.data_sheets import choose_segments, write_sheets
+from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation import Folder
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
-from birdclef_mind.inversion import filter_patches
-from birdclef_mind.overrides import from_record
+from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
+from birdclef_mind.overrides import from_record, summary, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.reconstruction import (
@@ -30,9 +32,8 @@ from birdclef_mind.reconstruction import (
     answer_of,
     measure_fidelity,
     read_backwards,
-    rounded,
 )
-from birdclef_mind.training import HISTORY, SCORES, SECOND, train
+from birdclef_mind.training import SECOND, train
 
 Array = np.ndarray[Any, Any]
 
@@ -48,7 +49,8 @@ class Explaining:
     Attributes
     ----------
     examples : held-out segments chosen when none are named. segments : "RECORDING@SECONDS". sounds : files from disk.
-    seeds : searches a class. competition : where the real sound is; None for the folder the cache was made from.
+    seeds : searches a class. sheets : segments of the training data shown, at most.
+    competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
     """
 
@@ -56,11 +58,12 @@ class Explaining:
     segments: tuple[str, ...] = ()
     sounds: tuple[Path, ...] = ()
     seeds: int = 3
+    sheets: int = 3000
     competition: Path | None = None
     second: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("examples", "seeds"):
+        for name in ("examples", "seeds", "sheets"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
 
@@ -95,7 +98,7 @@ def explain(
     as_cached, cache = cache, decoding.corrected(bundle, cache)
     learn, check = decoding.sides(bundle, cache)
     wanted_folder = explaining.competition or cache.competition
-    competition = wanted_folder if wanted_folder.is_dir() else None
+    competition = wanted_folder if (wanted_folder / TRAIN_AUDIO).is_dir() else None
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = [examples.from_file(path, cache.features) for path in explaining.sounds]
     backwards, twin = _backwards(bundle_folder, bundle)
@@ -110,7 +113,7 @@ def explain(
     say("measuring how much of the input each layer holds")
     fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
     say("drawing what the filters look for")
-    layers = _filters(mind, held_out.pixels)
+    layers = filter_facts(backwards, folder, held_out.pixels)
     if not named and not files:
         named = _choose(mind, shown, held_out, explaining.examples)
     say("working backwards from each layer")
@@ -131,6 +134,10 @@ def explain(
     say("making the sounds")
     errors = folder.make_sounds()
     add_sound_errors(cards, fidelity, errors)
+    say("looking through the training data")
+    data = _data(mind, cache, [row for row, _ in named], explaining.sheets, competition, track)
+    say("comparing features")
+    comparison = _comparison(folder, bundle, competition, track)
     facts = {
         "bundle": {
             "sha256": digest,
@@ -141,16 +148,20 @@ def explain(
             "common_names": dict(bundle.common_names),
             "record": dict(bundle.record),
         },
-        "performance": _performance(bundle_folder),
+        "performance": performance_facts(bundle_folder),
         "real_sound": str(competition) if competition else None,
         "notes": _notes(competition, bool(check), second_saw),
         "methods": METHODS,
         "skipped": dict(backwards.skipped),
-        "anatomy": _anatomy(backwards),
+        "anatomy": anatomy_facts(backwards),
         "filters": layers,
         "fidelity": fidelity,
         "examples": cards,
         "answers": answers,
+        "comparison": comparison,
+        "data": data,
+        "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
+        "corrections": _corrections(bundle),
     }
     folder.finish(facts)
     return facts
@@ -200,65 +211,39 @@ def _fidelity(mind: _Mind, twin: Backwards, pixels: Array, groups: list[str], le
     }
 
 
-def _filters(mind: _Mind, pixels: Array) -> list[dict[str, Any]]:
-    anatomy = mind.backwards.anatomy
-    found, previous = filter_patches(anatomy, mind.backwards.chain), None
-    layers = []
-    for stage in anatomy.of_kind("convolution"):
-        if stage.name not in found:
-            continue
-        patches = found[stage.name]
-        (activation,) = anatomy.activations([stage], pixels)
-        facts = filters.measure_filters(patches, activation, previous)
-        paths = mind.folder.sheet(f"layer-{stage.place:02d}", filters.contact_sheet(patches), patches)
-        previous = patches
-        layers.append(
-            {
-                "tap": stage.name,
-                "place": stage.place,
-                "side": list(patches.shape[:2]),
-                **paths,
-                "filters": patches.shape[-1],
-                "dead": np.flatnonzero(facts.dead).tolist(),
-                "most_like": facts.most_like.tolist(),
-                "similarity": rounded(facts.similarity),
-                "repeats": np.flatnonzero(facts.similarity >= filters.REPEATS).tolist(),
-                "adds": None if facts.adds is None else rounded(facts.adds),
-                "adds_mean": None if facts.adds is None else round(float(facts.adds.mean()), 4),
-            }
-        )
-    return layers
-
-
 def _choose(mind: _Mind, rows: list[IndexRow], pictures: Pictures, count: int) -> list[tuple[IndexRow, str]]:
     truth = mind.bundle.classes.indices([row.label for row in rows])
     chosen = examples.choose_rows(rows, mind.answer(pictures.pixels), truth, count)
     return [(rows[place], why) for place, why in chosen]
 
 
-def _anatomy(backwards: Backwards) -> list[dict[str, Any]]:
-    tapped = {tap.name for tap in backwards.taps}
-    return [
-        {
-            **{name: getattr(stage, name) for name in ("place", "name", "kind", "scale")},
-            "shape": list(stage.shape),
-            "stride": stage.stride and list(stage.stride),
-            "receptive_field": stage.receptive_field and list(stage.receptive_field),
-            "tapped": stage.name in tapped,
-        }
-        for stage in backwards.anatomy.stages
-    ]
+def _data(
+    mind: _Mind, cache: Cache, always: Sequence[IndexRow], most: int, competition: Path | None, track: Track
+) -> dict[str, Any]:
+    rows = choose_segments(cache.rows, most, always)
+    pixels = cache.pictures(rows, track).pixels
+    held_out = set(mind.bundle.record.get("validation_recordings", ()))
+    return write_sheets(mind.folder, cache, rows, mind.answer(pixels), pixels, held_out, competition)
 
 
-def _performance(folder: Path) -> dict[str, Any] | None:
-    """How the network did in training: its measures and history; None when the bundle has lost them."""
-    try:
-        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-            history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):
+def _comparison(folder: Folder, bundle: Bundle, competition: Path | None, track: Track) -> dict[str, Any] | None:
+    """The features compared on the birds of the bundle; None when their recordings are not at hand."""
+    if competition is None:
         return None
-    return {"scores": scores, "history": history}
+    try:
+        opened = open_competition(competition)
+        known = set(bundle.classes.names)
+        own = tuple(recording for recording in opened.recordings if recording.label in known)
+        setups = setups_named((), bundle.features)
+        return compare_features(replace(opened, recordings=own), folder, setups, track=track)
+    except (TableError, ConfigError):
+        return None
+
+
+def _corrections(bundle: Bundle) -> dict[str, Any] | None:
+    """What was corrected before training; None when nothing was."""
+    overrides = from_record(bundle.record.get("overrides", ()))
+    return {"summary": summary(overrides), "lines": to_record(overrides)} if overrides else None
 
 
 def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str]) -> list[str]:

@@ -3,12 +3,14 @@
 OUT/explanation.json        all facts; written last, so a folder with it is complete
 OUT/pictures/*.png          8-bit grey, low frequencies at the bottom
 OUT/sounds/*.mp3            what each picture sounds like, and the real sounds
+OUT/recordings/*            whole training recordings, as they are
 OUT/patches/*.png, *.npy    filter patches as contact sheets and as arrays
 """
 
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from birdclef_mind import audio, files
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
 
 FACTS = "explanation.json"
 REPORT = "report.html"
 FORMAT = 1
-PARTS = ("pictures", "sounds", "patches")
+PARTS = ("pictures", "sounds", "patches", "recordings")
 PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
 
 
@@ -44,14 +46,14 @@ class Folder:
     def picture(self, name: str, pixels: Array) -> str:
         """Write a picture (rows, frames), 0–255, row 0 lowest; its path in the folder."""
         whole = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-        self._write(f"pictures/{name}.png", _png(whole))
+        self._write(f"pictures/{name}.png", grey_png(whole))
         return f"pictures/{name}.png"
 
     def sheet(self, name: str, sheet: Array, patches: Array) -> dict[str, str]:
         """Write filter patches as a contact sheet and as an array."""
         buffer = io.BytesIO()
         np.save(buffer, patches.astype(np.float32), allow_pickle=False)
-        self._write(f"patches/{name}.png", _png(sheet))
+        self._write(f"patches/{name}.png", grey_png(sheet))
         self._write(f"patches/{name}.npy", buffer.getvalue())
         return {"sheet": f"patches/{name}.png", "array": f"patches/{name}.npy"}
 
@@ -59,6 +61,13 @@ class Folder:
         """Write a sound (samples,); its path in the folder."""
         self._write(f"sounds/{name}.mp3", audio.mp3_bytes(samples, self.features.sample_rate_hz))
         return f"sounds/{name}.mp3"
+
+    def recording(self, name: str, source: Path) -> str:
+        """Copy a whole recording as it is; its path in the folder."""
+        path = f"recordings/{name}{source.suffix.lower()}"
+        with files.whole(self.root / path) as part:
+            shutil.copyfile(source, part)
+        return path
 
     def sound_later(self, name: str, pixels: Array, low: float, width: float) -> str:
         """Ask for the sound of a picture read with a scale; its path, where `make_sounds` will put it."""
@@ -130,9 +139,3 @@ def _bundle_of(facts: Path) -> str:
         return str(json.loads(facts.read_text(encoding="utf-8"))["bundle"]["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _png(pixels: Array) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG")
-    return buffer.getvalue()

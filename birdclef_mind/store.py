@@ -79,12 +79,16 @@ class Strip:
 
 def encode(strip: Strip) -> bytes:
     """A strip as the bytes of a PNG; the same strip gives the same bytes."""
-    wide = np.concatenate(list(strip.pixels), axis=1)[::-1]
     facts = {"format": FORMAT, **asdict(strip.facts)}
     text = PngImagePlugin.PngInfo()
     text.add_itxt(CHUNK, json.dumps(facts, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
+    return grey_png(np.concatenate(list(strip.pixels), axis=1), text)
+
+
+def grey_png(pixels: Array, text: PngImagePlugin.PngInfo | None = None) -> bytes:
+    """A picture (rows, frames), uint8, row 0 lowest, as the bytes of an 8-bit grey PNG with row 0 at its bottom."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(wide)).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=text)
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=text)
     return buffer.getvalue()
 
 

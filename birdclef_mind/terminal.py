@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+_LIKENESS = ("told_apart", "same_likeness", "different_likeness")
+
 
 def import_tensorflow_quietly() -> None:
     """Import TensorFlow without its banners, which its C++ part writes before any log level is read."""
@@ -97,6 +99,18 @@ def fidelity_lines(facts: dict[str, Any]) -> list[str]:
             f"{entry['recognised_by_second']} by the independent network"
         )
     return [*lines, *facts["skipped"].values()]
+
+
+def comparison_lines(facts: dict[str, Any]) -> list[str]:
+    """The measures of a comparison of features, for people."""
+    lines = [f"{'features':<12}{'told apart':>12}{'same bird':>11}{'others':>8}{'sound error':>13}{'bytes':>8}"]
+    for setup in facts["setups"]:
+        shares = ["–" if setup[key] is None else f"{setup[key]:.3f}" for key in _LIKENESS]
+        lines.append(
+            f"{setup['name']:<12}{shares[0]:>12}{shares[1]:>11}{shares[2]:>8}{setup['sound_error']:>13.2f}"
+            f"{setup['bytes']:>8}"
+        )
+    return lines
 
 
 def change_lines(scores: dict[str, Any]) -> list[str]:

@@ -23,6 +23,11 @@ class Page(HTMLParser):
         super().__init__()
         self.tags, self.addresses, self.open = [], [], []
         self.feed(text)
+        block = re.search(r'<script type="application/json" id="facts">(.*?)</script>', text, re.DOTALL)
+        self.facts = json.loads(block[1])
+        self.addresses += [segment["picture"] for segment in self.facts["segments"]]
+        self.addresses += [item["sound"] for item in self.facts["recordings"] if item["sound"]]
+        self.addresses += [clip["sound"] for clip in self.facts["blind"]["clips"]]
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
@@ -42,10 +47,10 @@ def test_the_page_shows_every_picture_and_sound(explained, tmp_path):
     assert page.open == []
     assert all((tmp_path / unquote(address)).is_file() for address in page.addresses)
     shown = {unquote(address).split("/", 1)[1] for address in page.addresses}
-    made = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.suffix in (".png", ".mp3")}
+    made = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.suffix != ".npy"}
     assert shown == made
     assert {attributes.get("id") for tag, attributes in page.tags if tag == "section"} == {
-        "performance", "filters", "layers", "last", "answers", "notes",
+        "performance", "features", "data", "filters", "layers", "last", "answers", "blind", "correct", "notes",
     }  # fmt: skip
 
 
@@ -61,7 +66,9 @@ def test_a_single_file_needs_nothing_beside_it(explained, tmp_path):
     write_report(explained[0], tmp_path / "page.html", single_file=True)
     page = Page((tmp_path / "page.html").read_text())
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-    assert all(re.match(r"data:(image/png|audio/mpeg);base64,", address) for address in page.addresses)
+    for address in page.addresses:
+        content = page.facts["embedded"].get(address, address)
+        assert re.match(r"data:(image/png|audio/mpeg|audio/ogg);base64,", content)
 
 
 def test_words_from_tables_are_text(explained):
@@ -69,11 +76,21 @@ def test_words_from_tables_are_text(explained):
     facts["bundle"]["common_names"] = dict.fromkeys(facts["bundle"]["classes"], HOSTILE)
     for card in facts["examples"]:
         card.update(recording=HOSTILE, author=HOSTILE, why=HOSTILE)
+    for recording in facts["data"]["recordings"]:
+        recording.update(recording=f"</script>{HOSTILE}", author=HOSTILE)
+    for item in (*facts["comparison"]["same"], *facts["comparison"]["originals"]):
+        item["recording"] = HOSTILE
+    facts["comparison"]["common_names"] = dict.fromkeys(facts["bundle"]["classes"], HOSTILE)
+    facts["corrections"] = {
+        "summary": HOSTILE,
+        "lines": [{"recording": HOSTILE, "start_s": 0, "action": "relabel", "value": HOSTILE}],
+    }
     facts["notes"].append(HOSTILE)
     text = render(json.loads(json.dumps(facts)), lambda path: path)
     page = Page(text)
     assert not any("onerror" in attributes for _, attributes in page.tags)
-    assert len([tag for tag, _ in page.tags if tag == "script"]) == 1
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
+    assert page.facts["recordings"][0]["recording"] == f"</script>{HOSTILE}"
     assert "{{ 7 * 7 }}" in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
 

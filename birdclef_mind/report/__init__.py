@@ -5,8 +5,10 @@ it is in the explanation's JSON; every word that came from a table is escaped.
 """
 
 import base64
+import shlex
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +16,20 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from birdclef_mind import files
+from birdclef_mind import comparison, files
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import FACTS, FORMAT, PARTS
+from birdclef_mind.report.client import client_facts, typical_examples
 from birdclef_mind.spectrum import hz_to_mel
 
-_MIME = {".png": "image/png", ".mp3": "audio/mpeg"}
+_MIME = {
+    ".png": "image/png",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+}
 _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
 
 
@@ -34,7 +43,7 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"report: expected a file name that ends in .html, got {out.name!r}")
     if single_file:
-        page = render(facts, lambda path: _embedded(explanation / path))
+        page = render(facts, lambda path: _embedded(explanation / path), embed_sounds=True)
     elif out.parent.resolve() == explanation.resolve():
         page = render(facts, quote)
     else:
@@ -42,6 +51,14 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
         _copy(explanation, folder, out)
         page = render(facts, lambda path: quote(f"{folder.name}/{path}"))
     files.write_text(out, page)
+
+
+def write_comparison(folder: Path) -> None:
+    """Render a comparison of features as a page in its own folder."""
+    facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError)
+    template = _environment(quote, facts["common_names"]).get_template("compare.html")
+    first = Features.from_dict(facts["setups"][0]["features"])
+    files.write_text(folder / comparison.PAGE, template.render(comparison=_with_ticks(facts), own=None, **_axes(first)))
 
 
 def read_explanation(folder: Path) -> dict[str, Any]:
@@ -52,21 +69,62 @@ def read_explanation(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def render(facts: dict[str, Any], asset: Callable[[str], str]) -> str:
-    """The page's HTML; `asset` gives the address of a file of the explanation folder."""
+def render(facts: dict[str, Any], asset: Callable[[str], str], *, embed_sounds: bool = False) -> str:
+    """The page's HTML; `asset` gives the address of a file of the explanation folder.
+
+    With `embed_sounds` a sound is named by its path and stands once in the page's data, however many players it has.
+    """
+    embedded: dict[str, str] = {}
+
+    def address(path: str) -> str:
+        if not embed_sounds or Path(path).suffix == ".png":
+            return asset(path)
+        embedded.setdefault(path, asset(path))
+        return path
+
+    environment = _environment(address, facts["bundle"]["common_names"])
+    environment.filters["place"] = partial(
+        _place_of,
+        {
+            (facts["data"]["recordings"][segment["recording"]]["recording"], segment["window_s"]): place
+            for place, segment in enumerate(facts["data"]["segments"])
+        },
+    )
+    axes = _axes(Features.from_dict(facts["bundle"]["features"]))
+    template = environment.get_template("page.html")
+    return template.render(
+        facts={**facts, "comparison": facts["comparison"] and _with_ticks(facts["comparison"])},
+        own=facts["bundle"]["fingerprint"],
+        client=client_facts(facts, axes, address, embedded),
+        curves=fidelity_curves(facts),
+        taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
+        examples=typical_examples(facts["data"]["segments"]),
+        **axes,
+    )
+
+
+def _environment(address: Callable[[str], str], common_names: dict[str, str]) -> Environment:
     environment = Environment(
         loader=PackageLoader("birdclef_mind", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(asset=asset, percent=_percent, best=_best, bird=lambda label: _bird(facts, label))
-    features = Features.from_dict(facts["bundle"]["features"])
-    return environment.get_template("page.html").render(
-        facts=facts,
-        features=features,
-        ticks=frequency_ticks(features),
-        seconds=np.arange(0, features.windowing.length_s + 0.01).tolist(),
-        curves=fidelity_curves(facts),
-        taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
+    environment.filters.update(
+        asset=address, percent=_percent, best=_best, shell=shlex.quote, bird=partial(_bird, common_names)
     )
+    return environment
+
+
+def _axes(features: Features) -> dict[str, Any]:
+    """What is drawn beside every picture."""
+    return {
+        "features": features,
+        "ticks": frequency_ticks(features),
+        "seconds": np.arange(0, features.windowing.length_s + 0.01).tolist(),
+    }
+
+
+def _with_ticks(facts: dict[str, Any]) -> dict[str, Any]:
+    setups = [{**setup, "ticks": frequency_ticks(Features.from_dict(setup["features"]))} for setup in facts["setups"]]
+    return {**facts, "setups": setups}
 
 
 def frequency_ticks(features: Features) -> list[dict[str, Any]]:
@@ -97,8 +155,13 @@ def fidelity_curves(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return curves
 
 
-def _bird(facts: dict[str, Any], label: str) -> str:
-    return facts["bundle"]["common_names"].get(label) or label or "not known"
+def _bird(common_names: dict[str, str], label: str) -> str:
+    return common_names.get(label) or label or "not known"
+
+
+def _place_of(places: dict[tuple[str, float], int], card: dict[str, Any]) -> int | None:
+    """Place of an example among the segments of the data sheets; None for a sound that is not of the training data."""
+    return None if card["window_s"] is None else places.get((card["recording"], card["window_s"]))
 
 
 def _best(scores: list[float]) -> list[int]:

@@ -1,0 +1,254 @@
+"""Do the features keep the bird: several set-ups on the same segments, as pictures, as sounds, and measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import audio, files
+from birdclef_mind.competition import Competition, Recording
+from birdclef_mind.config import PRESETS, Features
+from birdclef_mind.errors import AudioError, ConfigError
+from birdclef_mind.explanation import FORMAT, PARTS, Folder, sound_errors
+from birdclef_mind.features import Pictures, pictures_to_samples, samples_to_pictures
+from birdclef_mind.likeness import likeness
+from birdclef_mind.progress import Track, untracked
+from birdclef_mind.store import grey_png
+
+Array = np.ndarray[Any, Any]
+
+FACTS = "comparison.json"
+PAGE = "compare.html"
+# The three set-ups that the notebook of 2023 compares by eye and ear.
+NOTEBOOK = ("mel16", "mfcc16", "mel32")
+_SHOWN = 9
+_HEARD = 3
+_MEASURED_BIRDS = 8
+_MEASURED_A_BIRD = 6
+_COLUMNS = 160
+_PCM_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One window of a recording: its bird, where it starts, and its samples."""
+
+    recording: str
+    label: str
+    start_s: float
+    samples: Array
+
+
+def compare_features(
+    competition: Competition,
+    folder: Folder,
+    setups: Mapping[str, Features],
+    bird: str | None = None,
+    *,
+    track: Track = untracked,
+) -> dict[str, Any]:
+    """Set-ups of features side by side on segments of one bird and of others; pictures and sounds go to the folder.
+
+    Parameters
+    ----------
+    setups : by name; all cut segments of the same length at the same rate.
+    bird : None for the one with most recordings.
+    """
+    by_bird = _recordings_by_bird(competition.recordings, bird)
+    names = {recording.label: recording.common_name for recording in competition.recordings}
+    chosen = next(iter(by_bird))
+    like = next(iter(setups.values()))
+    clips = _loudest_clips(competition, by_bird, like, track)
+    own = [clip for clip in clips if clip.label == chosen]
+    if not own:
+        raise ConfigError(f"bird: expected recordings of {chosen} that can be read, found none")
+    same, different = own[:_SHOWN], _one_of_each(clips, chosen)[:_SHOWN]
+    heard = [*same[:_HEARD], *different[:_HEARD]]
+    originals = [
+        {
+            "recording": clip.recording,
+            "label": clip.label,
+            "start_s": clip.start_s,
+            "sound": folder.sound(f"compare-{place + 1}-original", clip.samples),
+            "waveform": _outline(clip.samples),
+        }
+        for place, clip in enumerate(heard)
+    ]
+    setups_facts = [
+        _setup(folder, name, features, clips, same, different, heard)
+        for name, features in track(setups.items(), len(setups), "comparing features")
+    ]
+    return {
+        "bird": chosen,
+        "common_names": {label: names[label] for label in by_bird},
+        "same": [_place(clip) for clip in same],
+        "different": [_place(clip) for clip in different],
+        "originals": originals,
+        "measured": {"segments": len(clips), "birds": len({clip.label for clip in clips})},
+        "setups": setups_facts,
+    }
+
+
+def setups_named(names: Sequence[str], own: Features | None = None) -> dict[str, Features]:
+    """Set-ups by name: those of the notebook, those named, and a network's own."""
+    for name in names:
+        if name not in PRESETS:
+            raise ConfigError(f"presets: expected some of {', '.join(PRESETS)}, got {name!r}")
+    setups = {name: PRESETS[name] for name in dict.fromkeys([*NOTEBOOK, *names])}
+    if own is None:
+        return setups
+    if own.sample_rate_hz != next(iter(setups.values())).sample_rate_hz:
+        return {"own": own}
+    known = {name: replace(features, windowing=own.windowing) for name, features in PRESETS.items()}
+    own_name = next((name for name, features in known.items() if features == own), "own")
+    return {**{name: known[name] for name in setups}, own_name: own}
+
+
+def open_folder(out: Path) -> Folder:
+    """Begin a comparison that stands alone in a new folder, or in place of an earlier one."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: expected a folder to write the comparison to, found a file")
+    strangers = [path.name for path in out.glob("*") if path.name not in (FACTS, PAGE, *PARTS)]
+    if strangers:
+        raise ConfigError(f"{out}: expected a new, empty or comparison folder, found {strangers[0]}")
+    for path in (out / FACTS, out / PAGE, *(path for part in PARTS for path in (out / part).glob("*"))):
+        path.unlink(missing_ok=True)
+    return Folder(out, next(iter(PRESETS.values())))
+
+
+def finish(folder: Folder, facts: Mapping[str, Any]) -> None:
+    """Write the facts of a comparison that stands alone, which makes its folder complete."""
+    files.write_json(folder.root / FACTS, {"format": FORMAT, **facts})
+
+
+def _recordings_by_bird(recordings: Sequence[Recording], bird: str | None) -> dict[str, list[Recording]]:
+    """The compared bird first, then others in order of appearance."""
+    by_bird: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        by_bird.setdefault(recording.label, []).append(recording)
+    if bird is not None and bird not in by_bird:
+        raise ConfigError(f"bird: expected a label of the training table, got {bird!r}")
+    first = bird or max(by_bird, key=lambda label: len(by_bird[label]))
+    return {first: by_bird.pop(first), **dict(list(by_bird.items())[:_SHOWN])}
+
+
+def _loudest_clips(
+    competition: Competition, by_bird: Mapping[str, Sequence[Recording]], features: Features, track: Track
+) -> list[Clip]:
+    """Each recording's loudest window; of the first bird further windows where it has few recordings."""
+    wanted = [
+        recording
+        for place, own in enumerate(by_bird.values())
+        for recording in own[: _SHOWN if place == 0 else _MEASURED_A_BIRD if place < _MEASURED_BIRDS else 1]
+    ]
+    first = next(iter(by_bird))
+    windows_each = -(-_SHOWN // min(_SHOWN, len(by_bird[first])))
+    by_rank: list[tuple[int, Clip]] = []
+    for recording in track(wanted, len(wanted), "reading recordings"):
+        try:
+            samples = audio.read_audio(competition.audio_path(recording), features.sample_rate_hz)
+        except AudioError:
+            continue
+        segments = audio.cut(samples, features)
+        order = np.argsort(-segments.loudness_dbfs(), kind="stable")
+        for rank, segment in enumerate(order[: windows_each if recording.label == first else 1]):
+            own = segments.samples[segment]
+            clip = Clip(recording.filename, recording.label, segments.starts_s[segment], np.array(own))
+            by_rank.append((rank, clip))
+    return [clip for _, clip in sorted(by_rank, key=lambda pair: pair[0])]
+
+
+def _one_of_each(clips: Sequence[Clip], but: str) -> list[Clip]:
+    """Clips of other birds, all birds once before any comes again."""
+    turns: dict[str, int] = {}
+    ranked = []
+    for clip in clips:
+        if clip.label != but:
+            turns[clip.label] = turns.get(clip.label, 0) + 1
+            ranked.append((turns[clip.label], clip))
+    return [clip for _, clip in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _setup(
+    folder: Folder,
+    name: str,
+    features: Features,
+    clips: Sequence[Clip],
+    same: Sequence[Clip],
+    different: Sequence[Clip],
+    heard: Sequence[Clip],
+) -> dict[str, Any]:
+    pictures = samples_to_pictures(np.stack([clip.samples for clip in clips]), features)
+    places = {id(clip): place for place, clip in enumerate(clips)}
+
+    def drawn(kind: str, shown: Sequence[Clip]) -> list[str]:
+        return [
+            folder.picture(f"compare-{name}-{kind}-{number + 1}", pictures.pixels[places[id(clip)]])
+            for number, clip in enumerate(shown)
+        ]
+
+    listened = [places[id(clip)] for clip in heard]
+    pixels, scale = pictures.pixels[listened], pictures.scale[listened]
+    sounds = pictures_to_samples(Pictures(pixels, scale), features, threads=folder.threads)
+    errors = sound_errors(pixels, scale, sounds, features)
+    rebuilt = [
+        {
+            "sound": folder.sound(f"compare-{number + 1}-{name}", sound),
+            "picture": folder.picture(f"compare-{name}-heard-{number + 1}", pixels[number]),
+            "waveform": _outline(sound),
+            "error": round(float(errors[number]), 3),
+        }
+        for number, sound in enumerate(sounds)
+    ]
+    picture_bytes = float(np.mean([len(grey_png(picture)) for picture in pictures.pixels]))
+    return {
+        "name": name,
+        "fingerprint": features.fingerprint(),
+        "features": asdict(features),
+        "rows": features.rows,
+        "frames": features.frames,
+        "same_pictures": drawn("same", same),
+        "different_pictures": drawn("different", different),
+        "rebuilt": rebuilt,
+        "sound_error": round(float(errors.mean()), 3),
+        "bytes": round(picture_bytes),
+        "share_of_samples": round(picture_bytes / (features.segment_samples * _PCM_BYTES), 4),
+        **_told_apart(pictures.pixels, clips),
+    }
+
+
+def _told_apart(pixels: Array, clips: Sequence[Clip]) -> dict[str, float | int | None]:
+    """Likeness of two pictures of one bird, from different recordings, against that of different birds.
+
+    "told_apart" is how often a pair of the first kind is more alike than one of the second, ties counted half: the
+    area under the receiver operating characteristic, 0.5 for features that keep nothing of the bird.
+    """
+    labels = np.array([clip.label for clip in clips])
+    recordings = np.array([clip.recording for clip in clips])
+    values = likeness(pixels, pixels)
+    upper = np.triu(recordings[:, None] != recordings, 1)
+    same = values[upper & (labels[:, None] == labels)]
+    different = values[upper & (labels[:, None] != labels)]
+    counts = {"same_pairs": len(same), "different_pairs": len(different)}
+    if not same.size or not different.size:
+        return {**counts, "same_likeness": None, "different_likeness": None, "told_apart": None}
+    ordered = np.sort(different)
+    below = np.searchsorted(ordered, same, "left") + np.searchsorted(ordered, same, "right")
+    return {
+        **counts,
+        "same_likeness": round(float(same.mean()), 4),
+        "different_likeness": round(float(different.mean()), 4),
+        "told_apart": round(float(below.mean() / 2 / len(different)), 4),
+    }
+
+
+def _outline(samples: Array) -> list[list[float]]:
+    """Lowest and highest sample of equal stretches, for drawing: [[lowest, …], [highest, …]]."""
+    whole = samples[: samples.size // _COLUMNS * _COLUMNS].reshape(_COLUMNS, -1)
+    return [np.round(edge, 3).tolist() for edge in (whole.min(axis=1), whole.max(axis=1))]
+
+
+def _place(clip: Clip) -> dict[str, Any]:
+    return {"recording": clip.recording, "label": clip.label, "start_s": clip.start_s}

@@ -1,0 +1,168 @@
+"""Is the training data good: every segment with its sound, and flags for those an expert should hear first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.competition import recording_path
+from birdclef_mind.explanation import Folder
+from birdclef_mind.likeness import COPY, likeness
+
+Array = np.ndarray[Any, Any]
+
+FLAGS = {
+    "silent": "silent: nothing to hear",
+    "clipped": "clipped: louder than the recorder could take",
+    "copy": "near-duplicate of another recording",
+    "unlike": "least like the rest of its bird",
+    "called_other": "the network is sure that it is another bird",
+}
+# A thousandth of the samples at full scale is heard as a crackle.
+_CLIPPED = 1e-3
+_SURE = 0.8
+# Of each bird's segments so many are called least like the rest, where there are enough to tell.
+_UNLIKE_SHARE = 0.05
+_ENOUGH = 8
+# A segment needs not be like all others of its bird, only like a few.
+_NEIGHBOURS = 3
+_HEARD = 6
+
+
+def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexRow]) -> list[IndexRow]:
+    """At most so many segments, the same share of every recording's, besides those that are always shown."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)
+    chosen = {(rows[place].recording, rows[place].segment) for place in places}
+    chosen |= {(row.recording, row.segment) for row in always}
+    return [row for row in rows if (row.recording, row.segment) in chosen]
+
+
+def write_sheets(
+    folder: Folder, cache: Cache, rows: Sequence[IndexRow], scores: Array, pixels: Array, held_out: set[str],
+    competition: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Segments with their pictures, their recordings' sound, and flags; files are written to the folder.
+
+    Parameters
+    ----------
+    rows, scores, pixels : segments of a cache, the network's scores (n, classes) and pictures (n, rows, frames).
+    held_out : recordings that were not trained on. competition : folder of the real sound, None when not at hand.
+    """
+    names = cache.classes.names
+    alike = _likeness_to_others(rows, pixels)
+    flags = _flags(rows, scores, alike, cache)
+    recordings = list(dict.fromkeys(row.recording for row in rows))
+    authors = {row.recording: row.author for row in rows}
+    places = {recording: place for place, recording in enumerate(recordings)}
+    answered, surest = scores.argmax(axis=1), scores.max(axis=1)
+    segments = [
+        {
+            "recording": places[row.recording],
+            "start_s": row.start_s,
+            "window_s": row.segment * cache.features.windowing.step_s,
+            "label": row.label,
+            "also": list(row.also),
+            "held_out": row.recording in held_out,
+            "loudness_dbfs": row.loudness_dbfs,
+            "clipped": row.clipped,
+            "picture": folder.picture(f"segment-{place + 1:05d}", pixels[place]),
+            "answer": {"label": names[answered[place]], "score": round(float(surest[place]), 4)},
+            "likeness": _rounded(alike.own[place]),
+            "copy_of": int(alike.nearest[place]) if "copy" in flags[place] else None,
+            "copy_likeness": _rounded(alike.highest[place]),
+            "flags": flags[place],
+        }
+        for place, row in enumerate(rows)
+    ]
+    right, wrong = _right_and_wrong(segments)
+    return {
+        "in_cache": len(cache.rows),
+        "flag_words": FLAGS,
+        "flagged": dict(Counter(flag for found in flags for flag in found)),
+        "recordings": [
+            {
+                "recording": recording,
+                "author": authors[recording],
+                "sound": _sound(folder, competition, recording, place),
+            }
+            for place, recording in enumerate(recordings)
+        ],
+        "segments": segments,
+        "right": right,
+        "wrong": wrong,
+    }
+
+
+class _Alike:
+    """How alike each segment is to those of other recordings: values (n,), NaN where there is none.
+
+    Attributes
+    ----------
+    own : mean of the highest few likenesses to its own bird. highest, nearest : to any, and the place of that one.
+    """
+
+    def __init__(self, own: Array, highest: Array, nearest: Array) -> None:
+        self.own, self.highest, self.nearest = own, highest, nearest
+
+
+def _likeness_to_others(rows: Sequence[IndexRow], pixels: Array) -> _Alike:
+    recordings = np.unique([row.recording for row in rows], return_inverse=True)[1]
+    labels = np.unique([row.label for row in rows], return_inverse=True)[1]
+    values = likeness(pixels, pixels)
+    values[recordings[:, None] == recordings] = -np.inf
+    nearest, highest = values.argmax(axis=1), values.max(axis=1)
+    values[labels[:, None] != labels] = -np.inf
+    few = -np.partition(-values, min(_NEIGHBOURS, len(rows)) - 1, axis=1)[:, :_NEIGHBOURS]
+    own = np.where(np.isfinite(few).all(axis=1), few.mean(axis=1), np.nan)
+    return _Alike(own, np.where(np.isfinite(highest), highest, np.nan), nearest)
+
+
+def _flags(rows: Sequence[IndexRow], scores: Array, alike: _Alike, cache: Cache) -> list[list[str]]:
+    labels = cache.classes.indices([row.label for row in rows])
+    silent = np.array([row.silent for row in rows])
+    expected = cache.classes.targets([row.label for row in rows], [()] * len(rows), also=[row.also for row in rows]) > 0
+    found = {
+        "silent": silent,
+        "clipped": np.array([row.clipped > _CLIPPED for row in rows]),
+        "copy": np.nan_to_num(alike.highest) >= COPY,
+        "unlike": _unlike(labels, np.where(silent, np.nan, alike.own)),
+        "called_other": (scores.max(axis=1) >= _SURE)
+        & ~expected[np.arange(len(rows)), scores.argmax(axis=1)]
+        & ~silent,
+    }
+    return [[flag for flag in FLAGS if found[flag][place]] for place in range(len(rows))]
+
+
+def _unlike(labels: Array, own: Array) -> Array:
+    found = np.zeros(len(own), bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero((labels == label) & np.isfinite(own))
+        if len(places) >= _ENOUGH:
+            least = max(1, round(_UNLIKE_SHARE * len(places)))
+            found[places[np.argsort(own[places], kind="stable")[:least]]] = True
+    return found
+
+
+def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]:
+    """Places of held-out segments to play: those the network is surest of, of different recordings."""
+    kinds: tuple[dict[int, int], dict[int, int]] = {}, {}
+    by_surest = sorted(range(len(segments)), key=lambda place: -segments[place]["answer"]["score"])
+    for place in by_surest:
+        segment = segments[place]
+        if segment["held_out"] and "silent" not in segment["flags"]:
+            right = segment["answer"]["label"] in (segment["label"], *segment["also"])
+            kinds[not right].setdefault(segment["recording"], place)
+    right_ones, wrong_ones = (list(kind.values())[:_HEARD] for kind in kinds)
+    return right_ones, wrong_ones
+
+
+def _sound(folder: Folder, competition: Path | None, recording: str, place: int) -> str | None:
+    path = recording_path(competition, recording) if competition else None
+    return folder.recording(f"recording-{place + 1:05d}", path) if path else None
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

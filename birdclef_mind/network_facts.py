@@ -1,0 +1,73 @@
+"""What an explanation says of the network itself: its stages, its filters, how well it does."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import filters
+from birdclef_mind.explanation import Folder
+from birdclef_mind.inversion import filter_patches
+from birdclef_mind.reconstruction import Backwards, rounded
+from birdclef_mind.training import HISTORY, SCORES
+
+Array = np.ndarray[Any, Any]
+
+
+def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[dict[str, Any]]:
+    """Every convolution's patches, drawn, with those that repeat or never answer to pictures (n, rows, frames)."""
+    anatomy = backwards.anatomy
+    found, previous = filter_patches(anatomy, backwards.chain), None
+    layers = []
+    for stage in anatomy.of_kind("convolution"):
+        if stage.name not in found:
+            continue
+        patches = found[stage.name]
+        (activation,) = anatomy.activations([stage], pixels)
+        facts = filters.measure_filters(patches, activation, previous)
+        paths = folder.sheet(f"layer-{stage.place:02d}", filters.contact_sheet(patches), patches)
+        previous = patches
+        layers.append(
+            {
+                "tap": stage.name,
+                "place": stage.place,
+                "side": list(patches.shape[:2]),
+                **paths,
+                "filters": patches.shape[-1],
+                "dead": np.flatnonzero(facts.dead).tolist(),
+                "most_like": facts.most_like.tolist(),
+                "similarity": rounded(facts.similarity),
+                "repeats": np.flatnonzero(facts.similarity >= filters.REPEATS).tolist(),
+                "adds": None if facts.adds is None else rounded(facts.adds),
+                "adds_mean": None if facts.adds is None else round(float(facts.adds.mean()), 4),
+            }
+        )
+    return layers
+
+
+def anatomy_facts(backwards: Backwards) -> list[dict[str, Any]]:
+    """Every stage of the network, and whether it is read."""
+    tapped = {tap.name for tap in backwards.taps}
+    return [
+        {
+            **{name: getattr(stage, name) for name in ("place", "name", "kind", "scale")},
+            "shape": list(stage.shape),
+            "stride": stage.stride and list(stage.stride),
+            "receptive_field": stage.receptive_field and list(stage.receptive_field),
+            "tapped": stage.name in tapped,
+        }
+        for stage in backwards.anatomy.stages
+    ]
+
+
+def performance_facts(folder: Path) -> dict[str, Any] | None:
+    """How the network did in training: its measures and history; None when the bundle has lost them."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
+            history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError):
+        return None
+    return {"scores": scores, "history": history}

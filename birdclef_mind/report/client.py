@@ -1,0 +1,45 @@
+"""What the page's scripts need, as one JSON value: the training data's segments, the blind test, the corrections."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def client_facts(
+    facts: Mapping[str, Any], axes: Mapping[str, Any], address: Callable[[str], str], embedded: Mapping[str, str]
+) -> dict[str, Any]:
+    """Facts for the scripts.
+
+    Parameters
+    ----------
+    axes : ticks and seconds beside a picture. address : of a file of the explanation folder. embedded : content of
+        sounds by address, filled as addresses are asked for.
+    """
+    bundle, data, blind = facts["bundle"], facts["data"], facts["blind"]
+    features = bundle["features"]
+    return {
+        "ticks": axes["ticks"],
+        "seconds": axes["seconds"],
+        "network": bundle["sha256"],
+        "birds": [[label, bundle["common_names"].get(label) or label] for label in bundle["classes"]],
+        "length_s": features["windowing"]["length_s"],
+        "recordings": [{**item, "sound": item["sound"] and address(item["sound"])} for item in data["recordings"]],
+        "segments": [{**segment, "picture": address(segment["picture"])} for segment in data["segments"]],
+        "flag_words": data["flag_words"],
+        "blind": {**blind, "clips": [{**clip, "sound": address(clip["sound"])} for clip in blind["clips"]]},
+        "corrected": facts["corrections"]["lines"] if facts["corrections"] else [],
+        "embedded": embedded,
+    }
+
+
+def typical_examples(segments: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """For each bird the place of the segment most like others of it, or of the loudest one where nothing compares."""
+    best: dict[str, int] = {}
+    for place, segment in enumerate(segments):
+        held = best.get(segment["label"])
+        if "silent" not in segment["flags"] and (held is None or _rank(segment) > _rank(segments[held])):
+            best[segment["label"]] = place
+    return {label: [place] for label, place in best.items()}
+
+
+def _rank(segment: Mapping[str, Any]) -> tuple[float, float]:
+    return segment["likeness"] or 0.0, segment["loudness_dbfs"]
