@@ -16,7 +16,7 @@ from birdclef_mind.reconstruction import Backwards, rounded
 
 Array = np.ndarray[Any, Any]
 
-# Searches of this many classes at a time bound memory.
+# So many searches at a time bound memory.
 _CHUNK = 32
 
 
@@ -99,15 +99,27 @@ def _pictures(
     # Where a layer stands in the way, the explanation already says which.
     with suppress(ConfigError):
         ways.append(("weights", None, stamped_answers(backwards.anatomy, backwards.chain, classes)))
-    parts = [classes[start : start + _CHUNK] for start in range(0, len(classes), _CHUNK)]
     if backwards.decoders is not None:
-        for seed in range(seeds):
-            found = [
-                searched_answers(backwards.anatomy, backwards.decoders, part, within, seed=seed)[0] for part in parts
-            ]
-            ways.append(("search", seed, np.concatenate(found)))
-    ways.append(("noise", 0, np.concatenate([optimised_noise(backwards.anatomy, part) for part in parts])))
+        every = np.tile(classes, seeds)
+        of_seed = np.repeat(np.arange(seeds), len(classes))
+        found = [
+            searched_answers(backwards.anatomy, backwards.decoders, every[part], within, seed=of_seed[part])[0]
+            for part in _slices(len(every))
+        ]
+        answers = np.split(np.concatenate(found), seeds)
+        ways += [("search", seed, pictures) for seed, pictures in enumerate(answers)]
+    ways.append(
+        (
+            "noise",
+            0,
+            np.concatenate([optimised_noise(backwards.anatomy, classes[part]) for part in _slices(len(classes))]),
+        )
+    )
     return ways
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
 
 
 def _mean_scales(learned: Pictures, truth: Array, count: int) -> tuple[Array, Array]:

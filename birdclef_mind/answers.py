@@ -53,13 +53,14 @@ def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
 
 
 def searched_answers(
-    anatomy: Anatomy, decoders: Decoders, classes: Array, within: EmbeddingRange, *, seed: int = 0
+    anatomy: Anatomy, decoders: Decoders, classes: Array, within: EmbeddingRange, *, seed: int | Array = 0
 ) -> tuple[Array, Array]:
     """Search an embedding for each class and decode it.
 
     Each search starts at random where the class's real embeddings lie, and goes up the network's certainty of the
     class, both of the embedding itself and of its decoded picture; what goes further than one deviation from the mean
-    costs its square. An answer does not depend on which others are searched beside it.
+    costs its square. An answer does not depend on which others are searched beside it. `seed` is one for all, or one a
+    class.
 
     Returns
     -------
@@ -70,7 +71,9 @@ def searched_answers(
     sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
     sure_of_picture = log_certainty(anatomy, anatomy.model.inputs[0])
     mean, deviation = within.mean[classes], within.deviation[classes]
-    noise = np.stack([np.random.default_rng([seed, int(index)]).normal(size=mean.shape[1]) for index in classes])
+    seeds = np.broadcast_to(seed, len(classes)).tolist()
+    drawn = (np.random.default_rng([own, int(index)]) for own, index in zip(seeds, classes, strict=True))
+    noise = np.stack([rng.normal(size=mean.shape[1]) for rng in drawn])
     spread = np.maximum(deviation, 1e-3).astype(np.float32)
     start = (mean + np.clip(noise, -1, 1) * deviation).astype(np.float32)
     # Rectified units are never negative; others may be.

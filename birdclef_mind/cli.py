@@ -184,6 +184,10 @@ def _add_explain(group: Group) -> None:
         "--sheets", type=int, default=3000, help="segments of the training data to show, at most (default: 3000)"
     )
     parser.add_argument(
+        "--presets", default="", metavar="A,B",
+        help="features to compare besides mel16, mfcc16, mel32 and the bundle's own (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
         "--competition", type=Path, help="folder of the real sound (default: the one the cache was made from)"
     )
     parser.add_argument("--second", type=Path, help="bundle of an independent network (default: train one and keep it)")

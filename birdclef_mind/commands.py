@@ -165,6 +165,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         sounds=tuple(args.audio),
         seeds=args.seeds,
         sheets=args.sheets,
+        presets=_names(args.presets),
         competition=args.competition,
         second=args.second,
     )
@@ -188,7 +189,7 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.competition import open_competition
     from birdclef_mind.report import write_comparison
 
-    setups = comparison.setups_named([name.strip() for name in args.presets.split(",") if name.strip()])
+    setups = comparison.setups_named(_names(args.presets))
     competition = open_competition(args.competition)
     folder = comparison.open_folder(args.out)
     facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
@@ -201,6 +202,10 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
         [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
     )
     return 0
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def report(args: argparse.Namespace, terminal: Terminal) -> int:

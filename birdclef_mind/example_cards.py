@@ -7,7 +7,7 @@ import numpy as np
 
 from birdclef_mind.examples import Example
 from birdclef_mind.explanation import Folder, safe_names
-from birdclef_mind.features import Pictures
+from birdclef_mind.features import ROUNDS, Pictures
 from birdclef_mind.fidelity import Answer, correlations, picture_errors
 from birdclef_mind.reconstruction import Backwards, rounded
 
@@ -52,7 +52,7 @@ def write_examples(
                 "original_sound": None
                 if example.samples is None
                 else folder.sound(f"{name}-original", example.samples),
-                "features_sound": folder.sound_later(f"{name}-features", pixels[place], low, width),
+                "features_sound": folder.sound_later(f"{name}-features", pixels[place], low, width, rounds=ROUNDS),
                 "answer": _answer(scores[place], names),
                 "embedding": rounded(embeddings[place].ravel()),
                 "scores": rounded(scores[place], 6),

@@ -16,6 +16,7 @@ from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.competition import TRAIN_AUDIO, open_competition
+from birdclef_mind.config import Features
 from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
@@ -49,7 +50,8 @@ class Explaining:
     Attributes
     ----------
     examples : held-out segments chosen when none are named. segments : "RECORDING@SECONDS". sounds : files from disk.
-    seeds : searches a class. sheets : segments of the training data shown, at most.
+    seeds : searches a class. sheets : segments of the training data shown, at most. presets : features compared besides
+    the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
     """
@@ -59,6 +61,7 @@ class Explaining:
     sounds: tuple[Path, ...] = ()
     seeds: int = 3
     sheets: int = 3000
+    presets: tuple[str, ...] = ()
     competition: Path | None = None
     second: Path | None = None
 
@@ -101,70 +104,66 @@ def explain(
     competition = wanted_folder if (wanted_folder / TRAIN_AUDIO).is_dir() else None
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = [examples.from_file(path, cache.features) for path in explaining.sounds]
+    setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
     digest = bundles.values_digest(bundle.model)
     explanation.check_folder(out, digest)
     second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say, track)
-    folder = explanation.open_folder(out, bundle.features)
-    mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
-    unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
-    shown, known = _some(unseen, _MOST_MEASURED), _some(learn, _MOST_LEARNED)
-    held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
-    say("measuring how much of the input each layer holds")
-    fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
-    say("drawing what the filters look for")
-    layers = filter_facts(backwards, folder, held_out.pixels)
-    if not named and not files:
-        named = _choose(mind, shown, held_out, explaining.examples)
-    say("working backwards from each layer")
-    parts = [examples.from_rows(cache, named, competition)] if named else []
-    cards = write_examples(
-        backwards,
-        folder,
-        bundle.classes.names,
-        mind.answer,
-        second,
-        fidelity["mean_distance"],
-        *examples.join([*parts, *files]),
-    )
-    say("asking what each bird sounds like to it")
-    answers = write_answers(
-        backwards, folder, bundle, mind.answer, second, learned, [row.label for row in known], explaining.seeds
-    )
-    say("making the sounds")
-    errors = folder.make_sounds()
-    add_sound_errors(cards, fidelity, errors)
-    say("looking through the training data")
-    data = _data(mind, cache, [row for row, _ in named], explaining.sheets, competition, track)
-    say("comparing features")
-    comparison = _comparison(folder, bundle, competition, track)
-    facts = {
-        "bundle": {
-            "sha256": digest,
-            "network": bundle.network,
-            "fingerprint": bundle.features.fingerprint(),
-            "features": asdict(bundle.features),
-            "classes": list(bundle.classes.names),
-            "common_names": dict(bundle.common_names),
-            "record": dict(bundle.record),
-        },
-        "performance": performance_facts(bundle_folder),
-        "real_sound": str(competition) if competition else None,
-        "notes": _notes(competition, bool(check), second_saw),
-        "methods": METHODS,
-        "skipped": dict(backwards.skipped),
-        "anatomy": anatomy_facts(backwards),
-        "filters": layers,
-        "fidelity": fidelity,
-        "examples": cards,
-        "answers": answers,
-        "comparison": comparison,
-        "data": data,
-        "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
-        "corrections": _corrections(bundle),
-    }
-    folder.finish(facts)
+    with explanation.open_folder(out, bundle.features) as folder:
+        mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
+        unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
+        shown, known = _some(unseen, _MOST_MEASURED), _some(learn, _MOST_LEARNED)
+        held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
+        say("measuring how much of the input each layer holds")
+        fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
+        if not named and not files:
+            named = _choose(mind, shown, held_out, explaining.examples)
+        say("working backwards from each layer")
+        chosen = examples.join([*([examples.from_rows(cache, named, competition)] if named else []), *files])
+        cards = write_examples(
+            backwards, folder, bundle.classes.names, mind.answer, second, fidelity["mean_distance"], *chosen
+        )
+        say("asking what each bird sounds like to it")
+        labels = [row.label for row in known]
+        answers = write_answers(backwards, folder, bundle, mind.answer, second, learned, labels, explaining.seeds)
+        say("drawing what the filters look for")
+        layers = filter_facts(backwards, folder, held_out.pixels)
+        say("looking through the training data, comparing features")
+        data = _data(mind, cache, [row for row, _ in named], explaining.sheets, competition, track)
+        comparison = _comparison(folder, bundle, setups, competition, track)
+        say("making the sounds")
+        add_sound_errors(cards, fidelity, folder.sounds_made(track))
+        facts = {
+            "bundle": _bundle_facts(bundle, digest),
+            "performance": performance_facts(bundle_folder),
+            "real_sound": str(competition) if competition else None,
+            "notes": _notes(competition, bool(check), second_saw),
+            "methods": METHODS,
+            "skipped": dict(backwards.skipped),
+            "anatomy": anatomy_facts(backwards),
+            "filters": layers,
+            "fidelity": fidelity,
+            "examples": cards,
+            "answers": answers,
+            "comparison": comparison,
+            "data": data,
+            "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
+            "corrections": _corrections(bundle),
+        }
+        folder.finish(facts)
     return facts
+
+
+def _bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:
+    return {
+        "sha256": digest,
+        "network": bundle.network,
+        "fingerprint": bundle.features.fingerprint(),
+        "features": asdict(bundle.features),
+        "classes": list(bundle.classes.names),
+        "common_names": dict(bundle.common_names),
+        "record": dict(bundle.record),
+    }
 
 
 def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
@@ -226,7 +225,9 @@ def _data(
     return write_sheets(mind.folder, cache, rows, mind.answer(pixels), pixels, held_out, competition)
 
 
-def _comparison(folder: Folder, bundle: Bundle, competition: Path | None, track: Track) -> dict[str, Any] | None:
+def _comparison(
+    folder: Folder, bundle: Bundle, setups: dict[str, Features], competition: Path | None, track: Track
+) -> dict[str, Any] | None:
     """The features compared on the birds of the bundle; None when their recordings are not at hand."""
     if competition is None:
         return None
@@ -234,7 +235,6 @@ def _comparison(folder: Folder, bundle: Bundle, competition: Path | None, track:
         opened = open_competition(competition)
         known = set(bundle.classes.names)
         own = tuple(recording for recording in opened.recordings if recording.label in known)
-        setups = setups_named((), bundle.features)
         return compare_features(replace(opened, recordings=own), folder, setups, track=track)
     except (TableError, ConfigError):
         return None

@@ -12,10 +12,9 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from birdclef_mind import audio, files
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+from birdclef_mind.progress import Track, untracked
 from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
@@ -30,18 +30,29 @@ Array = np.ndarray[Any, Any]
 FACTS = "explanation.json"
 REPORT = "report.html"
 FORMAT = 1
+# What a layer keeps differs from the input by far more than these leave.
+_QUICK_ROUNDS = 12
 PARTS = ("pictures", "sounds", "patches", "recordings")
 PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
 
 
-@dataclass
 class Folder:
-    """An explanation folder being written; sounds are gathered and made in one batch."""
+    """An explanation folder being written; sounds of pictures are made beside other work.
 
-    root: Path
-    features: Features
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    _waiting: list[tuple[str, Array, float, float]] = field(default_factory=list)
+    As a context manager it drops the sounds that nobody waits for when something goes wrong.
+    """
+
+    def __init__(self, root: Path, features: Features) -> None:
+        self.root, self.features = root, features
+        self.threads = os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self.threads)
+        self._asked: list[Future[tuple[str, float]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def picture(self, name: str, pixels: Array) -> str:
         """Write a picture (rows, frames), 0–255, row 0 lowest; its path in the folder."""
@@ -69,27 +80,25 @@ class Folder:
             shutil.copyfile(source, part)
         return path
 
-    def sound_later(self, name: str, pixels: Array, low: float, width: float) -> str:
-        """Ask for the sound of a picture read with a scale; its path, where `make_sounds` will put it."""
-        self._waiting.append((name, np.asarray(pixels, np.float32), low, width))
+    def sound_later(self, name: str, pixels: Array, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
+        """Ask for the sound of a picture read with a scale; its path, where it will be once `sounds_made` returns."""
+        asked = (name, np.array(pixels, np.float32), low, width, rounds)
+        self._asked.append(self._pool.submit(self._make_sound, *asked))
         return f"sounds/{name}.mp3"
 
-    def make_sounds(self) -> dict[str, float]:
-        """Turn all waiting pictures into sound, in one batch; the error of each by path.
+    def sounds_made(self, track: Track = untracked) -> dict[str, float]:
+        """Wait for all sounds that were asked for; the error of each by path.
 
         The error is the root mean square difference, in steps of 0–255, of the picture and the rebuilt sound's own.
         """
-        if not self._waiting:
-            return {}
-        names, pixels, low, width = zip(*self._waiting, strict=True)
-        self._waiting = []
-        scale = PixelScale(np.array(low, np.float32), np.array(width, np.float32))
-        stack = np.stack(pixels)
-        sounds = pictures_to_samples(Pictures(stack, scale), self.features, threads=self.threads)
-        errors = sound_errors(stack, scale, sounds, self.features)
-        with ThreadPoolExecutor(self.threads) as pool:
-            paths = list(pool.map(self.sound, names, sounds))
-        return dict(zip(paths, errors.tolist(), strict=True))
+        asked, self._asked = self._asked, []
+        return dict(future.result() for future in track(asked, len(asked), "sounds"))
+
+    def _make_sound(self, name: str, pixels: Array, low: float, width: float, rounds: int) -> tuple[str, float]:
+        scale = PixelScale(np.array([low], np.float32), np.array([width], np.float32))
+        sounds = pictures_to_samples(Pictures(pixels[None], scale), self.features, rounds=rounds)
+        (error,) = sound_errors(pixels[None], scale, sounds, self.features)
+        return self.sound(name, sounds[0]), float(error)
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the facts, which makes the folder complete."""

@@ -46,10 +46,11 @@ class Judges:
         self._answer, self._second = answer, second
         self._called = answer(pictures).argmax(axis=1)
 
-    def ask(self, rebuilt: Array) -> Verdicts:
-        """What the networks call some reconstructions."""
+    def ask(self, rebuilt: Array, scores: Array | None = None) -> Verdicts:
+        """What the networks call some reconstructions; `scores` are the network's own where they are known already."""
         second = None if self._second is None else self._second(rebuilt).argmax(axis=1)
-        return Verdicts(rebuilt, self._answer(rebuilt).argmax(axis=1), second)
+        own = self._answer(rebuilt) if scores is None else scores
+        return Verdicts(rebuilt, own.argmax(axis=1), second)
 
     def measures(
         self, verdicts: Verdicts, activation: Array | None = None, again: Array | None = None

@@ -91,8 +91,8 @@ def measure_fidelity(
     for tap in backwards.taps:
         methods = {}
         for method, rebuilt in found[tap.name].items():
-            (again,) = backwards.anatomy.activations([tap], rebuilt)
-            verdicts = judges.ask(rebuilt)
+            again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], rebuilt)
+            verdicts = judges.ask(rebuilt, scores)
             methods[method] = {
                 "measures": judges.measures(verdicts, activations[tap.name], again),
                 "shuffled": judges.measures(verdicts[others]),

@@ -44,11 +44,18 @@ def spectra_to_samples(spectra: Array, features: Features, length: int) -> Array
     """
     window = hann(features.n_fft)
     frames = scipy.fft.irfft(spectra, n=features.n_fft, axis=-1, overwrite_x=True) * window
-    weight = _overlap_add(np.broadcast_to(np.square(window), (1, *frames.shape[1:])), features.hop_samples)
     half = features.n_fft // 2
     inner = slice(half, half + length)
     total = _overlap_add(frames, features.hop_samples)[:, inner]
-    return np.asarray(total / np.maximum(weight[:, inner], 1e-8), np.float32)
+    return np.asarray(
+        total * _one_over_weight(features.n_fft, features.hop_samples, frames.shape[1])[inner], np.float32
+    )
+
+
+@lru_cache(maxsize=8)
+def _one_over_weight(n_fft: int, hop: int, frames: int) -> Array:
+    weight = _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (1, frames, n_fft)), hop)[0]
+    return 1 / np.maximum(weight, np.float32(1e-8))
 
 
 @lru_cache
