@@ -136,6 +136,20 @@ def test_without_measures_or_filters_the_page_leaves_them_out(explained):
     assert "nothing is measured" in render(facts, lambda path: path)
 
 
+def test_without_decoders_the_other_ways_are_shown(explained):
+    facts = copy.deepcopy(explained[1])
+    for layer in facts["fidelity"]["layers"]:
+        del layer["methods"]["decoder"]
+    for card in facts["examples"]:
+        card["layers"] = [layer for layer in card["layers"] if layer["method"] != "decoder"]
+    for card in facts["answers"]["cards"]:
+        card["answers"] = [answer for answer in card["answers"] if answer["way"] != "search"]
+    page = Page(render(facts, lambda path: path))
+    ways = [attributes for tag, attributes in page.tags if attributes.get("name") == "method"]
+    assert [way["value"] for way in ways] == ["weights", "transposed"]
+    assert ["checked" in way for way in ways] == [False, True]
+
+
 def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
     folder = shutil.copytree(explained[0], tmp_path / "x")
     with pytest.raises(ConfigError, match=r"expected a file name that ends in \.html, got 'page\.txt'"):

@@ -31,6 +31,8 @@ _MIME = {
     ".flac": "audio/flac",
 }
 _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
+# Nearer, their numbers would touch on the smallest pictures.
+_TICKS_APART = 0.13
 
 
 def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> None:
@@ -97,6 +99,7 @@ def render(facts: dict[str, Any], asset: Callable[[str], str], *, embed_sounds: 
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
         curves=fidelity_curves(facts),
+        methods=_methods_used(facts),
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
         examples=typical_examples(facts["data"]["segments"]),
         **axes,
@@ -134,11 +137,11 @@ def frequency_ticks(features: Features) -> list[dict[str, Any]]:
     low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
     # A band's middle stands half a row above its edge; there is an edge more than there are bands.
     places = ((hz_to_mel(np.array(_TICKS_HZ)) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels
-    return [
-        {"share": round(float(place), 4), "khz": f"{hz / 1000:g}"}
-        for place, hz in zip(places, _TICKS_HZ, strict=True)
-        if 0.02 <= place <= 0.98
-    ]
+    ticks: list[dict[str, Any]] = []
+    for place, hz in zip(places, _TICKS_HZ, strict=True):
+        if 0.02 <= place <= 0.98 and (not ticks or place - ticks[-1]["share"] >= _TICKS_APART):
+            ticks.append({"share": round(float(place), 4), "khz": f"{hz / 1000:g}"})
+    return ticks
 
 
 def fidelity_curves(facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -153,6 +156,12 @@ def fidelity_curves(facts: dict[str, Any]) -> list[dict[str, Any]]:
                 ]
                 curves.append({"measure": measure, "method": method, "control": control == "twin", "values": values})
     return curves
+
+
+def _methods_used(facts: dict[str, Any]) -> dict[str, str]:
+    """The ways back that some layer has, and what to call them."""
+    used = {method for layer in facts["fidelity"]["layers"] for method in layer["methods"]}
+    return {method: words for method, words in facts["methods"].items() if method in used}
 
 
 def _bird(common_names: dict[str, str], label: str) -> str:
