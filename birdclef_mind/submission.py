@@ -2,8 +2,11 @@
 
 import csv
 import io
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +18,19 @@ from birdclef_mind.bundle import Bundle
 from birdclef_mind.competition import SampleSubmission
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, TableError
+from birdclef_mind.features import Pictures
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.submission_check import find_fault
 
 Array = np.ndarray[Any, Any]
 
 # Average precision adds rows of exactly 1, which no score may equal.
 _HIGHEST = 1 - 1e-6
 _USUAL_SOUNDSCAPE_S = 600.0
+_WRITE_EVERY_S = 60.0
+# A soundscape is begun only when so many times the slowest one fits before the deadline.
+_SPARE = 1.5
 
 
 @dataclass(frozen=True)
@@ -43,16 +51,17 @@ class Table:
         names = bundle.classes.names
         self.columns = sample.labels if sample else tuple(sorted(names))
         self._places = [self.columns.index(name) if name in self.columns else -1 for name in names]
-        self._priors = self._spread(np.asarray(bundle.priors))
-        self.rows: dict[str, Array | None] = dict.fromkeys(sample.row_ids if sample else ())
+        self._priors = self._text(np.asarray(bundle.priors))
+        # As text, so that the file can be written often and every number is turned to text once.
+        self.rows: dict[str, str | None] = dict.fromkeys(sample.row_ids if sample else ())
 
-    def _spread(self, scores: Array) -> Array:
+    def _text(self, scores: Array) -> str:
         """Scores of the bundle's classes in the table's columns; birds it does not know get zero."""
-        row = np.zeros(len(self.columns))
-        for place, score in zip(self._places, scores, strict=True):
+        row = ["0"] * len(self.columns)
+        for place, score in zip(self._places, scores.tolist(), strict=True):
             if place >= 0 and np.isfinite(score):
-                row[place] = min(max(float(score), 0.0), _HIGHEST)
-        return row
+                row[place] = f"{min(max(score, 0.0), _HIGHEST):.7g}"
+        return ",".join(row)
 
     def expect(self, row_ids: Sequence[str]) -> None:
         """Add rows that must be there, with priors."""
@@ -60,9 +69,14 @@ class Table:
             self.rows.setdefault(row_id, None)
 
     def fill(self, row_ids: Sequence[str], scores: Array) -> None:
-        """Set the scores (rows, classes of the bundle) of some rows."""
+        """Set the scores (rows, classes of the bundle) of some rows; those that are not asked for are left out."""
         for row_id, values in zip(row_ids, scores, strict=True):
-            self.rows[row_id] = self._spread(values)
+            if row_id in self.rows:
+                self.rows[row_id] = self._text(values)
+
+    def forget(self) -> None:
+        """Give all rows their priors again."""
+        self.rows = dict.fromkeys(self.rows)
 
     @property
     def computed(self) -> int:
@@ -72,10 +86,10 @@ class Table:
     def write(self, path: Path) -> None:
         """Write the table, whole or not at all."""
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerow(("row_id", *self.columns))
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(("row_id", *self.columns))
         for row_id, values in self.rows.items():
-            row = self._priors if values is None else values
-            buffer.write(row_id + "," + ",".join([f"{value:.7g}" for value in row.tolist()]) + "\n")
+            buffer.write(f"{_quoted(row_id)},{self._priors if values is None else values}\n")
         files.write_text(path, buffer.getvalue())
 
 
@@ -85,40 +99,102 @@ def write_submission(
     out: Path,
     *,
     deadline_minutes: float | None = None,
+    started: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     track: Track = untracked,
 ) -> SubmissionReport:
     """Classify every window of every test soundscape of the competition at `root`, into the file `out`.
 
-    A valid file of priors is written first and replaced at the end. A soundscape that cannot be read keeps its priors
-    and is listed. With a deadline, no soundscape is begun that would likely not be done in time.
+    A valid file of priors is written first and replaced now and then and at the end. A soundscape that cannot be read
+    keeps its priors and is listed. The next soundscapes are decoded while one is classified. What is written last is
+    read again; where Kaggle would reject it, all rows keep their priors.
+
+    Parameters
+    ----------
+    deadline_minutes : no soundscape is begun that would likely not be done by then.
+    started : what the clock said when time began to count; None for now.
     """
-    started = clock()
+    started = clock() if started is None else started
     _require_competition(root)
     sample_path = root / competition.SAMPLE_SUBMISSION
     table = Table(bundle, competition.read_sample_submission(sample_path) if sample_path.is_file() else None)
     paths = competition.list_soundscapes(root)
+    listed = Counter(row_id.rpartition("_")[0] for row_id in table.rows)
     for path in paths:
-        table.expect(_expected_rows(path, bundle.features, table.rows))
+        table.expect(_expected_rows(path, bundle.features, table.rows, listed[path.stem]))
     table.write(out)
-    predictor = Predictor(bundle)
-    problems: list[str] = []
-    slowest = 0.0
-    for path in track(paths, len(paths), "soundscapes"):
-        begun = clock()
-        if deadline_minutes is not None and begun - started + 1.5 * slowest > deadline_minutes * 60:
-            problems.append(f"{path.name}: no time left before the deadline")
-            continue
-        try:
-            starts_s, pictures = soundscape_pictures(path, bundle)
-            table.fill(row_ids(path, starts_s, bundle.features), predictor.scores(pictures.pixels))
-        except (AudioError, MemoryError) as error:
-            problems.append(f"{path.name}: {error or 'not enough memory'}")
-        slowest = max(slowest, clock() - begun)
+    problems = _compute(table, bundle, paths, out, _Clock(clock, started, deadline_minutes), track)
     table.write(out)
+    fault = find_fault(out, table.columns, table.rows)
+    if fault:
+        problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
+        table.forget()
+        table.write(out)
     report = SubmissionReport(len(table.rows), table.computed, len(paths), clock() - started, tuple(problems))
     _write_log(out, bundle, report)
     return report
+
+
+@dataclass(frozen=True)
+class _Clock:
+    now: Callable[[], float]
+    started: float
+    deadline_minutes: float | None
+
+    def left_s(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        if self.deadline_minutes is None:
+            return None
+        return max(0.0, self.deadline_minutes * 60 - (self.now() - self.started))
+
+    def leaves(self, seconds: float) -> bool:
+        """Whether so many seconds are left."""
+        left_s = self.left_s()
+        return left_s is None or left_s >= seconds
+
+
+def _compute(table: Table, bundle: Bundle, paths: Sequence[Path], out: Path, clock: _Clock, track: Track) -> list[str]:
+    """Fill the table, soundscape by soundscape; a line for each that keeps its priors."""
+    predictor = Predictor(bundle)
+    problems: list[str] = []
+    written, slowest = clock.now(), 0.0
+    pool = ThreadPoolExecutor(_workers())
+    try:
+        for number, (path, pictures) in enumerate(track(_ahead(pool, bundle, paths), len(paths), "soundscapes")):
+            begun = clock.now()
+            try:
+                if not clock.leaves(_SPARE * slowest):
+                    raise TimeoutError
+                starts_s, own = pictures.result(timeout=clock.left_s())
+                table.fill(row_ids(path, starts_s, bundle.features), predictor.scores(own.pixels))
+            except TimeoutError:
+                problems += [f"{late.name}: no time left before the deadline" for late in paths[number:]]
+                break
+            except (AudioError, MemoryError) as error:
+                problems.append(f"{path.name}: {error or 'not enough memory'}")
+            slowest = max(slowest, clock.now() - begun)
+            if clock.now() - written > _WRITE_EVERY_S:
+                table.write(out)
+                written = clock.now()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return problems
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, bundle: Bundle, paths: Sequence[Path]
+) -> Iterator[tuple[Path, Future[tuple[tuple[float, ...], Pictures]]]]:
+    """Soundscapes in order, the next ones on their way; no more of them than fit in memory."""
+    waiting: deque[tuple[Path, Future[tuple[tuple[float, ...], Pictures]]]] = deque()
+    for path in paths:
+        waiting.append((path, pool.submit(soundscape_pictures, path, bundle)))
+        if len(waiting) > _workers():
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _workers() -> int:
+    return min(os.cpu_count() or 1, 4)
 
 
 def row_ids(path: Path, starts_s: Sequence[float], features: Features) -> list[str]:
@@ -132,14 +208,23 @@ def _require_competition(root: Path) -> None:
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found neither")
 
 
-def _expected_rows(path: Path, features: Features, listed: Mapping[str, Any]) -> list[str]:
-    """Rows a soundscape should give, from its header; an unreadable one is taken to have the usual length."""
+def _expected_rows(path: Path, features: Features, rows: Mapping[str, Any], listed: int) -> list[str]:
+    """Rows a soundscape should give beside those the sample lists; an unreadable one is taken to have the usual length.
+
+    A sample that lists most of a soundscape's rows means all it wants: a sound a little too long gives no more.
+    """
     duration_s = audio.duration_s(path)
     if duration_s is None:
-        if any(row_id.startswith(f"{path.stem}_") for row_id in listed):
+        if listed:
             return []
         duration_s = _USUAL_SOUNDSCAPE_S
-    return row_ids(path, features.windowing.starts_s(duration_s), features)
+    more = [row for row in row_ids(path, features.windowing.starts_s(duration_s), features) if row not in rows]
+    return [] if listed > len(more) else more
+
+
+def _quoted(row_id: str) -> str:
+    """A cell of the table; soundscapes may be named with commas."""
+    return '"' + row_id.replace('"', '""') + '"' if any(sign in row_id for sign in ',"\r\n') else row_id
 
 
 def _write_log(out: Path, bundle: Bundle, report: SubmissionReport) -> None:

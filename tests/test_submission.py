@@ -1,5 +1,6 @@
 import csv
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from birdclef_mind.errors import TableError
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.scoring import read_scores
 from birdclef_mind.submission import write_submission
+from birdclef_mind.submission_check import find_fault
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +94,13 @@ def test_bad_soundscapes_keep_priors_and_are_listed(bundle, competition_folder, 
 def test_a_deadline_leaves_a_valid_file(bundle, competition_folder, tmp_path, monkeypatch):
     now_s = [0.0]
 
-    def slowly(path, bundle):
-        now_s[0] += 25
-        return soundscape_pictures(path, bundle)
+    fast = Predictor.scores
 
-    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", slowly)
+    def slowly(predictor, pixels):
+        now_s[0] += 25
+        return fast(predictor, pixels)
+
+    monkeypatch.setattr(Predictor, "scores", slowly)
     for number in range(3, 9):
         shutil.copy(
             competition_folder / "test_soundscapes" / "soundscape_90001.ogg",
@@ -110,6 +114,81 @@ def test_a_deadline_leaves_a_valid_file(bundle, competition_folder, tmp_path, mo
         f"soundscape_9000{number}.ogg: no time left before the deadline" for number in (7, 8)
     )
     assert len(assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids) == 24
+
+
+def test_a_soundscape_that_hangs_does_not_pass_the_deadline(bundle, sample_folder, tmp_path, monkeypatch):
+    free = threading.Event()
+
+    def hanging(path, bundle):
+        if "90002" in path.name:
+            free.wait(60)
+        return soundscape_pictures(path, bundle)
+
+    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", hanging)
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=0.1)
+    free.set()
+    assert report.computed == 3
+    assert report.problems == ("soundscape_90002.ogg: no time left before the deadline",)
+
+
+def test_a_soundscape_longer_than_its_rows_gives_no_more(bundle, competition_folder, tmp_path):
+    listed = [["row_id", *sorted(bundle.classes.names)], *[[f"soundscape_90001_{end}", 0, 0, 0] for end in (5, 10)]]
+    with (competition_folder / "sample_submission.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(listed)
+    (competition_folder / "test_soundscapes" / "soundscape_90002.ogg").unlink()
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert (report.rows, report.computed) == (2, 2)
+
+
+def test_time_may_have_begun_to_count_before(bundle, sample_folder, tmp_path):
+    report = write_submission(
+        bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1, started=0.0, clock=lambda: 61.0
+    )
+    assert (report.computed, len(report.problems)) == (0, 2)
+    assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+
+
+def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_path, rng):
+    folder = competition_folder / "test_soundscapes"
+    soundfile.write(folder / "stereo, 48 kHz.wav", rng.normal(0, 0.1, (48_000 * 7, 2)), 48_000)
+    soundfile.write(folder / "long.flac", np.zeros(8_000 * 600 + 2_400), 8_000)
+    (folder / "torn.ogg").write_bytes((folder / "soundscape_90001.ogg").read_bytes()[:2000])
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    table = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+    assert "stereo, 48 kHz_5" in table.row_ids
+    assert sum(row.startswith("long_") for row in table.row_ids) == 120
+    assert sum(row.startswith("torn_") for row in table.row_ids) >= 1
+    assert report.rows == len(table.row_ids)
+
+
+def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("birdclef_mind.submission._HIGHEST", 1.5)
+    monkeypatch.setattr(Predictor, "scores", lambda self, pixels: np.full((len(pixels), 3), 1.2))
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv")
+    assert report.computed == 0
+    assert "all rows keep their priors" in report.problems[0]
+    assert "expected a score in [0, 1), got '1.2'" in (tmp_path / "s.log").read_text()
+    assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("row_id,a,b\nx,0,0.5\ny,0.25,0\n", None),
+        ("row_id,b,a\nx,0,0\ny,0,0\n", "expected the columns row_id"),
+        ("row_id,a,b\nx,0,0.5\n", "1 rows are missing, such as y"),
+        ("row_id,a,b\nx,0,0\nx,0,0\n", "row 3: 'x' is not asked for, or there twice"),
+        ("row_id,a,b\nx,0,0\ny,0\n", "row 3: expected 2 scores, got 1"),
+        ("row_id,a,b\nx,0,\ny,0,0\n", "row 2, column b: expected a score in [0, 1), got ''"),
+        ("row_id,a,b\nx,0,nan\ny,0,0\n", "got 'nan'"),
+        ("row_id,a,b\nx,0,1\ny,0,0\n", "got '1'"),
+        ('row_id,a,b\n"x,0', "cannot be read"),
+    ],
+)
+def test_the_check_finds_what_kaggle_finds(tmp_path, text, fault):
+    (tmp_path / "s.csv").write_text(text)
+    found = find_fault(tmp_path / "s.csv", ("a", "b"), ("x", "y"))
+    assert found is None if fault is None else fault in found
 
 
 def test_priors_are_there_before_the_first_soundscape(bundle, sample_folder, tmp_path):
