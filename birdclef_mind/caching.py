@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import __version__, audio, cache, files, store
+from birdclef_mind import __version__, audio, cache, files, packs, store
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, StoreError
@@ -55,6 +55,7 @@ def write_cache(
     out: Path,
     *,
     overrides: Sequence[Override] = (),
+    pack: bool = False,
     jobs: int = 1,
     track: Track = untracked,
 ) -> CacheReport:
@@ -62,13 +63,15 @@ def write_cache(
 
     Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
     be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
-    only moved windows concern a cache; without them they go back to where they were.
+    only moved windows concern a cache; without them they go back to where they were. With `pack` the pictures end in
+    one archive a label.
     """
     _refuse_foreign_folder(out)
     moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
     wanted = [recording for recording in competition.recordings if recording.label in chosen]
     files.remove_parts(out)
+    packs.unpack(out)
     files.write_json(out / cache.FACTS, {"complete": False, "features": asdict(features)})
     results = _run(competition, wanted, features, moves, out, jobs, track)
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
@@ -76,6 +79,8 @@ def write_cache(
     removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in good})
     segments, seconds = cache.write_index(out, good, features)
     _write_failures(out, failures)
+    if pack:
+        packs.pack(sorted({cache.picture_path(out, r.label, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
     counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
     files.write_json(

@@ -115,6 +115,7 @@ def _add_cache(group: Group) -> None:
     parser.add_argument("--labels", help="birds: all (default), the first N by order of appearance, or a list a,b,c")
     parser.add_argument("--step", type=float, help="seconds from one 5 s window to the next (default: 5)")
     parser.add_argument("--overrides", type=Path, help="corrections from a report: windows it moves are moved")
+    parser.add_argument("--pack", action="store_true", help="end with one archive a bird, read without unpacking")
     _add_jobs(parser)
     _add_config(parser)
 

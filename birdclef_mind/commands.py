@@ -55,8 +55,9 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     started = time.perf_counter()
     overrides = read_overrides(args.overrides) if args.overrides else ()
     report = write_cache(
-        competition, classes, features, args.out, overrides=overrides, jobs=args.jobs, track=terminal.track
-    )
+        competition, classes, features, args.out,
+        overrides=overrides, pack=args.pack, jobs=args.jobs, track=terminal.track,
+    )  # fmt: skip
     took_s = time.perf_counter() - started
     failed = len(report.failures)
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from birdclef_mind import packs
 from birdclef_mind.audio import SILENCE_DBFS
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import Pictures, PixelScale
@@ -116,7 +117,7 @@ def read_facts(path: Path) -> StripFacts:
 
 def _open(path: Path) -> tuple[StripFacts, Image.Image]:
     try:
-        image = Image.open(path, formats=("PNG",))
+        image = Image.open(io.BytesIO(packs.read(path)), formats=("PNG",))
         facts = json.loads(image.info.get(CHUNK, "null"))
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing") from error

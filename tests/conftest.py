@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from visiting import Visit
 
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
@@ -88,6 +89,38 @@ def bird_corner():
 @pytest.fixture(scope="session")
 def esc10():
     return _real("esc10")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = (
+        pytest.importorskip("playwright.sync_api")
+        if not os.environ.get("CI")
+        else __import__("playwright.sync_api").sync_api
+    )
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        reason = "the page's tests need Chromium: `apt-get install chromium`"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser):
+    visits = []
+
+    def open_page(path, **options):
+        visits.append(Visit(browser, path, **options))
+        return visits[-1]
+
+    yield open_page
+    for opened in visits:
+        opened.context.close()
 
 
 def make_cache(folder, out, preset="mel32", labels="all", **options):

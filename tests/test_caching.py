@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -150,6 +151,40 @@ def test_a_picture_of_another_configuration_is_refused(sample_folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_packed_it_is_the_same_cache(sample_folder, cache_folder, tmp_path):
+    out = tmp_path / "c"
+    report = make_cache(sample_folder, out, pack=True)
+    names = open_cache(cache_folder).classes.names
+    kept = sorted(path.name for path in out.iterdir())
+    assert kept == sorted([*(f"{name}.zip" for name in names), "cache.json", "index.csv"])
+    assert (out / "index.csv").read_bytes() == (cache_folder / "index.csv").read_bytes()
+    packed, loose = open_cache(out), open_cache(cache_folder)
+    assert np.array_equal(packed.pictures(packed.rows).pixels, loose.pictures(loose.rows).pixels)
+    before = tree(out)
+    again = make_cache(sample_folder, out, pack=True)
+    assert (again.made, again.kept) == (0, report.made)
+    assert tree(out) == before
+    make_cache(sample_folder, out)
+    assert tree(out) == tree(cache_folder)
+
+
+def test_a_strangers_archive_leads_nowhere(sample_folder, tmp_path):
+    out = tmp_path / "c"
+    make_cache(sample_folder, out, pack=True)
+    archive = next(out.glob("*.zip"))
+    for name, message in [("../../hurt.png", "expected pictures alone in it"), (None, "expected an archive")]:
+        archive.write_bytes(b"nothing")
+        if name:
+            with zipfile.ZipFile(archive, "w") as written:
+                written.writestr(name, b"x")
+        cache = open_cache(out)
+        with pytest.raises(StoreError):
+            cache.pictures(cache.rows)
+        with pytest.raises(StoreError, match=message):
+            make_cache(sample_folder, out)
+    assert not (tmp_path.parent / "hurt.png").exists()
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(sample_folder, cache_folder, tmp_path, jobs):
     chance = random.Random(jobs)

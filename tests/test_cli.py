@@ -3,8 +3,10 @@ import subprocess
 import sys
 
 import pytest
+from conftest import SMALL
 
 from birdclef_mind.cli import build_parser, main
+from birdclef_mind.recipes import Decoding, Training
 
 
 def run(*words, cwd=None):
@@ -132,24 +134,29 @@ def test_settings_come_from_a_file_and_flags_win(sample_folder, tmp_path, capsys
     assert "1 epoch in" in capsys.readouterr().out
 
 
-def test_the_dry_run_goes_the_whole_way(tmp_path, capsys):
-    from conftest import SMALL
-
+@pytest.fixture(scope="module")
+def went(tmp_path_factory):
+    """A dry run where there was an explanation of an earlier network."""
     from birdclef_mind.dry_run import dry_run
-    from birdclef_mind.recipes import Decoding, Training
 
-    (tmp_path / "explanation").mkdir()
-    (tmp_path / "explanation" / "explanation.json").write_text('{"bundle": {"sha256": "of an earlier network"}}')
-    result = dry_run(
-        tmp_path,
-        sample=SMALL,
-        training=Training(epochs=1),
-        decoding=Decoding(epochs=1, steps=2, batch_size=8),
-        examples=2,
-    )
-    assert result.scores["segments"]["rows"] == 6
-    assert result.submission.is_file()
-    assert (result.explanation / "report.html").is_file()
+    out = tmp_path_factory.mktemp("dry")
+    (out / "explanation").mkdir()
+    (out / "explanation" / "explanation.json").write_text('{"bundle": {"sha256": "of an earlier network"}}')
+    decoding = Decoding(epochs=1, steps=2, batch_size=8)
+    return dry_run(out, sample=SMALL, training=Training(epochs=1), decoding=decoding, examples=2)
+
+
+def test_the_dry_run_goes_the_whole_way(went):
+    assert went.scores["segments"]["rows"] == 6
+    assert went.submission.is_file()
+
+
+def test_the_page_of_a_dry_run_is_whole_and_plays(went, visit):
+    opened = visit(went.explanation / "report.html")
+    opened.page.locator("#layers button.play:visible").first.click()
+    opened.wait_for("player.currentTime > 0.2")
+    assert opened.complaints == []
+    assert all(url.startswith(went.explanation.as_uri()) for url in opened.requests)
 
 
 def test_sample_says_what_to_do_next(tmp_path, capsys):

@@ -4,9 +4,7 @@ import copy
 import csv
 import itertools
 import json
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,69 +34,6 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = (
-        pytest.importorskip("playwright.sync_api")
-        if not os.environ.get("CI")
-        else __import__("playwright.sync_api").sync_api
-    )
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        reason = "the page's tests need Chromium: `apt-get install chromium`"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
-        )
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """A page that was opened, with all that it complained of and asked for."""
-
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.complaints, self.requests = [], []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"{request.url[:200]} {request.failure}"))
-        self.page.on("dialog", lambda dialog: dialog.accept())
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def sound_position(self):
-        return self.page.evaluate("player.currentTime")
-
-    def wait_for(self, condition):
-        # The page forbids eval, which Playwright's own way of waiting needs.
-        for _ in range(300):
-            if self.page.evaluate(f"() => {condition}"):
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"waited in vain for {condition}")
-
-    def download(self, button):
-        with self.page.expect_download() as waiting:
-            self.page.click(button)
-        return Path(waiting.value.path())
-
-
-@pytest.fixture
-def visit(browser):
-    visits = []
-
-    def open_page(path, **options):
-        visits.append(Visit(browser, path, **options))
-        return visits[-1]
-
-    yield open_page
-    for opened in visits:
-        opened.context.close()
 
 
 @pytest.fixture(scope="module")

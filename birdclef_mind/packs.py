@@ -1,0 +1,69 @@
+"""Few large files instead of many small ones: one stored archive a label, read in place without unpacking.
+
+OUT/<label>.zip holds what OUT/<label>/ would hold. Where both are there, the folder wins.
+"""
+
+import zipfile
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from birdclef_mind import files
+from birdclef_mind.errors import StoreError
+
+SUFFIX = ".zip"
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file, or of the member of its folder's archive; FileNotFoundError when neither is there."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        archive = _archive_of(path.parent)
+        if not archive.is_file():
+            raise
+    try:
+        return _opened(archive, archive.stat().st_mtime_ns).read(path.name)
+    except KeyError as error:
+        raise FileNotFoundError(path) from error
+    except zipfile.BadZipFile as error:
+        raise StoreError(f"{archive}: expected an archive of pictures, got {error}") from error
+
+
+def pack(folders: Iterable[Path]) -> None:
+    """Turn each folder into an archive beside it; interrupted, folder and archive may both be there."""
+    for folder in folders:
+        with files.whole(_archive_of(folder)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(folder.iterdir()):
+                # Without a date of its own, so that the same pictures give the same archive.
+                archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
+def unpack(root: Path) -> None:
+    """Undo `pack` for every archive in `root`; a file that is there already is newer and stays."""
+    for path in sorted(root.glob(f"*{SUFFIX}")):
+        folder = path.with_name(path.name.removesuffix(SUFFIX))
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    # A member of a stranger's archive may name any path.
+                    if Path(name).name != name or name.startswith("."):
+                        raise StoreError(f"{path}: expected pictures alone in it, got {name!r}")
+                    if not (folder / name).exists():
+                        with files.whole(folder / name) as part:
+                            part.write_bytes(archive.read(name))
+        except zipfile.BadZipFile as error:
+            raise StoreError(f"{path}: expected an archive of pictures, got {error}") from error
+        path.unlink()
+
+
+def _archive_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + SUFFIX)
+
+
+@lru_cache(maxsize=16)
+def _opened(archive: Path, changed_ns: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(archive)
