@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_report,
         _add_infer,
         _add_score,
+        _add_rehearse,
     ):
         add(group)
     return parser
@@ -239,6 +240,24 @@ def _add_score(group: Group) -> None:
     parser.add_argument("submission", type=Path, help="the submission")
     parser.add_argument("truth", type=Path, help="a table of the same shape with 0 and 1")
     parser.add_argument("--json", action="store_true", help="print all measures as JSON")
+
+
+def _add_rehearse(group: Group) -> None:
+    parser = _command(
+        group, "rehearse", commands.rehearse,
+        "rehearse the whole day on Kaggle on this machine, with the real `kaggle` program and no network",
+        "rehearse birdclef-2023 runs/rehearsal --hidden 20",
+    )  # fmt: skip
+    parser.add_argument("competition", type=Path, help="competition folder")
+    parser.add_argument("out", type=Path, help="folder for it, new or of an earlier rehearsal")
+    parser.add_argument("--layout", default="2026", help="where inputs are mounted: 2026 (default), 2025 or both")
+    parser.add_argument(
+        "--hidden", type=int, default=0, help="ten-minute soundscapes of the hidden run (default: none)"
+    )
+    parser.add_argument("--deadline", type=float, metavar="MINUTES", help="of the hidden run (default: 110)")
+    parser.add_argument(
+        "--config", type=Path, help="TOML file for the dataset: labels, [features], [training], [decoding]"
+    )
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:

@@ -255,6 +255,23 @@ def score(args: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
+def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Rehearse the whole day on Kaggle."""
+    from birdclef_mind.rehearsal import Rehearsing
+    from birdclef_mind.rehearsal import rehearse as run
+
+    rehearsing = Rehearsing(layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config)
+    result = run(args.competition, args.out, rehearsing, say=terminal.say)
+    if result["scores"]:
+        terminal.say("\n".join(["", *score_lines(result["scores"]), ""]))
+    total_s = sum(result["seconds"].values())
+    terminal.end(
+        f"the four kernels in {total_s:.0f} s" + (f", the hidden run in {result['hidden_s']} s" if args.hidden else ""),
+        [("submission", result["submission"]), ("outputs and logs", args.out / "staged")],
+    )
+    return 0
+
+
 def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Go the whole way on the built-in sample."""
     import_tensorflow_quietly()

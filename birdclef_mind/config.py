@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from birdclef_mind.checks import is_number, is_whole, known, require
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Training
+from birdclef_mind.recipes import Decoding, Showing, Training
 
 # Raised when the same settings begin to give other pictures, so that old caches are redone.
 FEATURES_VERSION = 1
@@ -177,10 +177,12 @@ class Config:
     labels: str = "all"
     features: Features = PRESETS["mel32"]
     training: Training = field(default_factory=Training)
+    decoding: Decoding = field(default_factory=Decoding)
+    showing: Showing = field(default_factory=Showing)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from plain values with the tables `features` and `training`, and `labels`."""
+        """Build from plain values with `labels` and a table each for the other settings."""
         values = known(cls, values)
         labels = values.get("labels", "all")
         if isinstance(labels, list):
@@ -189,6 +191,8 @@ class Config:
             labels=str(labels),
             features=Features.from_dict({"preset": "mel32", **values.get("features", {})}),
             training=Training.from_dict(values.get("training", {})),
+            decoding=Decoding.from_dict(values.get("decoding", {})),
+            showing=Showing.from_dict(values.get("showing", {})),
         )
 
     @classmethod

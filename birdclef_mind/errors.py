@@ -23,3 +23,7 @@ class StoreError(BirdclefMindError):
 
 class BundleError(BirdclefMindError):
     """A bundle is missing, broken, or does not fit what it is used with."""
+
+
+class KaggleError(BirdclefMindError):
+    """Kaggle, or its command line, did not do what was asked; the message says what to do next."""

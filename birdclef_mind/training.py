@@ -104,7 +104,9 @@ def train(
     if overrides:
         say(f"corrected {summary(overrides)}")
     say(_describe(split, learn, check, silent))
-    model = networks.build(training.model, cache.features.rows, cache.features.frames, len(cache.classes))
+    with devices().scope():
+        model = networks.build(training.model, cache.features.rows, cache.features.frames, len(cache.classes))
+        compile_model(model, training)
     history, best_epoch = _fit(model, learn, check, training, say)
     bundle = Bundle(
         model=model,
@@ -125,17 +127,29 @@ def recordings_of(cache: Cache) -> list[Recording]:
     return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
 
 
+def devices() -> tf.distribute.Strategy:
+    """All graphics processors together where there are several; else the one there is, or the processor."""
+    several = len(tf.config.list_logical_devices("GPU")) > 1
+    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+
+
 def compile_model(model: keras.Model, training: Training) -> None:
     """Adam and cross-entropy, as the classic network is trained."""
-    model.compile(keras.optimizers.Adam(training.learning_rate), "categorical_crossentropy", metrics=[_surest_is_right])
+    model.compile(
+        keras.optimizers.Adam(training.learning_rate),
+        "categorical_crossentropy",
+        metrics=[SurestIsRight(name="accuracy")],
+    )
 
 
-def _surest_is_right(targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.gather(targets, tf.argmax(scores, axis=1), axis=1, batch_dims=1) > 0, tf.float32)
+@keras.saving.register_keras_serializable("birdclef_mind")
+class SurestIsRight(keras.metrics.Mean):  # type: ignore[misc]
+    """Share of the segments whose surest bird is one of theirs; "accuracy" where each has one."""
 
-
-# The name of the measure in the history.
-_surest_is_right.__name__ = "accuracy"
+    def update_state(self, targets: tf.Tensor, scores: tf.Tensor, sample_weight: Any = None) -> None:
+        """Count a batch: targets and scores (n, classes)."""
+        hits = tf.gather(targets, tf.argmax(scores, axis=1), axis=1, batch_dims=1) > 0
+        super().update_state(tf.cast(hits, tf.float32), sample_weight)
 
 
 def _part(cache: Cache, rows: list[IndexRow], track: Track) -> Part:
@@ -164,7 +178,6 @@ def _describe(split: Split, learn: Part, check: Part, silent: int) -> str:
 def _fit(
     model: keras.Model, learn: Part, check: Part, training: Training, say: Callable[[str], None]
 ) -> tuple[list[dict[str, float]], int]:
-    compile_model(model, training)
     keeper = KeepBest(training.monitor, training.epochs, say)
     callbacks: list[keras.callbacks.Callback] = [keeper]
     validation = None

@@ -1,0 +1,48 @@
+"""Where Kaggle puts a kernel's inputs: two layouts are in use, so a folder is known by what it holds.
+
+Until 2025 a source stood at `input/<slug>`; since 2026 it stands at `input/datasets/<owner>/<slug>`,
+`input/notebooks/<owner>/<slug>` or `input/competitions/<slug>`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from birdclef_mind.competition import TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.errors import TableError
+
+_DEEPEST = 4
+# A walk through the sounds of a competition takes minutes.
+_NEVER_INTO = {TRAIN_AUDIO, TEST_SOUNDSCAPES}
+
+
+def find_folder(inputs: Path, marker: str, what: str) -> Path:
+    """The folder with a file `marker`, at most four levels below `inputs`; TableError lists what is there instead."""
+    for folder in _folders(inputs):
+        if (folder / marker).is_file():
+            return folder
+    raise TableError(f"{inputs}: expected {what} with {marker} in it, found {listing(inputs)}")
+
+
+def listing(inputs: Path) -> str:
+    """What is mounted, two levels deep, for messages."""
+    if not inputs.is_dir():
+        return "nothing"
+    found = [str(path.relative_to(inputs)) for pattern in ("*", "*/*") for path in sorted(inputs.glob(pattern))]
+    return ", ".join(found[:30]) + (", …" if len(found) > 30 else "") if found else "an empty folder"
+
+
+def _folders(inputs: Path) -> Iterator[Path]:
+    """Folders level by level, the nearest first."""
+    level = [inputs]
+    for _ in range(_DEEPEST + 1):
+        yield from level
+        level = [below for folder in level for below in _below(folder)]
+
+
+def _below(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    return [Path(entry.path) for entry in entries if entry.is_dir() and entry.name not in _NEVER_INTO]

@@ -1,0 +1,113 @@
+"""Pushing to Kaggle, and waiting until Kaggle has done what it said: the dataset first, then kernels in order."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdclef_mind.errors import KaggleError
+from birdclef_mind.kaggle_program import Kaggle
+from birdclef_mind.staging import DATASET, KERNELS, build_id, stage_dataset, stage_kernel
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushing:
+    """How to push.
+
+    Attributes
+    ----------
+    project : the checkout. work : folder for what is staged and fetched. config : settings for the dataset, or None.
+    every_s, most_s : how often to ask, and how long to wait at most. dry : print and stage, and ask Kaggle nothing.
+    """
+
+    project: Path
+    work: Path
+    config: Path | None = None
+    every_s: float = 20.0
+    most_s: float = 12 * 3600.0
+    dry: bool = False
+
+
+def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
+    """Create the dataset or give it a new version, and wait until Kaggle serves that; the build's id."""
+    folder, dataset = pushing.work / "dataset", f"{kaggle.owner}/{DATASET}"
+    build = stage_dataset(pushing.project, folder, kaggle.owner, pushing.config)
+    names = ", ".join(sorted(path.name for path in folder.iterdir()))
+    say(f"staged build {build} in {folder}: {names}")
+    if pushing.dry:
+        say(f"would run: kaggle datasets version -p {folder} -m {build}   (`create` the first time)")
+        return build
+    before = kaggle.dataset_version(dataset)
+    retry = "nothing was changed; run the same command again"
+    verb = ("create",) if before is None else ("version", "-m", build)
+    words = ("datasets", *verb, "-p", str(folder))
+    kaggle.call(*words, expects="is being created", next_step=retry)
+    say(f"uploaded; waiting until Kaggle serves it (version {before or 0} until now)")
+    _wait(
+        lambda: (kaggle.dataset_version(dataset) or 0) > (before or 0),
+        pushing,
+        f"{dataset}: expected a version after {before or 0}, and none came; look at the dataset's page for a failed "
+        "upload, then run the same command again",
+    )
+    say(f"{dataset} is ready")
+    return build
+
+
+def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Say) -> None:
+    """Push kernels, each when the one before has ended, and fetch their outputs and logs."""
+    build = build_id(pushing.project, pushing.config)
+    wanted = KERNELS if list(names) == ["all"] else tuple(names)
+    staged = [(name, stage_kernel(pushing.project, name, pushing.work / name, kaggle.owner, build)) for name in wanted]
+    for name, kernel in staged:
+        folder = pushing.work / name
+        if pushing.dry:
+            say(f"staged {kernel} in {folder}; would run: kaggle kernels push -p {folder}")
+            continue
+        _push_kernel(kaggle, pushing, folder, kernel, say)
+
+
+def _push_kernel(kaggle: Kaggle, pushing: Pushing, folder: Path, kernel: str, say: Say) -> None:
+    status = kaggle.kernel_status(kernel)
+    if status in ("running", "queued", "new_script"):
+        raise KaggleError(f"{kernel}: is {status}; wait until it has ended, or cancel it on its page, then push again")
+    kaggle.call(
+        "kernels", "push", "-p", str(folder),
+        expects="successfully pushed",
+        next_step="nothing runs; see that the dataset, the competition's rules and the kernels before it are there",
+    )  # fmt: skip
+    say(f"pushed {kernel}; waiting for its end")
+    _wait(
+        lambda: kaggle.kernel_status(kernel) not in ("running", "queued", "new_script", None),
+        pushing,
+        f"{kernel}: expected it to end; look at its page",
+    )
+    out = folder.with_name(f"{folder.name}-output")
+    status = kaggle.kernel_status(kernel)
+    if status == "complete":
+        _fetch(kaggle, kernel, out)
+        say(f"{kernel} is complete; its output and log are in {out}")
+        return
+    _fetch(kaggle, kernel, out)
+    last = _last_words(out)
+    raise KaggleError(f"{kernel}: ended with {status}: {last}; the whole log is in {out}; mend it and push again")
+
+
+def _fetch(kaggle: Kaggle, kernel: str, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    kaggle.run("kernels", "output", kernel, "-p", str(out), "--force", "--page-size", "200")
+
+
+def _last_words(out: Path) -> str:
+    logs = sorted(out.glob("*.log"))
+    lines = logs[0].read_text(encoding="utf-8").strip().splitlines() if logs else []
+    return lines[-1] if lines else "it left no log"
+
+
+def _wait(done: Callable[[], bool], pushing: Pushing, otherwise: str) -> None:
+    until = time.monotonic() + pushing.most_s
+    while not done():
+        if time.monotonic() >= until:
+            raise KaggleError(otherwise)
+        time.sleep(pushing.every_s)

@@ -1,0 +1,116 @@
+"""What is sent to Kaggle, made in clean folders: the dataset with the package, and kernels with names filled in."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from birdclef_mind import files
+from birdclef_mind.config import Config
+from birdclef_mind.errors import KaggleError
+from birdclef_mind.kernel_steps import BUILD_FILE, CONFIG_FILE
+
+DATASET = "birdclef-mind"
+KERNELS = ("cache-images", "train", "submit", "explain")
+_DATASET_METADATA, _KERNEL_METADATA = "dataset-metadata.json", "kernel-metadata.json"
+_OWNER, _UNSTAMPED = "OWNER", 'BUILD = "unstamped"'
+_PARTS_OF_PACKAGE = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+_SUFFIXES = {".py", ".html", ".css", ".js"}
+
+
+def find_project() -> Path:
+    """The checkout that this package runs from; KaggleError when it was installed without one."""
+    project = Path(__file__).resolve().parents[1]
+    if not (project / "kernels" / KERNELS[0] / _KERNEL_METADATA).is_file():
+        raise KaggleError(f"expected to run from a checkout of the project with kernels/ in it, got {project}")
+    return project
+
+
+def build_id(project: Path, config: Path | None) -> str:
+    """Twelve hexadecimal digits that differ whenever the package or the settings differ."""
+    digest = hashlib.sha256()
+    for path in _sources(project):
+        digest.update(f"{path.relative_to(project).as_posix()}\0".encode() + path.read_bytes())
+    digest.update(config.read_bytes() if config else b"")
+    return digest.hexdigest()[:12]
+
+
+def stage_dataset(project: Path, out: Path, owner: str, config: Path | None = None) -> str:
+    """Write the dataset's folder, new and clean: wheel, settings, build; the build's id."""
+    if config:
+        Config.read(config)
+    _new_folder(out)
+    build = build_id(project, config)
+    _build_wheel(project, out)
+    files.write_text(out / CONFIG_FILE, config.read_text(encoding="utf-8") if config else 'labels = "all"\n')
+    files.write_json(out / BUILD_FILE, {"build": build})
+    metadata = {"id": f"{owner}/{DATASET}", "title": DATASET, "licenses": [{"name": "other"}]}
+    files.write_json(out / _DATASET_METADATA, metadata)
+    return build
+
+
+def stage_kernel(project: Path, name: str, out: Path, owner: str, build: str) -> str:
+    """Write a kernel's folder with owner and build filled in, checked as Kaggle would; its "owner/slug"."""
+    if name not in KERNELS:
+        raise KaggleError(f"kernel: expected one of {', '.join(KERNELS)}, got {name!r}")
+    _new_folder(out)
+    source = project / "kernels" / name
+    text = (source / _KERNEL_METADATA).read_text(encoding="utf-8").replace(f'"{_OWNER}/', f'"{owner}/')
+    metadata = json.loads(text)
+    code = (source / metadata["code_file"]).read_text(encoding="utf-8")
+    check_kernel(metadata, f"{owner}/{DATASET}")
+    if code.count(_UNSTAMPED) != 1:
+        raise KaggleError(f"{source / metadata['code_file']}: expected the line {_UNSTAMPED} once")
+    files.write_text(out / metadata["code_file"], code.replace(_UNSTAMPED, f'BUILD = "{build}"'))
+    files.write_json(out / _KERNEL_METADATA, metadata)
+    return str(metadata["id"])
+
+
+def check_kernel(metadata: Mapping[str, Any], dataset: str) -> None:
+    """Refuse metadata that Kaggle would take and misunderstand; KaggleError says which entry."""
+    owner, _, slug = str(metadata["id"]).partition("/")
+    wanted = re.sub(r"[^a-z0-9]+", "-", str(metadata["title"]).lower()).strip("-")
+    checks = [
+        ("id", bool(re.fullmatch(r"[a-z0-9-]{5,50}", slug)), "5 to 50 small letters, digits and dashes after OWNER/"),
+        ("id", metadata["id"] != dataset, f"another name than the dataset's, {dataset}"),
+        ("id", bool(re.fullmatch(r"[A-Za-z0-9-]{2,}", owner)), "a user's name before the slash"),
+        ("title", wanted == slug, f"words that give the slug {slug}"),
+        ("enable_internet", metadata.get("enable_internet") is False, "false, written out"),
+        ("dataset_sources", dataset in metadata["dataset_sources"], f"{dataset} among them"),
+        ("competition_sources", bool(metadata["competition_sources"]), "the competition"),
+        ("kernel_sources", metadata["id"] not in metadata["kernel_sources"], "other kernels than itself"),
+    ]
+    for name, holds, expected in checks:
+        if not holds:
+            raise KaggleError(f"{_KERNEL_METADATA}, {name}: expected {expected}, got {metadata.get(name)!r}")
+
+
+def _sources(project: Path) -> list[Path]:
+    package = sorted(path for path in (project / "birdclef_mind").rglob("*") if path.suffix in _SUFFIXES)
+    return [*(project / name for name in _PARTS_OF_PACKAGE), *package]
+
+
+def _build_wheel(project: Path, out: Path) -> None:
+    """A wheel of a clean copy, so that nothing of an earlier build or of the tests is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in _sources(project):
+            copy = Path(folder) / path.relative_to(project)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+        made = subprocess.run([*command, "--wheel-dir", str(out), folder], capture_output=True, text=True, check=False)
+    if made.returncode or not list(out.glob("*.whl")):
+        raise KaggleError(
+            f"the wheel could not be built ({made.stderr.strip()[-300:]}); `pip install setuptools` may be missing"
+        )
+
+
+def _new_folder(out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
