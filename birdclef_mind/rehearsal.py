@@ -74,7 +74,8 @@ class Mounts:
         place = self.root / slug.partition("/")[2]
         shutil.rmtree(place, ignore_errors=True)
         inputs, out = place / "input", place / "working"
-        out.mkdir(parents=True)
+        for folder in (inputs, out):
+            folder.mkdir(parents=True)
         self._mount(inputs, request)
         before = _seal(inputs)
         script = place / "script.py"

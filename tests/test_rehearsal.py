@@ -1,0 +1,197 @@
+"""The whole day on Kaggle, on this machine: the real `kaggle` program, the real kernels, no network."""
+
+import io
+import json
+import shutil
+import zipfile
+
+import pytest
+
+from birdclef_mind.cli import main
+from birdclef_mind.competition import read_sample_submission
+from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.mounts import find_folder
+from birdclef_mind.rehearsal import OWNER, Mounts, Rehearsing, rehearse
+from birdclef_mind.staging import KERNELS, find_project, stage_dataset, stage_kernel
+from birdclef_mind.submission_check import find_fault
+
+TINY = """labels = "all"
+[training]
+epochs = 1
+batch_size = 8
+[decoding]
+epochs = 1
+steps = 2
+[showing]
+examples = 1
+seeds = 1
+sheets = 20
+"""
+PROJECT = find_project()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    path = tmp_path_factory.mktemp("settings") / "config.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def staged(tiny, tmp_path_factory):
+    """(folder, build, dataset's content) of what would be pushed."""
+    out = tmp_path_factory.mktemp("staged")
+    build = stage_dataset(PROJECT, out / "dataset", OWNER, tiny)
+    content = {path.name: path.read_bytes() for path in (out / "dataset").iterdir() if "metadata" not in path.name}
+    for name in KERNELS:
+        stage_kernel(PROJECT, name, out / name, OWNER, build)
+    return out, build, content
+
+
+def request_of(folder, name):
+    """A kernel as it arrives at Kaggle."""
+    metadata = json.loads((folder / name / "kernel-metadata.json").read_text())
+    return {
+        "slug": metadata["id"],
+        "text": (folder / name / metadata["code_file"]).read_text(),
+        "competitionDataSources": metadata["competition_sources"],
+        "datasetDataSources": metadata["dataset_sources"],
+        "kernelDataSources": metadata["kernel_sources"],
+    }
+
+
+def mounts_with(content, competition, root, layout="2026"):
+    mounts = Mounts(root, competition, layout)
+    mounts.datasets = {f"{OWNER}/birdclef-mind": [content]}
+    return mounts
+
+
+@pytest.mark.slow
+def test_the_whole_day(sample_folder, tiny, tmp_path):
+    said = []
+    result = rehearse(sample_folder, tmp_path / "r", Rehearsing(config=tiny, hidden=2), say=said.append)
+    outputs = {name: tmp_path / "r" / "staged" / f"{name}-output" for name in KERNELS}
+    packed = sorted(path.name for path in (outputs["cache-images"] / "cache").iterdir())
+    sample = read_sample_submission(sample_folder / "sample_submission.csv")
+    assert packed == sorted([*(f"{label}.zip" for label in sample.labels), "cache.json", "index.csv"])
+    bundle = {path.name for path in (outputs["train"] / "bundle").iterdir()}
+    assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
+    rows = [f"soundscape_{number}_{end}" for number in (90001, 90002) for end in (5, 10, 15)]
+    assert find_fault(outputs["submit"] / "submission.csv", sample.labels, rows) is None
+    assert [path.name for path in outputs["explain"].iterdir() if path.suffix == ".html"] == ["report.html"]
+    assert "data:audio/mpeg" in (outputs["explain"] / "report.html").read_text()
+    assert result["scores"]["segments"]["rows"] == 6
+    hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
+    assert find_fault(result["submission"], sample.labels, hidden) is None
+    log = (result["submission"].with_suffix(".log")).read_text()
+    assert "rows 240, computed 240, soundscapes 2" in log
+    assert f"hidden run of 2 soundscapes: {result['hidden_s']} s" in said
+
+
+@pytest.mark.slow
+def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_path, capsys):
+    kernels = ("cache-images", "train", "submit")
+    rehearsing = Rehearsing(layout="2025", config=tiny, kernels=kernels, hidden=2, deadline_minutes=0.0001)
+    result = rehearse(sample_folder, tmp_path / "r", rehearsing)
+    sample = read_sample_submission(sample_folder / "sample_submission.csv")
+    hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
+    assert find_fault(result["submission"], sample.labels, hidden) is None
+    assert "computed 0" in result["submission"].with_suffix(".log").read_text()
+    assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
+    assert "layout: expected one of 2026, 2025, both, got '1999'" in capsys.readouterr().err
+
+
+def test_both_layouts_at_once(staged, sample_folder, tmp_path):
+    folder, _, content = staged
+    mounts = mounts_with(content, sample_folder, tmp_path, "both")
+    success, log, out = mounts.run(request_of(folder, "cache-images"))
+    assert success, log
+    assert (out / "cache" / "cache.json").is_file()
+
+
+def test_a_dataset_of_another_build_stops_the_kernel_at_once(staged, sample_folder, tmp_path):
+    folder, build, content = staged
+    old = {**content, "build.json": json.dumps({"build": "0ld"}).encode()}
+    success, log, out = mounts_with(old, sample_folder, tmp_path).run(request_of(folder, "cache-images"))
+    assert not success
+    assert f"expected build {build} of the dataset, got 0ld" in log
+    assert "push the dataset, wait until it is ready, then push this kernel again" in log
+    assert "Traceback" not in log
+    assert list(out.iterdir()) == []
+
+
+def test_without_the_package_it_lists_what_is_there(staged, sample_folder, tmp_path):
+    folder, _, content = staged
+    rest = {name: data for name, data in content.items() if not name.endswith(".whl")}
+    success, log, _ = mounts_with(rest, sample_folder, tmp_path).run(request_of(folder, "submit"))
+    assert not success
+    assert "expected the package birdclef_mind in a dataset below" in log
+    assert f"datasets/{OWNER}" in log
+    assert "Traceback" not in log
+
+
+def test_a_package_that_arrives_unpacked_is_used(staged, sample_folder, tmp_path):
+    folder, _, content = staged
+    rest = {name: data for name, data in content.items() if not name.endswith(".whl")}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        wheel = zipfile.ZipFile(io.BytesIO(next(data for name, data in content.items() if name.endswith(".whl"))))
+        for name in wheel.namelist():
+            archive.writestr(name, wheel.read(name))
+    rest["package.zip"] = buffer.getvalue()
+    success, log, _ = mounts_with(rest, sample_folder, tmp_path).run(request_of(folder, "cache-images"))
+    assert success, log
+
+
+def test_a_missing_input_is_named(staged, sample_folder, tmp_path):
+    folder, _, content = staged
+    success, log, _ = mounts_with(content, sample_folder, tmp_path).run(request_of(folder, "train"))
+    assert not success
+    assert "expected the pictures of the kernel cache-images with cache.json in it, found" in log
+    assert "Traceback" not in log
+
+
+def test_a_rehearsed_kernel_is_as_confined_as_on_kaggle(sample_folder, tmp_path):
+    mounts = Mounts(tmp_path, sample_folder, "2026")
+    asks = "import socket\nsocket.create_connection(('127.0.0.1', 9))"
+    success, log, _ = mounts.run({"slug": "me/asks-around", "text": asks})
+    assert not success and "there is no network in a rehearsal" in log
+    imports = "import numpy, importlib.util\nprint(importlib.util.find_spec('birdclef_mind'))"
+    success, log, _ = mounts.run({"slug": "me/imports", "text": imports})
+    assert success and log.strip() == "None"
+    writes = "import os, pathlib\np = pathlib.Path(os.environ['BIRDCLEF_MIND_INPUTS'])\np.chmod(0o777)\n(p / 'x').write_text('')"
+    success, log, _ = mounts.run({"slug": "me/writes", "text": writes, "competitionDataSources": ["birdclef-2023"]})
+    assert not success
+
+
+def test_kernels_are_short_and_differ_only_where_they_must():
+    for name in KERNELS:
+        (script,) = (PROJECT / "kernels" / name).glob("*.py")
+        lines = script.read_text().splitlines()
+        assert len(lines) <= 60
+        assert sum(line.startswith("from birdclef_mind.kernel_steps import") for line in lines) == 1
+
+
+@pytest.mark.parametrize("place", ["", "slug", "datasets/me/slug", "notebooks/me/slug/bundle"])
+def test_inputs_are_found_by_what_they_hold(tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bundle.json").write_text("{}")
+    assert find_folder(tmp_path, "bundle.json", "a bundle") == folder
+
+
+def test_sounds_and_depths_are_not_searched(tmp_path):
+    for place in ("competitions/birdclef-2023/train_audio/abc", "a/b/c/d/e"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "bundle.json").write_text("{}")
+    with pytest.raises(TableError, match="expected a bundle with bundle.json in it, found a, competitions, a/b"):
+        find_folder(tmp_path, "bundle.json", "a bundle")
+    with pytest.raises(TableError, match="found nothing"):
+        find_folder(tmp_path / "none", "bundle.json", "a bundle")
+
+
+def test_a_strangers_folder_is_not_used(sample_folder, tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    with pytest.raises(ConfigError, match=r"found mine\.txt"):
+        rehearse(sample_folder, tmp_path)
+    shutil.rmtree(tmp_path)
