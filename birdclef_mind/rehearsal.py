@@ -127,6 +127,8 @@ def rehearse(
     "submission" : its path; "seconds" : of each kernel; "hidden_s" : of the hidden run, None without one;
     "scores" : against `truth.csv` of the competition where there is one and its rows were asked for.
     """
+    # Kernels work in folders of their own, where a relative path would lead elsewhere.
+    out = out.resolve()
     _refuse_foreign_folder(out)
     home, mounts = out / "home", Mounts(out / "kaggle", competition.resolve(), rehearsing.layout)
     home.mkdir(parents=True, exist_ok=True)

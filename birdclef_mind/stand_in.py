@@ -149,7 +149,11 @@ class StandIn:
         return {"ref": slug, "url": f"/code/{slug}", "versionNumber": version, "invalidDatasetSources": bad}
 
     def _run_kernel(self, run: KernelRun) -> None:
-        success, run.log, run.output = self._run(run.request)
+        try:
+            success, run.log, run.output = self._run(run.request)
+        except Exception as error:
+            # A run that breaks has ended; nobody should wait for it.
+            success, run.log = False, f"the stand-in could not run it: {error!r}"
         run.status = COMPLETE if success else ERROR
 
     def _get_kernel_session_status(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -119,6 +119,16 @@ def test_a_version_that_never_comes_is_told(day):
         day.push_dataset()
 
 
+def test_a_run_that_cannot_even_begin_has_ended(tmp_path):
+    def broken(request):
+        raise FileNotFoundError("python")
+
+    with StandIn(broken) as stand_in:
+        day = Day(stand_in, tmp_path)
+        with pytest.raises(KaggleError, match="ended with error: the stand-in could not run it"):
+            day.push_kernels("submit")
+
+
 def test_a_kernel_that_fails_shows_its_last_words(day, tmp_path):
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns(".*", "runs", "tests", "docs", "*.egg-info"))

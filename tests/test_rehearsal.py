@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -89,10 +90,11 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_path, capsys):
+def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_path, capsys, monkeypatch):
     kernels = ("cache-images", "train", "submit")
     rehearsing = Rehearsing(layout="2025", config=tiny, kernels=kernels, hidden=2, deadline_minutes=0.0001)
-    result = rehearse(sample_folder, tmp_path / "r", rehearsing)
+    monkeypatch.chdir(tmp_path)
+    result = rehearse(sample_folder, Path("r"), rehearsing)
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
     assert find_fault(result["submission"], sample.labels, hidden) is None

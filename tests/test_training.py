@@ -1,11 +1,14 @@
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from conftest import make_cache, tree
 
 from birdclef_mind import metrics
+from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
 from birdclef_mind.errors import BundleError, StoreError
 from birdclef_mind.recipes import Training
@@ -48,6 +51,31 @@ def test_the_same_seed_gives_the_same_bundle(cache_folder, trained, tmp_path):
     train(open_cache(cache_folder), tmp_path / "b", Training(epochs=3, batch_size=8))
     ours, again = tree(trained[0]), tree(tmp_path / "b")
     assert ours == again
+
+
+@pytest.mark.slow
+def test_several_devices_train_together(cache_folder, tmp_path):
+    """Two processors stand for two graphics processors; decoders follow as after any training."""
+    code = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+from birdclef_mind import training
+from birdclef_mind.bundle import load
+from birdclef_mind.cache import open_cache
+from birdclef_mind.decoding import train_bundle_decoders
+from birdclef_mind.recipes import Decoding, Training
+training.devices = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+cache, out = open_cache(Path(sys.argv[1])), Path(sys.argv[2])
+report = training.train(cache, out, Training(epochs=1, batch_size=8))
+train_bundle_decoders(out, report.bundle, cache, Decoding(epochs=1, steps=1))
+"""
+    subprocess.run([sys.executable, "-c", code, str(cache_folder), str(tmp_path / "b")], check=True)
+    bundle = load(tmp_path / "b")
+    assert np.isfinite(bundle.priors).all()
+    assert (tmp_path / "b" / "decoders.json").is_file()
 
 
 def test_training_stops_early(cache_folder, tmp_path):
