@@ -97,7 +97,7 @@ def from_rows(
             row.label,
             row.author,
             why,
-            _real_sound(row, competition, cache.features),
+            real_sound(row, competition, cache.features),
         )
         for row, why in chosen
     ]  # fmt: skip
@@ -127,7 +127,8 @@ def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example]
     return examples, Pictures(np.concatenate([pictures.pixels for _, pictures in parts]), scale)
 
 
-def _real_sound(row: IndexRow, competition: Path | None, features: Features) -> Array | None:
+def real_sound(row: IndexRow, competition: Path | None, features: Features) -> Array | None:
+    """A segment's samples as recorded; None where the recording is not at hand."""
     path = recording_path(competition, row.recording) if competition else None
     if path is None:
         return None

@@ -50,8 +50,10 @@ class Explaining:
     Attributes
     ----------
     examples : held-out segments chosen when none are named. segments : "RECORDING@SECONDS". sounds : files from disk.
-    seeds : searches a class. sheets : segments of the training data shown, at most. presets : features compared besides
-    the notebook's and the bundle's own.
+    seeds : searches a class. sheets : segments of the training data shown, at most.
+    whole_recordings : whether the training data is heard from copies of whole recordings; else each segment has a
+    sound of its own, which is less to carry.
+    presets : features compared besides the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
     """
@@ -61,6 +63,7 @@ class Explaining:
     sounds: tuple[Path, ...] = ()
     seeds: int = 3
     sheets: int = 3000
+    whole_recordings: bool = True
     presets: tuple[str, ...] = ()
     competition: Path | None = None
     second: Path | None = None
@@ -129,7 +132,7 @@ def explain(
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
-        data = _data(mind, cache, [row for row, _ in named], explaining.sheets, competition, track)
+        data = _data(mind, cache, [row for row, _ in named], explaining, competition, track)
         comparison = _comparison(folder, bundle, setups, competition, track)
         say("making the sounds")
         add_sound_errors(cards, fidelity, folder.sounds_made(track))
@@ -217,12 +220,19 @@ def _choose(mind: _Mind, rows: list[IndexRow], pictures: Pictures, count: int) -
 
 
 def _data(
-    mind: _Mind, cache: Cache, always: Sequence[IndexRow], most: int, competition: Path | None, track: Track
+    mind: _Mind,
+    cache: Cache,
+    always: Sequence[IndexRow],
+    explaining: Explaining,
+    competition: Path | None,
+    track: Track,
 ) -> dict[str, Any]:
-    rows = choose_segments(cache.rows, most, always)
+    rows = choose_segments(cache.rows, explaining.sheets, always)
     pixels = cache.pictures(rows, track).pixels
     held_out = set(mind.bundle.record.get("validation_recordings", ()))
-    return write_sheets(mind.folder, cache, rows, mind.answer(pixels), pixels, held_out, competition)
+    return write_sheets(
+        mind.folder, cache, rows, mind.answer(pixels), pixels, held_out, competition, explaining.whole_recordings
+    )
 
 
 def _comparison(

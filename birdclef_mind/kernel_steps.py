@@ -110,7 +110,8 @@ def explain(inputs: Path, out: Path, build: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # The bundle stands in a folder that cannot be written to, and a second network is added to it.
         bundle = _writable(find_folder(inputs, FACTS, "the bundle of the kernel train"), Path(folder) / "bundle")
-        explaining = Explaining(**asdict(config.showing), competition=_submission_folder(inputs))
+        place = _submission_folder(inputs)
+        explaining = Explaining(**asdict(config.showing), whole_recordings=False, competition=place)
         explanation = Path(folder) / "explanation"
         explain_bundle(bundle, cache, explanation, explaining, say=terminal.say, track=terminal.track)
         write_report(explanation, out / "report.html", single_file=True)

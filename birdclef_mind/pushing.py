@@ -55,9 +55,12 @@ def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
     return build
 
 
-def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Say) -> None:
-    """Push kernels, each when the one before has ended, and fetch their outputs and logs."""
-    build = build_id(pushing.project, pushing.config)
+def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Say, *, build: str | None = None) -> None:
+    """Push kernels, each when the one before has ended, and fetch their outputs and logs.
+
+    `build` is the dataset's they are meant for; None for what the checkout would give now.
+    """
+    build = build or build_id(pushing.project, pushing.config)
     wanted = KERNELS if list(names) == ["all"] else tuple(names)
     staged = [(name, stage_kernel(pushing.project, name, pushing.work / name, kaggle.owner, build)) for name in wanted]
     for name, kernel in staged:

@@ -139,10 +139,10 @@ def rehearse(
         pushing = Pushing(
             project=find_project(), work=out / "staged", config=rehearsing.config, every_s=0.5, most_s=4 * 3600
         )
-        push_dataset(kaggle, pushing, say)
+        build = push_dataset(kaggle, pushing, say)
         for name in rehearsing.kernels:
             begun = time.monotonic()
-            push_kernels(kaggle, pushing, [name], say)
+            push_kernels(kaggle, pushing, [name], say, build=build)
             seconds[name] = round(time.monotonic() - begun, 1)
             say(f"{name}: {seconds[name]:.1f} s")
         submission = out / "staged" / "submit-output" / "submission.csv"

@@ -118,6 +118,17 @@ def test_sound_is_copied_whole_and_only_from_the_competition(cache_folder, tmp_p
     assert recording_path(stolen, str(tmp_path / "secret.ogg")) is None
 
 
+def test_each_segment_may_have_a_sound_of_its_own(cache_folder, tmp_path):
+    cache = open_cache(cache_folder)
+    rows = cache.rows[:3]
+    folder = Folder(tmp_path / "x", cache.features)
+    scores = np.full((3, len(cache.classes)), 0.3)
+    data = write_sheets(folder, cache, rows, scores, cache.pictures(rows).pixels, set(), cache.competition, False)
+    assert not (tmp_path / "x" / "recordings").exists()
+    for segment in data["segments"]:
+        assert audio.duration_s(tmp_path / "x" / segment["sound"]) == pytest.approx(5, abs=0.2)
+
+
 def test_at_most_so_many_are_shown_and_some_always(cache_folder):
     rows = open_cache(cache_folder).rows
     assert choose_segments(rows, 10_000, []) == list(rows)

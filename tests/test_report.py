@@ -26,7 +26,8 @@ class Page(HTMLParser):
         block = re.search(r'<script type="application/json" id="facts">(.*?)</script>', text, re.DOTALL)
         self.facts = json.loads(block[1])
         self.addresses += [segment["picture"] for segment in self.facts["segments"]]
-        self.addresses += [item["sound"] for item in self.facts["recordings"] if item["sound"]]
+        kinds = ("recordings", "segments")
+        self.addresses += [item["sound"] for kind in kinds for item in self.facts[kind] if item["sound"]]
         self.addresses += [clip["sound"] for clip in self.facts["blind"]["clips"]]
 
     def handle_starttag(self, tag, attributes):

@@ -23,7 +23,10 @@ def client_facts(
         "birds": [[label, bundle["common_names"].get(label) or label] for label in bundle["classes"]],
         "length_s": features["windowing"]["length_s"],
         "recordings": [{**item, "sound": item["sound"] and address(item["sound"])} for item in data["recordings"]],
-        "segments": [{**segment, "picture": address(segment["picture"])} for segment in data["segments"]],
+        "segments": [
+            {**item, "picture": address(item["picture"]), "sound": item["sound"] and address(item["sound"])}
+            for item in data["segments"]
+        ],
         "flag_words": data["flag_words"],
         "blind": {**blind, "clips": [{**clip, "sound": address(clip["sound"])} for clip in blind["clips"]]},
         "corrected": facts["corrections"]["lines"] if facts["corrections"] else [],

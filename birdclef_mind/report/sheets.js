@@ -8,8 +8,9 @@ function cell(place, heading = "") {
   const title = `${told}, ${recording.recording} at ${segment.start_s} s`;
   const picture = element("img", { loading: "lazy", src: segment.picture, alt: `Spectrogram: ${title}` });
   const position = element("span", { class: "position", "aria-hidden": "true" });
-  const frame = recording.sound
-    ? element("button", { type: "button", class: "play", "data-sound": recording.sound, "data-from": segment.start_s, "data-length": facts.length_s, "aria-label": `Play ${title}` }, picture, position)
+  const sound = segment.sound || recording.sound;
+  const frame = sound
+    ? element("button", { type: "button", class: "play", "data-sound": sound, "data-from": segment.sound ? 0 : segment.start_s, "data-length": facts.length_s, "aria-label": `Play ${title}` }, picture, position)
     : element("span", { class: "play still" }, picture);
   const box = element("div", { class: "plot" }, axis("khz", facts.ticks.map(({ share, khz }) => [`bottom:${100 * share}%`, khz]), "kHz"), frame,
     axis("time", facts.seconds.map((second) => [`left:${(100 * second) / facts.length_s}%`, second === facts.length_s ? `${second} s` : second])));
