@@ -27,6 +27,8 @@ class Predictor:
         def forward(pixels: tf.Tensor) -> tf.Tensor:
             return model(tf.cast(pixels, tf.float32), training=False)
 
+        # Now, so that the first pictures take no longer than the others.
+        forward.get_concrete_function()
         self._forward = forward
 
     def scores(self, pixels: Array) -> Array:

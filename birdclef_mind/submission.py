@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 _HIGHEST = 1 - 1e-6
 _USUAL_SOUNDSCAPE_S = 600.0
 _WRITE_EVERY_S = 60.0
-# A soundscape is begun only when so many times the slowest one fits before the deadline.
+# Work is begun only when so many times what it took at its slowest fits before the deadline.
 _SPARE = 1.5
 
 
@@ -122,10 +122,12 @@ def write_submission(
     listed = Counter(row_id.rpartition("_")[0] for row_id in table.rows)
     for path in paths:
         table.expect(_expected_rows(path, bundle.features, table.rows, listed[path.stem]))
-    table.write(out)
-    problems = _compute(table, bundle, paths, out, _Clock(clock, started, deadline_minutes), track)
-    table.write(out)
-    fault = find_fault(out, table.columns, table.rows)
+    begun = clock()
+    _write_checked(table, out)
+    # What it took to write priors and read them again it takes at the end too.
+    ending_s = _SPARE * (clock() - begun)
+    problems = _compute(table, bundle, paths, out, _Clock(clock, started, deadline_minutes), ending_s, track)
+    fault = _write_checked(table, out)
     if fault:
         problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
         table.forget()
@@ -135,44 +137,47 @@ def write_submission(
     return report
 
 
+def _write_checked(table: Table, out: Path) -> str | None:
+    table.write(out)
+    return find_fault(out, table.columns, table.rows)
+
+
 @dataclass(frozen=True)
 class _Clock:
     now: Callable[[], float]
     started: float
     deadline_minutes: float | None
 
-    def left_s(self) -> float | None:
-        """Seconds until the deadline; None without one."""
+    def spare_s(self, needed_s: float) -> float | None:
+        """Seconds to spare before `needed_s` of work must begin; None without a deadline, below 0 when too late."""
         if self.deadline_minutes is None:
             return None
-        return max(0.0, self.deadline_minutes * 60 - (self.now() - self.started))
-
-    def leaves(self, seconds: float) -> bool:
-        """Whether so many seconds are left."""
-        left_s = self.left_s()
-        return left_s is None or left_s >= seconds
+        return self.deadline_minutes * 60 - (self.now() - self.started) - needed_s
 
 
-def _compute(table: Table, bundle: Bundle, paths: Sequence[Path], out: Path, clock: _Clock, track: Track) -> list[str]:
-    """Fill the table, soundscape by soundscape; a line for each that keeps its priors."""
+def _compute(
+    table: Table, bundle: Bundle, paths: Sequence[Path], out: Path, clock: _Clock, ending_s: float, track: Track
+) -> list[str]:
+    """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors."""
     predictor = Predictor(bundle)
     problems: list[str] = []
-    written, slowest = clock.now(), 0.0
+    written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
     try:
         for number, (path, pictures) in enumerate(track(_ahead(pool, bundle, paths), len(paths), "soundscapes")):
-            begun = clock.now()
             try:
-                if not clock.leaves(_SPARE * slowest):
+                spare_s = clock.spare_s(_SPARE * slowest_s + ending_s)
+                if spare_s is not None and spare_s < 0:
                     raise TimeoutError
-                starts_s, own = pictures.result(timeout=clock.left_s())
+                starts_s, own = pictures.result(timeout=spare_s)
+                begun = clock.now()
                 table.fill(row_ids(path, starts_s, bundle.features), predictor.scores(own.pixels))
+                slowest_s = max(slowest_s, clock.now() - begun)
             except TimeoutError:
                 problems += [f"{late.name}: no time left before the deadline" for late in paths[number:]]
                 break
             except (AudioError, MemoryError) as error:
                 problems.append(f"{path.name}: {error or 'not enough memory'}")
-            slowest = max(slowest, clock.now() - begun)
             if clock.now() - written > _WRITE_EVERY_S:
                 table.write(out)
                 written = clock.now()
