@@ -72,12 +72,28 @@ def read_audio(path: Path, sample_rate_hz: int) -> Array:
     return samples if rate_hz == sample_rate_hz else _resample(samples, rate_hz, sample_rate_hz)
 
 
-def duration_s(path: Path) -> float | None:
-    """Length of a sound file as its header says, at most `LONGEST_S`; None when it cannot be read."""
+@dataclass(frozen=True)
+class Header:
+    """What a sound file says of itself; its length is at most `LONGEST_S`."""
+
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+
+
+def read_header(path: Path) -> Header | None:
+    """Read a sound file's header; None when it cannot be read."""
     try:
-        return min(float(soundfile.info(path).duration), float(LONGEST_S))
+        info = soundfile.info(path)
     except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError):
         return None
+    return Header(min(float(info.duration), float(LONGEST_S)), info.samplerate, info.channels)
+
+
+def duration_s(path: Path) -> float | None:
+    """Length of a sound file as its header says, at most `LONGEST_S`; None when it cannot be read."""
+    header = read_header(path)
+    return header.duration_s if header else None
 
 
 def cut(samples: Array, features: Features, moved: Mapping[int, float] = MappingProxyType({})) -> Segments:

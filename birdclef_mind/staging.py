@@ -85,6 +85,11 @@ def check_kernel(metadata: Mapping[str, Any], dataset: str) -> None:
         ("dataset_sources", dataset in metadata["dataset_sources"], f"{dataset} among them"),
         ("competition_sources", bool(metadata["competition_sources"]), "the competition"),
         ("kernel_sources", metadata["id"] not in metadata["kernel_sources"], "other kernels than itself"),
+        (
+            "kernel_sources",
+            set(metadata["kernel_sources"]) <= {f"{owner}/{DATASET}-{name}" for name in KERNELS},
+            f"kernels of this project, {owner}/{DATASET}-…",
+        ),
     ]
     for name, holds, expected in checks:
         if not holds:

@@ -133,7 +133,7 @@ def write_submission(
         table.forget()
         table.write(out)
     report = SubmissionReport(len(table.rows), table.computed, len(paths), clock() - started, tuple(problems))
-    _write_log(out, bundle, report)
+    _write_log(out, bundle, report, _remarks(paths, sample_path, bundle.features))
     return report
 
 
@@ -232,10 +232,28 @@ def _quoted(row_id: str) -> str:
     return '"' + row_id.replace('"', '""') + '"' if any(sign in row_id for sign in ',"\r\n') else row_id
 
 
-def _write_log(out: Path, bundle: Bundle, report: SubmissionReport) -> None:
+def _remarks(paths: Sequence[Path], sample: Path, features: Features) -> list[str]:
+    """What is unusual, and how it was taken."""
+    remarks = [] if sample.is_file() else [f"{sample.name} is missing: columns are the network's birds, by name"]
+    if not paths:
+        remarks.append("there are no soundscapes: every row the sample lists has its priors")
+    for path in paths:
+        header = audio.read_header(path)
+        if header and abs(header.duration_s - _USUAL_SOUNDSCAPE_S) > 1:
+            remarks.append(f"{path.name}: {header.duration_s:.1f} s long instead of {_USUAL_SOUNDSCAPE_S:.0f}")
+        if header and (header.channels, header.sample_rate_hz) != (1, features.sample_rate_hz):
+            remarks.append(
+                f"{path.name}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean at "
+                f"{features.sample_rate_hz} Hz"
+            )
+    return remarks
+
+
+def _write_log(out: Path, bundle: Bundle, report: SubmissionReport, remarks: Sequence[str]) -> None:
     lines = [
         f"features {bundle.features.fingerprint()}",
         f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}",
         *report.problems,
+        *remarks,
     ]
     files.write_text(out.with_suffix(".log"), "\n".join(lines) + "\n")

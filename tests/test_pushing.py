@@ -176,6 +176,7 @@ def test_the_build_differs_with_package_and_settings(tmp_path):
         ({"dataset_sources": []}, "dataset_sources: expected me/birdclef-mind among them"),
         ({"competition_sources": []}, "competition_sources"),
         ({"kernel_sources": ["me/birdclef-mind-train"]}, "kernel_sources: expected other kernels than itself"),
+        ({"kernel_sources": ["you/birdclef-mind-submit"]}, "kernel_sources: expected kernels of this project"),
     ],
 )
 def test_metadata_is_checked_before_any_request(tmp_path, changes, message):

@@ -159,6 +159,10 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
     assert sum(row.startswith("long_") for row in table.row_ids) == 120
     assert sum(row.startswith("torn_") for row in table.row_ids) >= 1
     assert report.rows == len(table.row_ids)
+    log = (tmp_path / "s.log").read_text()
+    assert "stereo, 48 kHz.wav: 2 channels at 48000 Hz, taken as their mean at 32000 Hz" in log
+    assert "stereo, 48 kHz.wav: 7.0 s long instead of 600" in log
+    assert "long.flac: 1 channels at 8000 Hz" in log
 
 
 def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, tmp_path, monkeypatch):
@@ -207,6 +211,15 @@ def test_without_soundscapes_the_sample_rows_get_priors(bundle, competition_fold
     shutil.rmtree(competition_folder / "test_soundscapes")
     report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
     assert (report.rows, report.computed) == (3, 0)
+    assert "there are no soundscapes" in (tmp_path / "s.log").read_text()
+
+
+def test_without_a_sample_the_columns_are_the_networks_birds(bundle, competition_folder, tmp_path):
+    (competition_folder / "sample_submission.csv").unlink()
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+    assert (report.rows, report.computed) == (6, 6)
+    assert "sample_submission.csv is missing" in (tmp_path / "s.log").read_text()
 
 
 def test_a_folder_that_is_no_competition_is_refused(bundle, tmp_path):
