@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from birdclef_mind import files, overrides
 from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
-from birdclef_mind.explanation import FACTS
+from birdclef_mind.explanation import FACTS, FORMAT
 from birdclef_mind.report import write_report
 
 HOSTILE = '<img src=x onerror="window.hurt = 1">\'& {{ 7 * 7 }}</script>'
@@ -292,7 +292,7 @@ def test_a_page_shows_what_was_corrected_and_begins_with_it(explained, visit, tm
 def written(facts, folder, tmp_path, name="report.html"):
     """A page of changed facts, with the files of an explanation."""
     copied = shutil.copytree(folder, tmp_path / "explanation")
-    files.write_json(copied / FACTS, json.loads(json.dumps({"format": 1, **facts})))
+    files.write_json(copied / FACTS, json.loads(json.dumps({"format": FORMAT, **facts})))
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     write_report(copied, path)

@@ -59,7 +59,7 @@ def test_a_damaged_picture_is_refused(rng, tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "chunk", [None, "null", "[]", "{", '{"format": 99}', '{"format": 1, "starts_s": [0], "low": ["x"]}']
+    "chunk", [None, "null", "[]", "{", '{"format": 99}', '{"format": 2, "starts_s": [0], "low": ["x"]}']
 )
 def test_a_picture_without_its_facts_is_refused(tmp_path, chunk):
     text = PngImagePlugin.PngInfo()
