@@ -112,9 +112,14 @@ def cut(samples: Array, features: Features, moved: Mapping[int, float] = Mapping
         windows = windows.copy()
     for segment, start_s in moved.items():
         starts_s[segment] = start_s
-        own = samples[round(start_s * features.sample_rate_hz) :][:length]
-        windows[segment] = np.pad(own, (0, length - own.size))
+        windows[segment] = window(samples, start_s, features)
     return Segments(tuple(starts_s), windows)
+
+
+def window(samples: Array, start_s: float, features: Features) -> Array:
+    """One segment of a recording from any start: (segment_samples,), zeros beyond the recording's end."""
+    own = samples[round(start_s * features.sample_rate_hz) :][: features.segment_samples]
+    return np.pad(own, (0, features.segment_samples - own.size))
 
 
 def wav_bytes(samples: Array, sample_rate_hz: int) -> bytes:

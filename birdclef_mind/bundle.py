@@ -110,6 +110,15 @@ def load(folder: Path) -> Bundle:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error
 
 
+def load_like(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
+    """Load a bundle to be set beside another; BundleError unless it names the same birds from the same pictures."""
+    bundle = load(folder)
+    bundle.require(fingerprint, str(folder))
+    if bundle.classes.names != tuple(names):
+        raise BundleError(f"{folder}: expected a network of the same {len(names)} birds in the same order")
+    return bundle
+
+
 def values_digest(model: keras.Model) -> str:
     """SHA-256 of all the values of a network's variables, in its own order."""
     digest = hashlib.sha256()

@@ -178,8 +178,8 @@ def _is_current(target: Path, features: Features, source: store.Source, moved: M
         facts = store.read_facts(target)
     except StoreError:
         return False
-    step_s = features.windowing.step_s
-    starts_s = tuple(moved.get(segment, segment * step_s) for segment in range(len(facts.starts_s)))
+    regular = map(features.windowing.start_s, range(len(facts.starts_s)))
+    starts_s = tuple(moved.get(segment, start_s) for segment, start_s in enumerate(regular))
     return facts.fingerprint == features.fingerprint() and facts.source == source and facts.starts_s == starts_s
 
 

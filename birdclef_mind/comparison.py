@@ -108,11 +108,7 @@ def setups_named(names: Sequence[str], own: Features | None = None) -> dict[str,
 
 def open_folder(out: Path) -> Folder:
     """Begin a comparison that stands alone in a new folder, or in place of an earlier one."""
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out}: expected a folder to write the comparison to, found a file")
-    strangers = [path.name for path in out.glob("*") if path.name not in (FACTS, PAGE, *PARTS)]
-    if strangers:
-        raise ConfigError(f"{out}: expected a new, empty or comparison folder, found {strangers[0]}")
+    files.refuse_foreign(out, (FACTS, PAGE, *PARTS), "comparison", ConfigError)
     for path in (out / FACTS, out / PAGE, *(path for part in PARTS for path in (out / part).glob("*"))):
         path.unlink(missing_ok=True)
     return Folder(out, next(iter(PRESETS.values())))

@@ -52,7 +52,11 @@ class Windowing:
         """Start of every segment of a recording; there is always at least one."""
         beyond_first_s = duration_s - self.length_s - self.shortest_tail_s
         more = max(0, math.floor(beyond_first_s / self.step_s + 1e-9) + 1)
-        return [index * self.step_s for index in range(1 + more)]
+        return [self.start_s(segment) for segment in range(1 + more)]
+
+    def start_s(self, segment: int) -> float:
+        """Regular start of a segment, wherever somebody may have moved it."""
+        return segment * self.step_s
 
 
 @dataclass(frozen=True, kw_only=True)

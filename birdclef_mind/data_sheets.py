@@ -9,7 +9,7 @@ import numpy as np
 
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
-from birdclef_mind.examples import real_sound
+from birdclef_mind.examples import evenly, real_sound
 from birdclef_mind.explanation import Folder
 from birdclef_mind.likeness import COPY, likeness
 
@@ -35,9 +35,7 @@ _HEARD = 6
 
 def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexRow]) -> list[IndexRow]:
     """At most so many segments, the same share of every recording's, besides those that are always shown."""
-    places = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)
-    chosen = {(rows[place].recording, rows[place].segment) for place in places}
-    chosen |= {(row.recording, row.segment) for row in always}
+    chosen = {(row.recording, row.segment) for row in (*evenly(rows, most), *always)}
     return [row for row in rows if (row.recording, row.segment) in chosen]
 
 
@@ -64,7 +62,7 @@ def write_sheets(
         {
             "recording": places[row.recording],
             "start_s": row.start_s,
-            "window_s": row.segment * cache.features.windowing.step_s,
+            "window_s": cache.features.windowing.start_s(row.segment),
             "label": row.label,
             "also": list(row.also),
             "held_out": row.recording in held_out,

@@ -72,6 +72,11 @@ def choose_rows(rows: Sequence[IndexRow], scores: Array, truth: Array, count: in
     return [(place, why) for why, _ in kinds for place, kind in chosen.items() if kind == why]
 
 
+def evenly(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
+    """At most so many rows, evenly from all."""
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
+
+
 def find_row(cache: Cache, wanted: str) -> IndexRow:
     """The segment named RECORDING@SECONDS, its own start; ConfigError says what there is."""
     recording, _, seconds = wanted.rpartition("@")
@@ -93,7 +98,7 @@ def from_rows(
         Example(
             row.recording,
             row.start_s,
-            row.segment * cache.features.windowing.step_s,
+            cache.features.windowing.start_s(row.segment),
             row.label,
             row.author,
             why,
@@ -136,5 +141,5 @@ def real_sound(row: IndexRow, competition: Path | None, features: Features) -> A
         samples = audio.read_audio(path, features.sample_rate_hz)
     except AudioError:
         return None
-    own = samples[round(row.start_s * features.sample_rate_hz) :][: features.segment_samples]
-    return np.pad(own, (0, features.segment_samples - own.size)) if own.size else None
+    own = audio.window(samples, row.start_s, features)
+    return own if row.start_s * features.sample_rate_hz < samples.size else None

@@ -115,7 +115,7 @@ def explain(
     with explanation.open_folder(out, bundle.features) as folder:
         mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
         unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
-        shown, known = _some(unseen, _MOST_MEASURED), _some(learn, _MOST_LEARNED)
+        shown, known = examples.evenly(unseen, _MOST_MEASURED), examples.evenly(learn, _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
@@ -192,10 +192,7 @@ def _second(
         say("training an independent network once, with another seed; it is kept in the bundle")
         overrides = from_record(bundle.record.get("overrides", ()))
         train(cache, path, replace(settings, seed=settings.seed + 1), overrides=overrides, track=track)
-    other = bundles.load(path)
-    other.require(bundle.features.fingerprint(), str(path))
-    if other.classes != bundle.classes:
-        raise BundleError(f"{path}: expected a network of the same {len(bundle.classes)} birds in the same order")
+    other = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
     unseen = set(other.record.get("validation_recordings", ()))
     saw = frozenset(set(bundle.record.get("validation_recordings", ())) - unseen)
     return answer_of(read_anatomy(other.model)), saw
@@ -271,8 +268,3 @@ def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str])
             f"{len(second_saw)} held-out recordings are not measured: the independent network was trained on them."
         )
     return notes
-
-
-def _some(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
-    """At most so many rows, evenly from all."""
-    return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]

@@ -111,15 +111,10 @@ class Folder:
 
 def check_folder(root: Path, bundle_sha256: str) -> None:
     """Refuse a folder that holds the explanation of another bundle, or something else."""
-    if root.exists() and not root.is_dir():
-        raise BundleError(f"{root}: expected a folder to write the explanation to, found a file")
-    if root.is_dir():
-        held = root / FACTS
-        if held.is_file() and _bundle_of(held) != bundle_sha256:
-            raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
-        strangers = sorted(path.name for path in root.iterdir() if path.name not in (FACTS, REPORT, *PARTS))
-        if strangers:
-            raise BundleError(f"{root}: expected a new, empty or explanation folder, found {strangers[0]}")
+    held = root / FACTS
+    if held.is_file() and _bundle_of(held) != bundle_sha256:
+        raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
+    files.refuse_foreign(root, (FACTS, REPORT, *PARTS), "explanation", BundleError)
 
 
 def open_folder(root: Path, features: Features) -> Folder:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,15 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
     if not isinstance(facts, dict):
         raise error(f"{path}: expected a JSON object, got {type(facts).__name__}")
     return facts
+
+
+def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[BirdclefMindError]) -> None:
+    """Raise `error` when a folder to write to is a file, or holds more than the names of a `kind`."""
+    if folder.exists() and not folder.is_dir():
+        raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
+    strangers = sorted(path.name for path in folder.glob("*") if path.name not in own)
+    if strangers:
+        raise error(f"{folder}: expected a new, empty or {kind} folder, found {strangers[0]}")
 
 
 def remove_parts(folder: Path) -> None:

@@ -1,28 +1,16 @@
 """Does a network do better than the one before the corrections: both on the same held-out segments."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind import metrics
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import IndexRow
-from birdclef_mind.errors import BundleError
 from birdclef_mind.inference import Predictor
 
 Array = np.ndarray[Any, Any]
-
-
-def load_before(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
-    """The bundle before the corrections; BundleError unless it names the same birds from the same pictures."""
-    before = bundles.load(folder)
-    before.require(fingerprint, str(folder))
-    if before.classes.names != tuple(names):
-        raise BundleError(f"{folder}: expected a network of the same {len(names)} birds in the same order")
-    return before
 
 
 def improvement(

@@ -4,14 +4,14 @@ The dataset holds `build.json`, with the build a kernel was pushed for, and `con
 outputs: cache → train → submit and explain.
 """
 
-import json
 import os
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+from birdclef_mind import files
 from birdclef_mind.cache import FACTS as CACHE_FACTS
-from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, Competition, open_competition
+from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.config import Config
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.mounts import find_folder
@@ -26,7 +26,7 @@ DEADLINE_MINUTES = 110.0
 def check_build(inputs: Path, build: str) -> Config:
     """The dataset's settings; ConfigError when the dataset is of another build than the kernel."""
     folder = find_folder(inputs, BUILD_FILE, "the dataset of this project")
-    mounted = json.loads((folder / BUILD_FILE).read_text(encoding="utf-8")).get("build")
+    mounted = files.read_facts(folder, BUILD_FILE, "a dataset", ConfigError).get("build")
     if mounted != build:
         raise ConfigError(
             f"{folder}: expected build {build} of the dataset, got {mounted}: Kaggle serves an older or newer version; "
@@ -41,7 +41,7 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     from birdclef_mind.labels import choose_labels
 
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
-    competition = _competition(inputs)
+    competition = open_competition(find_folder(inputs, METADATA, "the competition"))
     birds = choose_labels([recording.label for recording in competition.recordings], config.labels)
     report = write_cache(
         competition, birds, config.features, out / "cache", pack=True, jobs=os.cpu_count() or 1, track=terminal.track
@@ -116,10 +116,6 @@ def explain(inputs: Path, out: Path, build: str) -> None:
         explain_bundle(bundle, cache, explanation, explaining, say=terminal.say, track=terminal.track)
         write_report(explanation, out / "report.html", single_file=True)
     terminal.end("explained", [("report", out / "report.html")])
-
-
-def _competition(inputs: Path) -> Competition:
-    return open_competition(find_folder(inputs, METADATA, "the competition"))
 
 
 def _submission_folder(inputs: Path) -> Path:

@@ -116,9 +116,9 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
 
 def regular_starts(cache: Cache) -> dict[str, list[float]]:
     """By recording, where its windows start before any is moved."""
-    step_s = cache.features.windowing.step_s
+    start_s = cache.features.windowing.start_s
     counts = Counter(row.recording for row in cache.rows)
-    return {recording: [segment * step_s for segment in range(count)] for recording, count in counts.items()}
+    return {recording: [start_s(segment) for segment in range(count)] for recording, count in counts.items()}
 
 
 def summary(overrides: Iterable[Override]) -> str:

@@ -11,6 +11,8 @@ from birdclef_mind.staging import DATASET, KERNELS, build_id, stage_dataset, sta
 
 Say = Callable[[str], None]
 
+_UNDER_WAY = ("running", "queued", "new_script")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pushing:
@@ -73,7 +75,7 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
 
 def _push_kernel(kaggle: Kaggle, pushing: Pushing, folder: Path, kernel: str, say: Say) -> None:
     status = kaggle.kernel_status(kernel)
-    if status in ("running", "queued", "new_script"):
+    if status in _UNDER_WAY:
         raise KaggleError(f"{kernel}: is {status}; wait until it has ended, or cancel it on its page, then push again")
     kaggle.call(
         "kernels", "push", "-p", str(folder),
@@ -82,19 +84,17 @@ def _push_kernel(kaggle: Kaggle, pushing: Pushing, folder: Path, kernel: str, sa
     )  # fmt: skip
     say(f"pushed {kernel}; waiting for its end")
     _wait(
-        lambda: kaggle.kernel_status(kernel) not in ("running", "queued", "new_script", None),
+        lambda: kaggle.kernel_status(kernel) not in (*_UNDER_WAY, None),
         pushing,
         f"{kernel}: expected it to end; look at its page",
     )
     out = folder.with_name(f"{folder.name}-output")
     status = kaggle.kernel_status(kernel)
-    if status == "complete":
-        _fetch(kaggle, kernel, out)
-        say(f"{kernel} is complete; its output and log are in {out}")
-        return
     _fetch(kaggle, kernel, out)
-    last = _last_words(out)
-    raise KaggleError(f"{kernel}: ended with {status}: {last}; the whole log is in {out}; mend it and push again")
+    if status != "complete":
+        last = _last_words(out)
+        raise KaggleError(f"{kernel}: ended with {status}: {last}; the whole log is in {out}; mend it and push again")
+    say(f"{kernel} is complete; its output and log are in {out}")
 
 
 def _fetch(kaggle: Kaggle, kernel: str, out: Path) -> None:

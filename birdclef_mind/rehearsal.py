@@ -20,6 +20,7 @@ from birdclef_mind.competition import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.kaggle_program import Kaggle
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
+from birdclef_mind.sample import TRUTH
 from birdclef_mind.scoring import score
 from birdclef_mind.staging import KERNELS, find_project
 from birdclef_mind.stand_in import StandIn
@@ -129,7 +130,7 @@ def rehearse(
     """
     # Kernels work in folders of their own, where a relative path would lead elsewhere.
     out = out.resolve()
-    _refuse_foreign_folder(out)
+    files.refuse_foreign(out, ("home", "kaggle", "staged", "hidden"), "rehearsal", ConfigError)
     home, mounts = out / "home", Mounts(out / "kaggle", competition.resolve(), rehearsing.layout)
     home.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
@@ -146,7 +147,7 @@ def rehearse(
             seconds[name] = round(time.monotonic() - begun, 1)
             say(f"{name}: {seconds[name]:.1f} s")
         submission = out / "staged" / "submit-output" / "submission.csv"
-        truth = competition / "truth.csv"
+        truth = competition / TRUTH
         scores = score(submission, truth) if truth.is_file() and submission.is_file() else None
         hidden_s = None
         if rehearsing.hidden:
@@ -252,12 +253,3 @@ def _state(folder: Path) -> str:
         facts = path.lstat()
         digest.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _refuse_foreign_folder(out: Path) -> None:
-    known = {"home", "kaggle", "staged", "hidden"}
-    strangers = [path.name for path in out.glob("*") if path.name not in known]
-    if out.is_file() or strangers:
-        raise ConfigError(
-            f"{out}: expected a new folder or one of an earlier rehearsal, found {(strangers or ['a file'])[0]}"
-        )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import audio, competition, files
+from birdclef_mind.audio import Header
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.competition import SampleSubmission
 from birdclef_mind.config import Features
@@ -120,8 +121,9 @@ def write_submission(
     table = Table(bundle, competition.read_sample_submission(sample_path) if sample_path.is_file() else None)
     paths = competition.list_soundscapes(root)
     listed = Counter(row_id.rpartition("_")[0] for row_id in table.rows)
-    for path in paths:
-        table.expect(_expected_rows(path, bundle.features, table.rows, listed[path.stem]))
+    headers = {path: audio.read_header(path) for path in paths}
+    for path, header in headers.items():
+        table.expect(_expected_rows(path, header, bundle.features, table.rows, listed[path.stem]))
     begun = clock()
     _write_checked(table, out)
     # What it took to write priors and read them again it takes at the end too.
@@ -133,7 +135,7 @@ def write_submission(
         table.forget()
         table.write(out)
     report = SubmissionReport(len(table.rows), table.computed, len(paths), clock() - started, tuple(problems))
-    _write_log(out, bundle, report, _remarks(paths, sample_path, bundle.features))
+    _write_log(out, bundle, report, _remarks(headers, sample_path, bundle.features))
     return report
 
 
@@ -213,16 +215,16 @@ def _require_competition(root: Path) -> None:
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found neither")
 
 
-def _expected_rows(path: Path, features: Features, rows: Mapping[str, Any], listed: int) -> list[str]:
+def _expected_rows(
+    path: Path, header: Header | None, features: Features, rows: Mapping[str, Any], listed: int
+) -> list[str]:
     """Rows a soundscape should give beside those the sample lists; an unreadable one is taken to have the usual length.
 
     A sample that lists most of a soundscape's rows means all it wants: a sound a little too long gives no more.
     """
-    duration_s = audio.duration_s(path)
-    if duration_s is None:
-        if listed:
-            return []
-        duration_s = _USUAL_SOUNDSCAPE_S
+    if header is None and listed:
+        return []
+    duration_s = header.duration_s if header else _USUAL_SOUNDSCAPE_S
     more = [row for row in row_ids(path, features.windowing.starts_s(duration_s), features) if row not in rows]
     return [] if listed > len(more) else more
 
@@ -232,13 +234,12 @@ def _quoted(row_id: str) -> str:
     return '"' + row_id.replace('"', '""') + '"' if any(sign in row_id for sign in ',"\r\n') else row_id
 
 
-def _remarks(paths: Sequence[Path], sample: Path, features: Features) -> list[str]:
+def _remarks(headers: Mapping[Path, Header | None], sample: Path, features: Features) -> list[str]:
     """What is unusual, and how it was taken."""
     remarks = [] if sample.is_file() else [f"{sample.name} is missing: columns are the network's birds, by name"]
-    if not paths:
+    if not headers:
         remarks.append("there are no soundscapes: every row the sample lists has its priors")
-    for path in paths:
-        header = audio.read_header(path)
+    for path, header in headers.items():
         if header and abs(header.duration_s - _USUAL_SOUNDSCAPE_S) > 1:
             remarks.append(f"{path.name}: {header.duration_s:.1f} s long instead of {_USUAL_SOUNDSCAPE_S:.0f}")
         if header and (header.channels, header.sample_rate_hz) != (1, features.sample_rate_hz):

@@ -22,7 +22,7 @@ from birdclef_mind.competition import Recording
 from birdclef_mind.dataset import picture_dataset, training_dataset
 from birdclef_mind.errors import BundleError, StoreError
 from birdclef_mind.folds import Split, split_recordings
-from birdclef_mind.improvement import improvement, load_before
+from birdclef_mind.improvement import improvement
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.progress import Track, untracked
@@ -261,7 +261,7 @@ def _earlier(cache: Cache, folder: Path, required: bool, say: Callable[[str], No
     if not required and not (folder / bundles.FACTS).is_file():
         return None
     try:
-        return load_before(folder, cache.features.fingerprint(), cache.classes.names)
+        return bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
     except BundleError as error:
         if required:
             raise
@@ -278,10 +278,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _refuse_foreign_folder(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"{out}: expected a folder to write the bundle to, found a file")
     if out.is_dir():
         files.remove_parts(out)
-        strangers = [path.name for path in out.iterdir() if path.name not in (*OWN_FILES, *ADDED, SECOND)]
-        if strangers:
-            raise BundleError(f"{out}: expected a new, empty or bundle folder, found {strangers[0]}")
+    files.refuse_foreign(out, (*OWN_FILES, *ADDED, SECOND), "bundle", BundleError)

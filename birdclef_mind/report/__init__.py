@@ -81,7 +81,8 @@ def render(facts: dict[str, Any], asset: Callable[[str], str], *, embed_sounds: 
     def address(path: str) -> str:
         if not embed_sounds or Path(path).suffix == ".png":
             return asset(path)
-        embedded.setdefault(path, asset(path))
+        if path not in embedded:
+            embedded[path] = asset(path)
         return path
 
     environment = _environment(address, facts["bundle"]["common_names"])

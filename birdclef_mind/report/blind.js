@@ -76,7 +76,7 @@ function showResults() {
   if (current === blindButton) { player.pause(); current = null; }
   part("test").hidden = true;
   part("results").hidden = false;
-  const words = { original: "the recordings", features: "their features", answer: "answers to a bird's name" };
+  const words = (stage) => startForm.querySelector(`[value="${CSS.escape(stage)}"]`).parentNode.textContent.trim();
   const stages = [...facts.blind.stages.filter((stage) => results.some((result) => result.stage === stage)), null];
   part("results").querySelector("tbody").replaceChildren(...stages.map((stage) => {
     const own = results.filter((result) => stage === null || result.stage === stage);
@@ -84,7 +84,7 @@ function showResults() {
     const [low, high] = own.length ? exactInterval(right, own.length) : [0, 1];
     const network = own.filter((result) => result.networkRight).length;
     const cells = [own.length, `${right} (${own.length ? percent(right / own.length) : "–"})`, `${percent(low)} – ${percent(high)}`, percent(1 / facts.blind.offered.length), own.length ? `${network} (${percent(network / own.length)})` : "–"];
-    return element("tr", {}, element("th", { scope: "row" }, stage === null ? "all" : words[stage] || stage), ...cells.map((value) => element("td", {}, String(value))));
+    return element("tr", {}, element("th", { scope: "row" }, stage === null ? "all" : words(stage)), ...cells.map((value) => element("td", {}, String(value))));
   }));
   part("results").querySelector("h3").focus();
 }
