@@ -1,7 +1,8 @@
 """A trained network travels whole: code's name + weights + features + classes + versions, in one folder.
 
     bundle.json         what it is; written last, so a folder with it is complete
-    model.weights.h5    Keras weights; its digest stands in bundle.json
+    model.weights.h5    Keras weights; their digest stands in bundle.json
+    member_2.weights.h5, …   of further members, whose scores are averaged
 
 Keras' own saved models do not load across versions; a network built by code plus its weights does.
 """
@@ -19,13 +20,15 @@ import numpy as np
 
 from birdclef_mind import __version__, files
 from birdclef_mind import model as networks
+from birdclef_mind.calibration import Calibration
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.labels import Classes
+from birdclef_mind.recipes import Network
 
 FACTS = "bundle.json"
 WEIGHTS = "model.weights.h5"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,26 @@ class Bundle:
 
     Attributes
     ----------
-    network : its name in `model`. priors : share of the training segments with each bird, (classes,).
+    model : the network, or the first of its `members`. network : how it is built.
+    priors : share of the training segments with each bird, (classes,).
     record : how it was trained, for people: settings, counts, versions.
+    calibration : of the members' mean score.
     """
 
     model: keras.Model
-    network: str
+    network: Network
     features: Features
     classes: Classes
     common_names: Mapping[str, str]
     priors: Sequence[float]
     record: Mapping[str, Any]
+    calibration: Calibration
+    others: Sequence[keras.Model] = ()
+
+    @property
+    def members(self) -> tuple[keras.Model, ...]:
+        """All networks of the bundle; inference takes the mean of their scores."""
+        return (self.model, *self.others)
 
     def require(self, fingerprint: str, where: str) -> None:
         """Refuse pictures that other features made."""
@@ -60,29 +72,38 @@ def save(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; until it is whole the folder holds no `bundle.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FACTS).unlink(missing_ok=True)
-    with files.whole(folder / WEIGHTS) as part:
-        _bare(bundle).save_weights(part)
+    for path in folder.glob("member_*.weights.h5"):
+        path.unlink()
+    weights = []
+    for name, model in zip(_weights_names(len(bundle.members)), bundle.members, strict=True):
+        with files.whole(folder / name) as part:
+            _bare(bundle, model).save_weights(part)
+        weights.append({"sha256": files.sha256(folder / name), "values_sha256": values_digest(model)})
     facts = {
         "format": FORMAT,
-        "network": bundle.network,
+        "network": asdict(bundle.network),
         "classes": list(bundle.classes.names),
         "common_names": dict(bundle.common_names),
         "priors": [float(value) for value in bundle.priors],
         "features": asdict(bundle.features),
         "fingerprint": bundle.features.fingerprint(),
-        "values_sha256": values_digest(bundle.model),
-        "weights_sha256": files.sha256(folder / WEIGHTS),
+        "weights": weights,
+        "calibration": asdict(bundle.calibration),
         "versions": {"birdclef_mind": __version__, "keras": keras.__version__, "numpy": np.__version__},
         "record": dict(bundle.record),
     }
     files.write_json(folder / FACTS, facts)
 
 
-def _bare(bundle: Bundle) -> keras.Model:
-    """The network without its optimizer, whose state would triple the file."""
+def _weights_names(count: int) -> list[str]:
+    return [WEIGHTS, *(f"member_{number}.weights.h5" for number in range(2, count + 1))]
+
+
+def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
+    """A network without its optimizer, whose state would triple the file."""
     features = bundle.features
     bare = networks.build(bundle.network, features.rows, features.frames, len(bundle.classes))
-    bare.set_weights(bundle.model.get_weights())
+    bare.set_weights(model.get_weights())
     return bare
 
 
@@ -90,24 +111,33 @@ def load(folder: Path) -> Bundle:
     """Load a bundle; BundleError when a part is missing, changed, or of another format. Nothing in it is run."""
     facts = files.read_facts(folder, FACTS, "a bundle", BundleError)
     if facts.get("format") != FORMAT:
-        raise BundleError(f"{folder / FACTS}: expected a bundle of format {FORMAT}")
+        raise BundleError(f"{folder / FACTS}: expected a bundle of format {FORMAT}; train again")
     try:
         features = Features.from_dict(facts["features"])
-        classes = Classes(tuple(facts["classes"]))
-        model = networks.build(facts["network"], features.rows, features.frames, len(classes))
-        expected = {"fingerprint": features.fingerprint(), "weights_sha256": _digest(folder / WEIGHTS)}
-        for name, value in expected.items():
-            if facts[name] != value:
-                raise BundleError(
-                    f"{folder}: expected {name} {value}, got {facts[name]}: the bundle was changed; train again"
-                )
-        _load_weights(model, folder / WEIGHTS, facts["values_sha256"])
+        if facts["fingerprint"] != features.fingerprint():
+            raise _changed(folder, "fingerprint", features.fingerprint(), facts["fingerprint"])
+        classes, network = Classes(tuple(facts["classes"])), Network.from_dict(facts["network"])
+        models = []
+        for name, digests in zip(_weights_names(len(facts["weights"])), facts["weights"], strict=True):
+            models.append(networks.build(network, features.rows, features.frames, len(classes)))
+            _load_weights(models[-1], folder / name, digests)
         return Bundle(
-            model, facts["network"], features, classes, dict(facts["common_names"]),
-            tuple(facts["priors"]), dict(facts["record"]),
+            models[0], network, features, classes, dict(facts["common_names"]),
+            tuple(facts["priors"]), dict(facts["record"]), _calibration(facts["calibration"], len(classes)), models[1:],
         )  # fmt: skip
-    except (ConfigError, KeyError, TypeError, ValueError, OSError) as error:
+    except (ConfigError, KeyError, TypeError, ValueError, OSError, IndexError) as error:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error
+
+
+def _calibration(values: Mapping[str, Any], classes: int) -> Calibration:
+    found = Calibration(str(values["answer"]), float(values["temperature"]), tuple(map(float, values["thresholds"])))
+    if found.temperature <= 0 or len(found.thresholds) not in (0, classes):
+        raise ValueError(f"a calibration of {len(found.thresholds)} classes at temperature {found.temperature}")
+    return found
+
+
+def _changed(where: Path, name: str, expected: str, got: object) -> BundleError:
+    return BundleError(f"{where}: expected {name} {expected}, got {got}: the bundle was changed; train again")
 
 
 def load_like(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
@@ -127,12 +157,15 @@ def values_digest(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def _load_weights(model: keras.Model, weights: Path, expected: str) -> None:
+def _load_weights(model: keras.Model, weights: Path, expected: Mapping[str, str]) -> None:
+    digest = _digest(weights)
+    if expected["sha256"] != digest:
+        raise _changed(weights, "digest", expected["sha256"], digest)
     # Keras leaves what it does not find as it was and only warns, so the values themselves are compared.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.load_weights(weights)
-    if values_digest(model) != expected:
+    if values_digest(model) != expected["values_sha256"]:
         raise BundleError(f"{weights}: expected the weights of this network, got others")
 
 

@@ -22,6 +22,8 @@ from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.labels import Classes
 from birdclef_mind.progress import Track, untracked
 
+Array = np.ndarray[Any, Any]
+
 FACTS = "cache.json"
 INDEX = "index.csv"
 FAILURES = "failures.csv"
@@ -39,6 +41,7 @@ class IndexRow:
     ----------
     folder : the label it was cached under; it differs from `label` only where somebody corrected that.
     secondary_labels : birds that may be heard somewhere in the recording. also : birds surely in this segment.
+    birdless : whether somebody heard no bird in it.
     start_s : of its sound. loudness_dbfs : root mean square. clipped : share of its samples at full scale.
     """
 
@@ -53,6 +56,7 @@ class IndexRow:
     clipped: float
     silent: bool
     also: tuple[str, ...] = ()
+    birdless: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,16 @@ class Cache:
     common_names: dict[str, str]
     competition: Path
     rows: tuple[IndexRow, ...]
+
+    def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
+        """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps."""
+        targets = self.classes.targets(
+            [row.label for row in rows],
+            [row.secondary_labels for row in rows],
+            secondary_weight,
+            [row.also for row in rows],
+        )
+        return targets * np.array([not row.birdless for row in rows], np.float32)[:, None]
 
     def strip(self, folder: str, recording: str) -> store.Strip:
         """All pictures of one recording, refused when another configuration made them."""

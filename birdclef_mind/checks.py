@@ -26,10 +26,16 @@ def is_number(value: object) -> bool:
 
 def known(kind: type, values: object) -> dict[str, Any]:
     """The settings of a dataclass as a dict; ConfigError for one that it does not have."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{kind.__name__.lower()}: expected a table of settings, got {values!r}")
+    values = table_of(kind, values)
     names = [item.name for item in fields(kind)]
     for name in values:
         if name not in names:
             raise ConfigError(f"{name}: expected one of {', '.join(names)}")
+    return values
+
+
+def table_of(kind: type, values: object) -> dict[str, Any]:
+    """The settings of a dataclass as a dict; ConfigError for what is no table."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{kind.__name__.lower()}: expected a table of settings, got {values!r}")
     return dict(values)

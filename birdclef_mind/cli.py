@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from birdclef_mind import __version__, commands
+from birdclef_mind import __version__, commands, training_commands
 from birdclef_mind.errors import BirdclefMindError
 from birdclef_mind.terminal import Terminal
 
@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_sample,
         _add_cache,
         _add_train,
+        _add_runs,
         _add_train_decoders,
         _add_explain,
         _add_compare,
@@ -102,6 +103,11 @@ def _add_sample(group: Group) -> None:
     parser.add_argument("--soundscapes", type=int, default=2, help="test soundscapes (default: 2)")
     parser.add_argument("--seconds", type=int, default=60, help="length of a soundscape (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: 0)")
+    parser.add_argument(
+        "--noise",
+        action="store_true",
+        help="make it hard: quiet songs, noisy places, unnoticed birds, other test places",
+    )
 
 
 def _add_cache(group: Group) -> None:
@@ -123,17 +129,30 @@ def _add_cache(group: Group) -> None:
 
 def _add_train(group: Group) -> None:
     parser = _command(
-        group, "train", commands.train,
-        "train a network on a cache, measure it on recordings held out, and write its bundle",
-        "train runs/cache runs/bundle --epochs 20",
+        group, "train", training_commands.train,
+        "train a network on a cache, measure it on recordings held out, and write its bundle; interrupted, it goes on",
+        "train runs/cache runs/bundle --recipe modern",
     )  # fmt: skip
     parser.add_argument("cache", type=Path, help="folder written by `cache`")
     parser.add_argument("out", type=Path, help="folder for the bundle, new or one to replace")
-    parser.add_argument("--model", help="network (default: classic)")
-    parser.add_argument("--epochs", type=int, help="passes over the training segments, at most (default: 20)")
+    parser.add_argument("--recipe", help="how it is trained: classic (default) or modern, for logmel128 pictures")
+    parser.add_argument("--model", help="network: classic, resnet, efficientnetb0, … (default: the recipe's)")
+    parser.add_argument(
+        "--weights", type=Path, help="file to begin a network of keras.applications with, saved without its top"
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the training segments, at most (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="segments a step (default: 32)")
-    parser.add_argument("--learning-rate", type=float, help="Adam's step (default: 0.001)")
-    parser.add_argument("--patience", type=int, help="epochs without progress before it stops (default: 5)")
+    parser.add_argument("--learning-rate", type=float, help="largest step (default: the recipe's)")
+    parser.add_argument("--patience", type=int, help="epochs without progress before it stops (default: the recipe's)")
+    parser.add_argument("--loss", help="cross_entropy, binary or focal (default: the recipe's)")
+    parser.add_argument(
+        "--without", default="", metavar="A,B", help="parts of the recipe to leave out, such as mixup,noise"
+    )
+    parser.add_argument(
+        "--validation-share", type=float, help="share of the recordings held out; 0 trains on all (default: 0.2)"
+    )
+    parser.add_argument("--folds", type=int, help="train so many networks, each with another part held out")
+    parser.add_argument("--fold", type=int, help="train only this one of them, counted from 1")
     parser.add_argument(
         "--overrides", type=Path, help="corrections from a report: segments dropped, named anew, with more birds, moved"
     )
@@ -144,18 +163,22 @@ def _add_train(group: Group) -> None:
     parser.add_argument(
         "--decoders", action="store_true", help="train decoders in the same go, as `train-decoders` does"
     )
-    parser.add_argument(
-        "--roll", action=argparse.BooleanOptionalAction,
-        help="turn each picture in time by a random amount whenever it is seen (default: yes)",
-    )  # fmt: skip
     parser.add_argument("--seed", type=int, help="of weights and order (default: 111)")
     parser.add_argument("--split-seed", type=int, help="of which recordings are held out (default: 111)")
     _add_config(parser)
 
 
+def _add_runs(group: Group) -> None:
+    parser = _command(
+        group, "runs", training_commands.runs, "list the trainings below a folder side by side", "runs runs",
+    )  # fmt: skip
+    parser.add_argument("folder", type=Path, help="folder with bundles somewhere below it")
+    parser.add_argument("--json", action="store_true", help="print them as JSON")
+
+
 def _add_train_decoders(group: Group) -> None:
     parser = _command(
-        group, "train-decoders", commands.train_decoders,
+        group, "train-decoders", training_commands.train_decoders,
         "teach one small network a layer to redraw the input; interrupted, it goes on when run again",
         "train-decoders runs/bundle runs/cache",
     )  # fmt: skip
@@ -230,6 +253,10 @@ def _add_infer(group: Group) -> None:
     parser.add_argument("competition", type=Path, help="competition folder with test_soundscapes/")
     parser.add_argument("out", type=Path, help="the submission to write; a log stands beside it")
     parser.add_argument("--deadline", type=float, metavar="MINUTES", help="stop computing in time to end by then")
+    parser.add_argument(
+        "--events", type=Path, metavar="CSV",
+        help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
+    )  # fmt: skip
 
 
 def _add_score(group: Group) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from birdclef_mind.terminal import (
     Terminal,
-    change_lines,
     command,
     comparison_lines,
     counted,
     fidelity_lines,
     import_tensorflow_quietly,
+    names_in,
     score_lines,
 )
 
@@ -25,7 +25,7 @@ def sample(args: argparse.Namespace, terminal: Terminal) -> int:
 
     wanted = Sample(
         species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
-        soundscape_s=args.seconds, seed=args.seed,
+        soundscape_s=args.seconds, seed=args.seed, noise=args.noise,
     )  # fmt: skip
     write_sample(args.out, wanted)
     terminal.end(
@@ -81,76 +81,6 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     return 1 if failed else 0
 
 
-def train(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Train a network and write its bundle."""
-    import_tensorflow_quietly()
-    from birdclef_mind.cache import open_cache
-    from birdclef_mind.config import Config
-    from birdclef_mind.overrides import read_overrides
-    from birdclef_mind.recipes import Training
-    from birdclef_mind.training import HISTORY, SCORES, VALIDATION
-    from birdclef_mind.training import train as train_network
-
-    base = Config.read(args.config).training if args.config else Training()
-    names = ("model", "epochs", "batch_size", "learning_rate", "patience", "seed", "split_seed", "roll")
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    started = time.perf_counter()
-    cache = open_cache(args.cache)
-    report = train_network(
-        cache, args.out, replace(base, **given), overrides=read_overrides(args.overrides) if args.overrides else (),
-        before=args.before, say=terminal.say, track=terminal.track,
-    )  # fmt: skip
-    if args.decoders:
-        from birdclef_mind.decoding import train_bundle_decoders
-
-        train_bundle_decoders(args.out, report.bundle, cache, say=terminal.say, track=terminal.track)
-    if report.scores:
-        terminal.say("\n".join(["", *score_lines(report.scores), *change_lines(report.scores), ""]))
-    else:
-        terminal.say("no recording could be held out, so nothing is measured")
-    took_s = time.perf_counter() - started
-    terminal.end(
-        f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept",
-        [
-            ("bundle", args.out),
-            ("history", args.out / HISTORY),
-            *([("validation", args.out / VALIDATION)] if report.scores else []),
-            ("scores", args.out / SCORES),
-            ("next", f"{command('infer', args.out)} COMPETITION submission.csv"),
-        ],
-    )
-    return 0
-
-
-def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Train decoders for a bundle and keep them in it."""
-    import_tensorflow_quietly()
-    from birdclef_mind.bundle import load
-    from birdclef_mind.cache import open_cache
-    from birdclef_mind.decoding import train_bundle_decoders
-    from birdclef_mind.recipes import Decoding
-
-    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
-    started = time.perf_counter()
-    decoders = train_bundle_decoders(
-        args.bundle,
-        load(args.bundle),
-        open_cache(args.cache),
-        replace(Decoding(), **given),
-        say=terminal.say,
-        track=terminal.track,
-    )
-    terminal.end(
-        f"{counted(len(decoders.networks), 'decoder')}, {counted(decoders.epochs, 'epoch')} "
-        f"in {time.perf_counter() - started:.0f} s",
-        [
-            ("bundle", args.bundle),
-            ("next", command("explain", args.bundle, args.cache, args.bundle.parent / "explanation")),
-        ],
-    )
-    return 0
-
-
 def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the explanation of a bundle."""
     import_tensorflow_quietly()
@@ -166,7 +96,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         sounds=tuple(args.audio),
         seeds=args.seeds,
         sheets=args.sheets,
-        presets=_names(args.presets),
+        presets=names_in(args.presets),
         competition=args.competition,
         second=args.second,
     )
@@ -190,7 +120,7 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.competition import open_competition
     from birdclef_mind.report import write_comparison
 
-    setups = comparison.setups_named(_names(args.presets))
+    setups = comparison.setups_named(names_in(args.presets))
     competition = open_competition(args.competition)
     folder = comparison.open_folder(args.out)
     facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
@@ -203,10 +133,6 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
         [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
     )
     return 0
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def report(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -223,11 +149,15 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     import_tensorflow_quietly()
     from birdclef_mind.bundle import load
     from birdclef_mind.competition import find_competition
+    from birdclef_mind.events import Listener, write_events
     from birdclef_mind.submission import write_submission
 
+    bundle, root = load(args.bundle), find_competition(args.competition)
+    if args.events:
+        Listener(bundle)
     report = write_submission(
-        load(args.bundle),
-        find_competition(args.competition),
+        bundle,
+        root,
         args.out,
         deadline_minutes=args.deadline,
         track=terminal.track,
@@ -235,6 +165,9 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     for problem in report.problems:
         terminal.say(f"kept its priors: {problem}")
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", args.out.with_suffix(".log"))]
+    if args.events:
+        count, _ = write_events(bundle, root, args.events, terminal.track)
+        places.append((counted(count, "event"), args.events))
     terminal.end(
         f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "
         f"{report.computed} of them computed, in {report.seconds:.1f} s",

@@ -139,6 +139,11 @@ class Features:
         """Frequencies in one frame's spectrum."""
         return 1 + self.n_fft // 2
 
+    @property
+    def side_by_side(self) -> "Features":
+        """The same pictures of windows that do not overlap."""
+        return replace(self, windowing=replace(self.windowing, step_s=self.windowing.length_s))
+
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that differ whenever pictures would differ."""
         facts = {"version": FEATURES_VERSION, **asdict(self)}

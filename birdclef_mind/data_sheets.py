@@ -65,6 +65,7 @@ def write_sheets(
             "window_s": cache.features.windowing.start_s(row.segment),
             "label": row.label,
             "also": list(row.also),
+            "birdless": row.birdless,
             "held_out": row.recording in held_out,
             "loudness_dbfs": row.loudness_dbfs,
             "clipped": row.clipped,
@@ -124,7 +125,7 @@ def _likeness_to_others(rows: Sequence[IndexRow], pixels: Array) -> _Alike:
 def _flags(rows: Sequence[IndexRow], scores: Array, alike: _Alike, cache: Cache) -> list[list[str]]:
     labels = cache.classes.indices([row.label for row in rows])
     silent = np.array([row.silent for row in rows])
-    expected = cache.classes.targets([row.label for row in rows], [()] * len(rows), also=[row.also for row in rows]) > 0
+    expected = cache.targets(rows) > 0
     found = {
         "silent": silent,
         "clipped": np.array([row.clipped > _CLIPPED for row in rows]),
@@ -153,7 +154,7 @@ def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], lis
     by_surest = sorted(range(len(segments)), key=lambda place: -segments[place]["answer"]["score"])
     for place in by_surest:
         segment = segments[place]
-        if segment["held_out"] and "silent" not in segment["flags"]:
+        if segment["held_out"] and not segment["birdless"] and "silent" not in segment["flags"]:
             right = segment["answer"]["label"] in (segment["label"], *segment["also"])
             kinds[not right].setdefault(segment["recording"], place)
     right_ones, wrong_ones = (list(kind.values())[:_HEARD] for kind in kinds)

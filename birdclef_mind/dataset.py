@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.recipes import Training
+from birdclef_mind.sampling import Material, moved_windows, plan_epoch
+
 Array = np.ndarray[Any, Any]
 
 
@@ -19,43 +22,54 @@ def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.D
     -------
     Batches of (batch, rows, frames, 1), float32, 0–255, and (batch, classes), float32, two prepared ahead.
     """
-    places = tf.data.Dataset.range(len(pixels))
-    return _batches(pixels, targets, tf.data.Dataset.zip(places, places.map(tf.zeros_like)), batch_size)
+
+    def take(places: Array) -> tuple[Array, Array]:
+        return pixels[places][..., None].astype(np.float32), targets[places]
+
+    def shaped(places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pictures, wanted = tf.numpy_function(take, [places], [tf.float32, tf.float32], stateful=False)
+        pictures.set_shape((None, *pixels.shape[1:], 1))
+        wanted.set_shape((None, targets.shape[1]))
+        return pictures, wanted
+
+    return tf.data.Dataset.range(len(pixels)).batch(batch_size).map(shaped).prefetch(2)
 
 
-def training_dataset(
-    pixels: Array, targets: Array, batch_size: int, *, seed: int, roll: bool = False
-) -> tf.data.Dataset:
-    """Like `picture_dataset`, in a new order every epoch; the same orders for the same seed.
+def training_dataset(material: Material, training: Training, epoch: int) -> tf.data.Dataset:
+    """The batches of one epoch, the same for the same seed and epoch, as `Learner` takes them.
 
-    With `roll` each picture is turned in time by a random number of frames, its end joined to its beginning: a song
-    may stand anywhere in a segment.
+    Returns
+    -------
+    Batches of ({"pixels", "under", "seed"}, targets): (batch, rows, frames, 1), uint8, twice, and (batch, 2), int32.
+    What is done to pictures beyond choosing and moving windows is left to the device.
     """
-    places = tf.data.Dataset.range(len(pixels)).shuffle(len(pixels), seed=seed, reshuffle_each_iteration=True)
-    turns = places.map(tf.zeros_like)
-    if roll:
-        frames = pixels.shape[2]
-        turns = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).map(lambda value: value % frames)
-    return _batches(pixels, targets, tf.data.Dataset.zip(places, turns), batch_size)
+    plan = plan_epoch(material, training, epoch)
+    shape = material.pictures.pixels.shape[1:]
+
+    def take(draws: Array) -> tuple[Array, Array, Array, Array]:
+        places = plan.places[draws]
+        pixels = moved_windows(material, places, plan.shifts[draws])
+        if plan.turns[draws].any():
+            pixels = roll_frames(pixels, plan.turns[draws])
+        under = plan.under[draws]
+        below = material.pictures.pixels[under] * (under >= 0)[:, None, None].astype(np.uint8)
+        seeds = np.stack([np.full(len(draws), training.seed * 10_007 + epoch), draws], axis=1) % 2**31
+        return pixels[..., None], below[..., None], seeds.astype(np.int32), material.targets[places]
+
+    def shaped(draws: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        types = [tf.uint8, tf.uint8, tf.int32, tf.float32]
+        pixels, below, seeds, wanted = tf.numpy_function(take, [draws], types, stateful=False)
+        for pictures in (pixels, below):
+            pictures.set_shape((None, *shape, 1))
+        seeds.set_shape((None, 2))
+        wanted.set_shape((None, material.targets.shape[1]))
+        return {"pixels": pixels, "under": below, "seed": seeds}, wanted
+
+    draws = tf.data.Dataset.range(material.draws).batch(training.batch_size)
+    return draws.map(shaped, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def roll_frames(pixels: Array, turns: Array) -> Array:
     """Turn each picture (segments, rows, frames) in time by its own number of frames, around the end."""
     frames = (np.arange(pixels.shape[2]) - turns[:, None]) % pixels.shape[2]
     return np.take_along_axis(pixels, np.broadcast_to(frames[:, None, :], pixels.shape), axis=2)
-
-
-def _batches(pixels: Array, targets: Array, places_and_turns: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    def take(places: Array, turns: Array) -> tuple[Array, Array]:
-        pictures = pixels[places]
-        if turns.any():
-            pictures = roll_frames(pictures, turns)
-        return pictures[..., None].astype(np.float32), targets[places]
-
-    def shaped(places: tf.Tensor, turns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pictures, wanted = tf.numpy_function(take, [places, turns], [tf.float32, tf.float32], stateful=False)
-        pictures.set_shape((None, *pixels.shape[1:], 1))
-        wanted.set_shape((None, targets.shape[1]))
-        return pictures, wanted
-
-    return places_and_turns.batch(batch_size).map(shaped).prefetch(2)

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.errors import BundleError
+from birdclef_mind.events import Listener
 from birdclef_mind.examples import Example
 from birdclef_mind.explanation import Folder, safe_names
 from birdclef_mind.features import ROUNDS, Pictures
@@ -13,11 +16,14 @@ from birdclef_mind.reconstruction import Backwards, rounded
 
 Array = np.ndarray[Any, Any]
 
+# Birds whose moments are shown below an example.
+_BIRDS_SHOWN = 2
+
 
 def write_examples(
     backwards: Backwards,
     folder: Folder,
-    names: Sequence[str],
+    bundle: Bundle,
     answer: Answer,
     second: Answer,
     distance: float,
@@ -28,12 +34,13 @@ def write_examples(
 
     Parameters
     ----------
-    names : of the classes. answer, second : the network and an independent one.
+    answer, second : the network and an independent one.
     distance : mean distance of two held-out pictures, the unit of the picture error.
     """
-    anatomy = backwards.anatomy
+    anatomy, names = backwards.anatomy, bundle.classes.names
     pixels = pictures.pixels.astype(np.float32)
     rebuilt = backwards.pictures(pixels)
+    heard = _moments(bundle, pictures.pixels)
     embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
     cards: list[dict[str, Any]] = []
     for place, (example, name) in enumerate(zip(chosen, safe_names(len(chosen), "example"), strict=True)):
@@ -56,6 +63,7 @@ def write_examples(
                 "answer": _answer(scores[place], names),
                 "embedding": rounded(embeddings[place].ravel()),
                 "scores": rounded(scores[place], 6),
+                "moments": heard[place],
                 "layers": [],
             }
         )
@@ -80,6 +88,29 @@ def write_examples(
                     }
                 )
     return cards
+
+
+def _moments(bundle: Bundle, pixels: Array) -> list[list[dict[str, Any]]]:
+    """When each segment's surest birds are heard, and how sure every moment is; nothing without scores a moment."""
+    try:
+        listener = Listener(bundle)
+    except BundleError:
+        return [[] for _ in pixels]
+    names, found = bundle.classes.names, []
+    for chances, segment in zip(listener.chances(pixels), pixels, strict=True):
+        events = listener.events(segment[None])
+        surest = np.argsort(-chances.max(axis=0), kind="stable")[:_BIRDS_SHOWN]
+        found.append(
+            [
+                {
+                    "label": names[bird],
+                    "chances": rounded(chances[:, bird], 3),
+                    "events": [[event.onset_s, event.offset_s] for event in events if event.bird == names[bird]],
+                }
+                for bird in surest
+            ]
+        )
+    return found
 
 
 def _answer(scores: Array, names: Sequence[str]) -> dict[str, Any]:

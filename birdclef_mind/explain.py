@@ -34,13 +34,16 @@ from birdclef_mind.reconstruction import (
     measure_fidelity,
     read_backwards,
 )
-from birdclef_mind.training import SECOND, train
+from birdclef_mind.results import SECOND
+from birdclef_mind.training import Extras, train
 
 Array = np.ndarray[Any, Any]
 
 # Enough for narrow intervals; more would only take longer.
 _MOST_MEASURED = 256
 _MOST_LEARNED = 2000
+# An independent network need not be as good as the one explained.
+_SECOND_EPOCHS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ def explain(
     bundle = bundles.load(bundle_folder)
     as_cached, cache = cache, decoding.corrected(bundle, cache)
     learn, check = decoding.sides(bundle, cache)
+    check = [row for row in check if not row.birdless]
     wanted_folder = explaining.competition or cache.competition
     competition = wanted_folder if (wanted_folder / TRAIN_AUDIO).is_dir() else None
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
@@ -115,7 +119,8 @@ def explain(
     with explanation.open_folder(out, bundle.features) as folder:
         mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
         unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
-        shown, known = examples.evenly(unseen, _MOST_MEASURED), examples.evenly(learn, _MOST_LEARNED)
+        shown = examples.evenly(unseen, _MOST_MEASURED)
+        known = examples.evenly([row for row in learn if not row.birdless], _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
@@ -123,9 +128,7 @@ def explain(
             named = _choose(mind, shown, held_out, explaining.examples)
         say("working backwards from each layer")
         chosen = examples.join([*([examples.from_rows(cache, named, competition)] if named else []), *files])
-        cards = write_examples(
-            backwards, folder, bundle.classes.names, mind.answer, second, fidelity["mean_distance"], *chosen
-        )
+        cards = write_examples(backwards, folder, bundle, mind.answer, second, fidelity["mean_distance"], *chosen)
         say("asking what each bird sounds like to it")
         labels = [row.label for row in known]
         answers = write_answers(backwards, folder, bundle, mind.answer, second, learned, labels, explaining.seeds)
@@ -160,7 +163,8 @@ def explain(
 def _bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:
     return {
         "sha256": digest,
-        "network": bundle.network,
+        "network": bundle.network.name,
+        "members": len(bundle.members),
         "fingerprint": bundle.features.fingerprint(),
         "features": asdict(bundle.features),
         "classes": list(bundle.classes.names),
@@ -191,11 +195,15 @@ def _second(
         settings = Training.from_dict(bundle.record["training"])
         say("training an independent network once, with another seed; it is kept in the bundle")
         overrides = from_record(bundle.record.get("overrides", ()))
-        train(cache, path, replace(settings, seed=settings.seed + 1), overrides=overrides, track=track)
-    other = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
-    unseen = set(other.record.get("validation_recordings", ()))
+        epochs = min(settings.epochs, _SECOND_EPOCHS)
+        other = replace(
+            settings, seed=settings.seed + 1, epochs=epochs, warmup_epochs=min(settings.warmup_epochs, epochs - 1)
+        )
+        train(cache, path, other, Extras(overrides), say=say, track=track)
+    second = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
+    unseen = set(second.record.get("validation_recordings", ()))
     saw = frozenset(set(bundle.record.get("validation_recordings", ())) - unseen)
-    return answer_of(read_anatomy(other.model)), saw
+    return answer_of(read_anatomy(second.model)), saw
 
 
 def _fidelity(mind: _Mind, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> dict[str, Any]:

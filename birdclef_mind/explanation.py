@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 FACTS = "explanation.json"
 REPORT = "report.html"
-FORMAT = 2
+FORMAT = 3
 # What a layer keeps differs from the input by far more than these leave.
 _QUICK_ROUNDS = 12
 PARTS = ("pictures", "sounds", "patches", "recordings")

@@ -5,8 +5,11 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
 
@@ -56,10 +59,10 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
 
 
 def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[BirdclefMindError]) -> None:
-    """Raise `error` when a folder to write to is a file, or holds more than the names of a `kind`."""
+    """Raise `error` when a folder to write to is a file, or holds more than the names of a `kind`; `*` for any."""
     if folder.exists() and not folder.is_dir():
         raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
-    strangers = sorted(path.name for path in folder.glob("*") if path.name not in own)
+    strangers = sorted(path.name for path in folder.glob("*") if not any(fnmatch(path.name, name) for name in own))
     if strangers:
         raise error(f"{folder}: expected a new, empty or {kind} folder, found {strangers[0]}")
 
@@ -75,3 +78,12 @@ def sha256(path: Path) -> str:
     """Digest of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(*arrays: np.ndarray[Any, Any]) -> str:
+    """Digest of arrays' shapes and bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from birdclef_mind.competition import Recording
+from birdclef_mind.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Split:
 
     Attributes
     ----------
-    grouped_by : "author" or "recording": what never falls on both sides.
+    grouped_by : "author" or "recording": what never falls on both sides, nor copies of it.
     only_training : labels none of whose recordings could be held out.
     """
 
@@ -27,23 +28,66 @@ class Split:
     only_training: tuple[str, ...]
 
 
-def split_recordings(recordings: Sequence[Recording], share: float, seed: int) -> Split:
-    """Hold out about `share` of the recordings, never a part of a group.
+Pairs = Sequence[tuple[str, str]]
 
-    A group is an author where the table tells authors apart, else a recording. A group that is the only one of some
-    label stays in training with all it holds, and no label is left without training.
+
+def split_recordings(recordings: Sequence[Recording], share: float, seed: int, alike: Pairs = ()) -> Split:
+    """Hold out about `share` of the recordings, never a part of a group; nothing for a share of 0.
+
+    A group is an author where the table tells authors apart, else a recording; groups that share a pair of `alike`
+    recordings are one. A group that is the only one of some label stays in training with all it holds, and no label is
+    left without training.
     """
-    by_author = len({recording.author for recording in recordings}) > 1
-    groups = [_group(recording, by_author) for recording in recordings]
+    groups, by_author = _groups(recordings, alike)
     locked = _groups_to_keep(recordings, groups)
     free = [index for index, group in enumerate(groups) if group not in locked]
     held_out = _hold_out([recordings[i].label for i in free], [groups[i] for i in free], share, seed)
+    return _split(recordings, groups, held_out, by_author)
+
+
+def fold_recordings(recordings: Sequence[Recording], folds: int, seed: int, alike: Pairs = ()) -> tuple[Split, ...]:
+    """Divide the recordings into `folds` parts, each held out once, by the rules of `split_recordings`.
+
+    ConfigError when there are fewer groups than folds.
+    """
+    groups, by_author = _groups(recordings, alike)
+    locked = _groups_to_keep(recordings, groups)
+    free = [index for index, group in enumerate(groups) if group not in locked]
+    most = len({groups[index] for index in free})
+    parts = _parts([recordings[i].label for i in free], [groups[i] for i in free], folds, seed) if most >= folds else []
+    if len(parts) < folds:
+        raise ConfigError(
+            f"folds: expected at most the {most} groups that can be held out, and a label with as many recordings as "
+            f"folds, got {folds}"
+        )
+    return tuple(_split(recordings, groups, {groups[free[i]] for i in part}, by_author) for part in parts)
+
+
+def _split(recordings: Sequence[Recording], groups: Sequence[str], held_out: set[str], by_author: bool) -> Split:
     held_out = _leave_training_for_all(recordings, groups, held_out)
     validation = frozenset(r.filename for r, group in zip(recordings, groups, strict=True) if group in held_out)
     training = frozenset(recording.filename for recording in recordings) - validation
     tested = {recording.label for recording in recordings if recording.filename in validation}
     only_training = tuple(dict.fromkeys(r.label for r in recordings if r.label not in tested))
     return Split(training, validation, "author" if by_author else "recording", only_training)
+
+
+def _groups(recordings: Sequence[Recording], alike: Pairs) -> tuple[list[str], bool]:
+    """The group of every recording, and whether authors make them."""
+    by_author = len({recording.author for recording in recordings}) > 1
+    own = {recording.filename: _group(recording, by_author) for recording in recordings}
+    # Union–find: every group points to one it is joined with; the last of such a chain names them all.
+    joined = {group: group for group in own.values()}
+
+    def root(group: str) -> str:
+        while joined[group] != group:
+            group = joined[group]
+        return group
+
+    for one, other in alike:
+        first, second = sorted((root(own[one]), root(own[other])))
+        joined[second] = first
+    return [root(group) for group in own.values()], by_author
 
 
 def _group(recording: Recording, by_author: bool) -> str:
@@ -59,19 +103,23 @@ def _groups_to_keep(recordings: Sequence[Recording], groups: Sequence[str]) -> s
 
 
 def _hold_out(labels: Sequence[str], groups: Sequence[str], share: float, seed: int) -> set[str]:
-    folds = min(round(1 / share), len(set(groups)))
+    folds = min(round(1 / share), len(set(groups))) if share else 0
     if folds < 2:
         return set()
-    # Not every label can be in every fold, which scikit-learn would warn of: the caller sees to it.
+    parts = _parts(labels, groups, folds, seed)
+    wanted = share * len(labels)
+    # Parts of whole groups differ in size: the one that covers most labels, then nearest to the share, is taken.
+    best = min(parts, key=lambda part: (-len({labels[index] for index in part}), abs(len(part) - wanted)))
+    return {groups[index] for index in best}
+
+
+def _parts(labels: Sequence[str], groups: Sequence[str], folds: int, seed: int) -> list[np.ndarray]:
+    """Places of the recordings in each part, of whole groups, labels spread as evenly as groups allow."""
+    # Not every label can be in every part, which scikit-learn would warn of: the caller sees to it.
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    places = np.arange(len(labels))
     order = {label: index for index, label in enumerate(dict.fromkeys(labels))}
     codes = np.array([order[label] for label in labels])
-    fair = [test for _, test in _quiet_split(splitter, places, codes, np.array(groups))]
-    wanted = share * len(labels)
-    # Folds of whole groups differ in size: the one that covers most labels, then nearest to the share, is taken.
-    best = min(fair, key=lambda test: (-len(set(codes[test])), abs(len(test) - wanted)))
-    return {groups[index] for index in best}
+    return [test for _, test in _quiet_split(splitter, np.arange(len(labels)), codes, np.array(groups))]
 
 
 def _quiet_split(splitter: StratifiedGroupKFold, *arrays: np.ndarray) -> list:  # type: ignore[type-arg]

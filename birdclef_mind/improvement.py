@@ -1,6 +1,7 @@
 """Does a network do better than the one before the corrections: both on the same held-out segments."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def improvement(
     if not both.size:
         return None
     names, groups = before.classes.names, [rows[place].recording for place in both]
-    earlier = Predictor(before).scores(pixels[both]).astype(float)
+    # Further members may have seen what the first has not.
+    earlier = Predictor(replace(before, others=())).scores(pixels[both]).astype(float)
     was, now = earlier.argmax(axis=1), scores[both].argmax(axis=1)
     return {
         "segments": len(both),

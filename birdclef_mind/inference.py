@@ -16,16 +16,17 @@ _BATCH = 60
 
 
 class Predictor:
-    """Scores of a bundle's network for pictures, compiled once."""
+    """Scores of a bundle's network for pictures, the mean of its members' where it has several; compiled once."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._classes = len(bundle.classes)
         shape = (None, bundle.features.rows, bundle.features.frames, 1)
-        model = bundle.model
+        members = bundle.members
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
         def forward(pixels: tf.Tensor) -> tf.Tensor:
-            return model(tf.cast(pixels, tf.float32), training=False)
+            pictures = tf.cast(pixels, tf.float32)
+            return tf.add_n([member(pictures, training=False) for member in members]) / len(members)
 
         # Now, so that the first pictures take no longer than the others.
         forward.get_concrete_function()
@@ -43,6 +44,10 @@ class Predictor:
 
 
 def soundscape_pictures(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], Pictures]:
-    """All windows of a soundscape: their starts in seconds, and their pictures as training sees them."""
-    segments = audio.cut(audio.read_audio(path, bundle.features.sample_rate_hz), bundle.features)
-    return segments.starts_s, samples_to_pictures(segments.samples, bundle.features)
+    """All windows of a soundscape: their starts in seconds, and their pictures as training sees them.
+
+    They stand side by side, however much windows overlap in training.
+    """
+    features = bundle.features.side_by_side
+    segments = audio.cut(audio.read_audio(path, features.sample_rate_hz), features)
+    return segments.starts_s, samples_to_pictures(segments.samples, features)

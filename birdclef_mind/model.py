@@ -1,32 +1,56 @@
 """Networks by name: picture (rows, frames, 1), values 0–255, to a score a class. No input or output here."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
 
+from birdclef_mind.application import APPLICATIONS, application
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.pooling import MOMENTS
+from birdclef_mind.recipes import Network
+from birdclef_mind.resnet import resnet
 
 
-def build(name: str, rows: int, frames: int, classes: int) -> keras.Model:
-    """Build an untrained network; its last layer gives probabilities, so no softmax is applied after it."""
-    if name not in NETWORKS:
-        raise ConfigError(f"model: expected one of {', '.join(NETWORKS)}, got {name!r}")
-    return NETWORKS[name](rows, frames, classes)
+def build(network: Network, rows: int, frames: int, classes: int) -> keras.Model:
+    """Build an untrained network; its last layer gives probabilities, so nothing is applied after it."""
+    picture = keras.Input((rows, frames, 1), name="picture")
+    if network.name in NETWORKS:
+        embedding = NETWORKS[network.name](picture, network.noise_floor)
+    elif network.name in APPLICATIONS:
+        embedding = application(network.name, picture, network.noise_floor)
+    else:
+        names = (*NETWORKS, *APPLICATIONS)
+        raise ConfigError(f"model: expected one of {', '.join(names)}, got {network.name!r}")
+    answer = layers.Dense(classes, activation=network.answer, dtype="float32", name="classes")(embedding)
+    return keras.Model(picture, answer, name=network.name)
 
 
-def classic(rows: int, frames: int, classes: int) -> keras.Model:
+def moments(model: keras.Model) -> keras.Model | None:
+    """A network that scores every moment of a picture, (frames, classes), with the weights of `model`; None without.
+
+    A moment's score is what the whole answer would be if nothing else were heard.
+    """
+    if MOMENTS not in [layer.name for layer in model.layers]:
+        return None
+    return keras.Model(model.inputs[0], model.get_layer("classes")(model.get_layer(MOMENTS).output))
+
+
+def classic(picture: Any, noise_floor: bool) -> Any:
     """The plain chain of seven convolutions and two dense layers of Nussbaum's "Reading the Robot Mind" (2023).
 
     1,316,009 parameters for 32 rows, 313 frames and 9 classes. The embedding is the first dense layer.
     """
+    rows, frames = picture.shape[1:3]
+    if noise_floor:
+        raise ConfigError("noise_floor: expected false for the network classic, which sees one picture, got true")
     if min(rows, frames) < 4:
         raise ConfigError(f"model classic: expected pictures of at least 4 × 4, got {rows} × {frames}")
 
     def convolution(filters: int, side: int, number: int) -> layers.Layer:
         return layers.Conv2D(filters, side, padding="same", activation="relu", name=f"convolution_{number}")
 
-    picture = keras.Input((rows, frames, 1), name="picture")
     chain = [
         layers.Rescaling(1 / 255, name="rescaling"),
         convolution(16, 3, 1),
@@ -42,12 +66,11 @@ def classic(rows: int, frames: int, classes: int) -> keras.Model:
         convolution(32, 5, 7),
         layers.Flatten(name="flatten"),
         layers.Dense(64, activation="relu", name="embedding"),
-        layers.Dense(classes, activation="softmax", dtype="float32", name="classes"),
     ]
     value = picture
     for layer in chain:
         value = layer(value)
-    return keras.Model(picture, value, name="classic")
+    return value
 
 
-NETWORKS: dict[str, Callable[[int, int, int], keras.Model]] = {"classic": classic}
+NETWORKS: dict[str, Callable[[Any, bool], Any]] = {"classic": classic, "resnet": resnet}

@@ -11,7 +11,7 @@ from birdclef_mind import filters
 from birdclef_mind.explanation import Folder
 from birdclef_mind.inversion import filter_patches
 from birdclef_mind.reconstruction import Backwards, rounded
-from birdclef_mind.training import HISTORY, SCORES
+from birdclef_mind.results import HISTORY, SCORES
 
 Array = np.ndarray[Any, Any]
 

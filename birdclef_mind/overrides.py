@@ -1,8 +1,9 @@
-"""Corrections by somebody who listened: a table of segments to drop, to name anew, to add a bird to, or to move.
+"""Corrections by somebody who listened: segments to drop, to name anew, to add a bird to, to move, or without any.
 
     recording,start_s,action,value
     barswa/XC1.ogg,5,drop,
     barswa/XC1.ogg,10,relabel,comsan
+    barswa/XC1.ogg,15,none,
     barswa/XC2.ogg,0,also,comsan
     barswa/XC2.ogg,5,start,7.25
 
@@ -25,9 +26,10 @@ from birdclef_mind.errors import TableError
 from birdclef_mind.tables import table_rows
 
 COLUMNS = ("recording", "start_s", "action", "value")
-DROP, RELABEL, ALSO, START = ACTIONS = ("drop", "relabel", "also", "start")
+DROP, NONE, RELABEL, ALSO, START = ACTIONS = ("drop", "none", "relabel", "also", "start")
 _WORDS = {
     DROP: "dropped",
+    NONE: "marked as without a bird",
     RELABEL: "named another bird",
     ALSO: "given one more bird",
     START: "moved",
@@ -101,6 +103,8 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
             )
         if override.action == DROP:
             rows.pop(place, None)
+        elif override.action == NONE:
+            rows[place] = replace(rows[place], birdless=True)
         elif override.action == RELABEL:
             rows[place] = replace(rows[place], label=override.value)
         elif override.action == ALSO:
@@ -143,8 +147,8 @@ def _override(place: str, cells: Mapping[str, str]) -> Override:
     if action not in ACTIONS:
         raise TableError(f"{place}, column action: expected one of {', '.join(ACTIONS)}, got {action!r}")
     start_s = _seconds(f"{place}, column start_s", cells["start_s"])
-    if action == DROP and value:
-        raise TableError(f"{place}, column value: expected nothing for drop, got {value!r}")
+    if action in (DROP, NONE) and value:
+        raise TableError(f"{place}, column value: expected nothing for {action}, got {value!r}")
     if action in (RELABEL, ALSO) and not value:
         raise TableError(f"{place}, column value: expected a bird for {action}, got nothing")
     if action == START:
@@ -181,6 +185,8 @@ def _contradict(one: Override, other: Override) -> bool:
         return one.action in (RELABEL, START) and one.value != other.value
     if {one.action, other.action} == {RELABEL, ALSO}:
         return one.value == other.value
+    if NONE in (one.action, other.action):
+        return START not in (one.action, other.action)
     return DROP in (one.action, other.action)
 
 

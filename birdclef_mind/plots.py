@@ -1,4 +1,4 @@
-"""Figures of numbers: training history and confusion matrix, as PNG files."""
+"""Figures of numbers: training history, confusion matrix and reliability, as PNG files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +41,18 @@ def plot_confusion(path: Path, confusion: Sequence[Sequence[int]], names: Sequen
         plain = [name.replace("$", r"\$") for name in names]
         axes.set_xticks(range(len(names)), plain, rotation=90)
         axes.set_yticks(range(len(names)), plain)
+    _save(figure, path)
+
+
+def plot_reliability(path: Path, bins: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """How often birds were there against the chance that was said, before and after calibration."""
+    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", linestyle=":", label="honest")
+    for name, points in bins.items():
+        axes.plot([p["said"] for p in points], [p["was"] for p in points], marker="o", label=name)
+    axes.set(xlabel="chance that was said", ylabel="share that was there", xlim=(0, 1), ylim=(0, 1))
+    axes.legend()
     _save(figure, path)
 
 

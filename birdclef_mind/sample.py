@@ -18,6 +18,8 @@ RATE_HZ = 32_000
 WINDOW_S = 5
 SONGS = ("whistle", "trill", "chirp", "buzz")
 TRUTH = "truth.csv"
+# Peaks of songs.
+_LOUDNESS, _HARD_LOUDNESS = (0.1, 0.4), (0.03, 0.15)
 _COLUMNS = (
     "primary_label", "secondary_labels", "type", "latitude", "longitude", "scientific_name", "common_name",
     "author", "license", "rating", "url", "filename",
@@ -32,6 +34,8 @@ class Sample:
     ----------
     species : 2 to 40. recordings : a species. authors : who share the recordings among them.
     soundscapes : test recordings of `soundscape_s` seconds.
+    noise : whether it is hard: songs barely above the noise, every author's place sounding its own way, other birds
+        singing in the background of training recordings, and places in the test that training has never heard.
     """
 
     species: int = 6
@@ -40,6 +44,7 @@ class Sample:
     soundscapes: int = 2
     soundscape_s: int = 60
     seed: int = 0
+    noise: bool = False
 
     def __post_init__(self) -> None:
         limits = {
@@ -130,22 +135,64 @@ def _add_song(sound: Array, bird: Species, start: int, level: float, rng: np.ran
     sound[start:end] += phrase[: max(0, end - start)]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where somebody records: how loud its hiss is, which tones hum there, how its microphone colours the sound."""
+
+    hiss: float
+    hum_hz: tuple[float, ...] = ()
+    colour: tuple[float, float] | None = None
+
+    def noise(self, length: int, rng: np.random.Generator) -> Array:
+        """Its noise, (length,): hiss, and hums that swell."""
+        sound = _noise(length, rng) * self.hiss
+        time_s = np.arange(length) / RATE_HZ
+        for hz in self.hum_hz:
+            swell = 1 + 0.5 * np.sin(2 * np.pi * rng.uniform(0.05, 0.3) * time_s + rng.uniform(0, 6))
+            sound += self.hiss * 0.5 * swell * np.sin(2 * np.pi * hz * time_s)
+        return sound
+
+    def record(self, sound: Array) -> Array:
+        """Sound as its microphone gives it."""
+        if self.colour is None:
+            return sound
+        hz = np.fft.rfftfreq(sound.size, 1 / RATE_HZ)
+        steep, middle_hz = self.colour
+        return np.asarray(np.fft.irfft(np.fft.rfft(sound) * (1 + hz / middle_hz) ** steep, sound.size))
+
+
+def invent_place(rng: np.random.Generator, hard: bool) -> Place:
+    """A place with its noise; of a hard sample louder, humming like insects and traffic, and coloured."""
+    if not hard:
+        return Place(rng.uniform(0.004, 0.02))
+    hums = tuple(rng.uniform(2000, 9000, int(rng.integers(0, 3)))) + tuple(rng.uniform(80, 400, 2))
+    return Place(rng.uniform(0.015, 0.06), hums, (rng.uniform(-0.8, 0.8), rng.uniform(1000, 4000)))
+
+
 def _write_recordings(out: Path, sample: Sample, birds: list[Species], rng: np.random.Generator) -> None:
     rows: list[list[Any]] = []
-    hiss = rng.uniform(0.004, 0.02, sample.authors)
+    places = [invent_place(rng, sample.noise) for _ in range(sample.authors)]
+    loudness = _HARD_LOUDNESS if sample.noise else _LOUDNESS
     for bird in birds:
         for number in range(sample.recordings):
             author = int(rng.integers(sample.authors))
             # One in five is shorter than a segment.
             length_s = rng.uniform(1.5, 4.5) if number % 5 == 4 else rng.uniform(6, 15)
-            sound = _noise(int(length_s * RATE_HZ), rng) * hiss[author]
+            sound = places[author].noise(int(length_s * RATE_HZ), rng)
             for start_s in np.arange(rng.uniform(0, 0.5), length_s - 0.7, 2.2):
-                _add_song(sound, bird, int(start_s * RATE_HZ), rng.uniform(0.1, 0.4), rng)
+                _add_song(sound, bird, int(start_s * RATE_HZ), rng.uniform(*loudness), rng)
             secondary = []
             if number % 4 == 1:
                 other = birds[(birds.index(bird) + 1 + int(rng.integers(len(birds) - 1))) % len(birds)]
                 _add_song(sound, other, int(rng.uniform(0, length_s / 2) * RATE_HZ), 0.06, rng)
                 secondary = [other.code]
+            if sample.noise:
+                # Whoever else sings, quietly and unnoticed.
+                for other in rng.choice(len(birds), 2):
+                    _add_song(
+                        sound, birds[other], int(rng.uniform(0, length_s) * RATE_HZ), rng.uniform(0.01, 0.03), rng
+                    )
+                sound = places[author].record(sound)
             filename = f"{bird.code}/SYN{len(rows) + 1:05d}.ogg"
             _write_ogg(out / TRAIN_AUDIO / filename, sound)
             rows.append(
@@ -159,21 +206,23 @@ def _write_recordings(out: Path, sample: Sample, birds: list[Species], rng: np.r
 def _write_soundscapes(out: Path, sample: Sample, birds: list[Species], rng: np.random.Generator) -> None:
     codes = sorted(bird.code for bird in birds)
     by_code = {bird.code: bird for bird in birds}
+    loudness = _HARD_LOUDNESS if sample.noise else (0.15, 0.4)
     truth = []
     (out / TEST_SOUNDSCAPES).mkdir(parents=True, exist_ok=True)
     for number in range(sample.soundscapes):
         name = f"soundscape_{90001 + number}"
-        sound = _noise(sample.soundscape_s * RATE_HZ, rng) * rng.uniform(0.004, 0.02)
+        place = invent_place(rng, sample.noise)
+        sound = place.noise(sample.soundscape_s * RATE_HZ, rng)
         for window in range(sample.soundscape_s // WINDOW_S):
             # None, one or two birds a window; each sings twice, whole inside the window.
             present = {codes[index] for index in rng.choice(len(codes), rng.choice(3, p=[0.1, 0.7, 0.2]), False)}
             for code in sorted(present):
                 for start_s in (rng.uniform(0.1, 0.8), rng.uniform(2.2, 2.9)):
                     start = int((window * WINDOW_S + start_s) * RATE_HZ)
-                    _add_song(sound, by_code[code], start, rng.uniform(0.15, 0.4), rng)
+                    _add_song(sound, by_code[code], start, rng.uniform(*loudness), rng)
             row_id = f"{name}_{(window + 1) * WINDOW_S}"
             truth.append([row_id, *(int(code in present) for code in codes)])
-        _write_ogg(out / TEST_SOUNDSCAPES / f"{name}.ogg", sound)
+        _write_ogg(out / TEST_SOUNDSCAPES / f"{name}.ogg", place.record(sound))
     _write_csv(out / TRUTH, ("row_id", *codes), truth)
     listed = [[row[0], *[f"{1 / len(codes):.4f}"] * len(codes)] for row in truth[:3]]
     _write_csv(out / SAMPLE_SUBMISSION, ("row_id", *codes), listed)

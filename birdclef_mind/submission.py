@@ -123,7 +123,7 @@ def write_submission(
     listed = Counter(row_id.rpartition("_")[0] for row_id in table.rows)
     headers = {path: audio.read_header(path) for path in paths}
     for path, header in headers.items():
-        table.expect(_expected_rows(path, header, bundle.features, table.rows, listed[path.stem]))
+        table.expect(_expected_rows(path, header, bundle.features.side_by_side, table.rows, listed[path.stem]))
     begun = clock()
     _write_checked(table, out)
     # What it took to write priors and read them again it takes at the end too.

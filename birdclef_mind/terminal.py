@@ -5,7 +5,11 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from birdclef_mind.cross_validation import FoldsReport
+    from birdclef_mind.runs import Run
 
 _LIKENESS = ("told_apart", "same_likeness", "different_likeness")
 
@@ -64,6 +68,11 @@ class Terminal:
 def command(*words: str | Path) -> str:
     """A command of this program as the user would type it."""
     return shlex.join(["birdclef-mind", *map(str, words)])
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names of a list "a,b,c"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def counted(number: int, thing: str) -> str:
@@ -128,6 +137,37 @@ def change_lines(scores: dict[str, Any]) -> list[str]:
         ),
     ]
     return [*lines, f"{counted(len(changed['answers']), 'segment')} called another bird than before"]
+
+
+def honesty_lines(scores: dict[str, Any]) -> list[str]:
+    """How honest scores are, for people; none where that is not measured."""
+    found = scores.get("calibration")
+    if not found:
+        return []
+    return ["", f"calibration error  {found['error_before']:.3f} as scored, {found['error_after']:.3f} calibrated"]
+
+
+def fold_words(report: "FoldsReport", folds: int) -> str:
+    """What a cross-validation did, for people."""
+    words = f"{counted(len(report.trained), 'fold')} trained"
+    words += f", {counted(len(report.kept), 'fold')} there already" if report.kept else ""
+    if report.scores is None:
+        return f"{words}; the bundle of all {folds} is written with the last"
+    return f"{words}; one bundle of {folds} members"
+
+
+def run_lines(runs: "Sequence[Run]") -> list[str]:
+    """Trainings for people, one a line."""
+    header = ("bundle", "written", "network", "loss", "epoch", "seed", "pictures", "birds", "top-1", "cmAP", "mAP")
+    rows: list[tuple[str, ...]] = [header]
+    for run in runs:
+        network = run.network + (f" × {run.members}" if run.members > 1 else "")
+        measures = (run.top1, run.padded_cmap, run.mean_average_precision)
+        figures = tuple("–" if value is None else f"{value:.3f}" for value in measures)
+        settings = (run.loss, run.epochs, str(run.seed), run.features, str(run.birds))
+        rows.append((run.folder, run.written, network, *settings, *figures))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def score_lines(scores: dict[str, Any]) -> list[str]:

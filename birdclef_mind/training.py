@@ -1,7 +1,6 @@
 """Training a network on a cache: split, fit, keep the best epoch, measure on held-out recordings, write a bundle."""
 
-import csv
-import io
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,47 +11,28 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind import __version__, files, fitting
 from birdclef_mind import bundle as bundles
-from birdclef_mind import files, metrics, plots
 from birdclef_mind import model as networks
-from birdclef_mind.best_epoch import KeepBest
+from birdclef_mind.application import load_base
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.calibration import Calibration
 from birdclef_mind.competition import Recording
-from birdclef_mind.dataset import picture_dataset, training_dataset
-from birdclef_mind.errors import BundleError, StoreError
-from birdclef_mind.folds import Split, split_recordings
-from birdclef_mind.improvement import improvement
-from birdclef_mind.labels import Classes
+from birdclef_mind.duplicates import alike_recordings
+from birdclef_mind.errors import BundleError, ConfigError, StoreError
+from birdclef_mind.features import Pictures
+from birdclef_mind.fitting import Fitting
+from birdclef_mind.folds import Split, fold_recordings, split_recordings
+from birdclef_mind.learner import Learner, compile_learner
 from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
+from birdclef_mind.results import ADDED, OWN_FILES, SECOND, SETTINGS, Part, write_results
+from birdclef_mind.sampling import Material, gather_material
 
 Array = np.ndarray[Any, Any]
-
-HISTORY = "history.csv"
-VALIDATION = "validation.csv"
-SCORES = "scores.json"
-OWN_FILES = (bundles.FACTS, bundles.WEIGHTS, HISTORY, VALIDATION, SCORES, "history.png", "confusion.png")
-# What explaining adds to a bundle; it belongs to one network and goes with it.
-ADDED = (
-    "decoders.json",
-    "decoders.weights.h5",
-    "decoders.progress.npz",
-    "twin.json",
-    "twin.weights.h5",
-    "twin.progress.npz",
-)
-SECOND = "second"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Segments on one side of the split, with their pixels and targets, in the same order."""
-
-    rows: tuple[IndexRow, ...]
-    pixels: Array
-    targets: Array
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,58 +47,125 @@ class TrainingReport:
     silent: int
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What else a training may be given.
+
+    Attributes
+    ----------
+    overrides : corrections of the cache's segments; they are kept in the bundle. before : bundle of the network before
+        them, to be measured beside the new one; None for the one that stands in `out`.
+    weights : a file to begin the maps of a `keras.applications` network with.
+    """
+
+    overrides: Sequence[Override] = ()
+    before: Path | None = None
+    weights: Path | None = None
+
+
 def train(
     cache: Cache,
     out: Path,
     training: Training = Training(),
+    extras: Extras = Extras(),
     *,
-    overrides: Sequence[Override] = (),
-    before: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     track: Track = untracked,
 ) -> TrainingReport:
     """Train a network on a cache and write its bundle to `out`.
 
-    The same cache, settings and machine give the same weights on a CPU: TensorFlow is told to work deterministically,
-    for this process. On another processor the last digits may differ. What is held out does not depend on `overrides`.
-
-    Parameters
-    ----------
-    overrides : corrections of the cache's segments; they are kept in the bundle. before : bundle of the network before
-        them, to be measured beside the new one; None for the one that stands in `out`.
+    The same cache, settings and machine give the same weights on a CPU, interrupted or not: TensorFlow is told to work
+    deterministically, for this process. On another processor the last digits may differ. What is held out does not
+    depend on corrections.
     """
-    _refuse_foreign_folder(out)
-    if len(cache.classes) < 2:
-        raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
-    corrected = apply(overrides, cache)
-    earlier = _earlier(cache, before or out, before is not None, say) if overrides else None
-    keras.utils.set_random_seed(training.seed)
-    tf.config.experimental.enable_op_determinism()
-    split = split_recordings(recordings_of(cache), training.validation_share, training.split_seed)
-    heard = [row for row in corrected.rows if not row.silent]
-    learn = _part(cache, [row for row in heard if row.recording in split.training], track)
-    check = _part(cache, [row for row in heard if row.recording in split.validation], track)
+    refuse_unfit(cache, out, training)
+    pictures = heard_pictures(cache, track)
+    split = split_recordings(
+        recordings_of(cache), training.validation_share, training.split_seed, pairs_of_copies(cache, pictures, say)
+    )
+    return train_split(cache, pictures, out, training, split, extras, say=say)
+
+
+def fold_splits(cache: Cache, pictures: Pictures, training: Training, folds: int, say: Say) -> tuple[Split, ...]:
+    """The splits of a cross-validation."""
+    return fold_recordings(recordings_of(cache), folds, training.split_seed, pairs_of_copies(cache, pictures, say))
+
+
+def train_split(
+    cache: Cache,
+    pictures: Pictures,
+    out: Path,
+    training: Training,
+    split: Split,
+    extras: Extras = Extras(),
+    *,
+    say: Say = lambda line: None,
+) -> TrainingReport:
+    """Train one network on one side of a split; `pictures` are those of `heard_rows`."""
+    corrected = apply(extras.overrides, cache)
+    earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
+    learn, check = sides(cache, corrected, pictures, split, training)
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
-    silent = len(corrected.rows) - len(heard)
-    if overrides:
-        say(f"corrected {summary(overrides)}")
-    say(_describe(split, learn, check, silent))
-    with devices().scope():
-        model = networks.build(training.model, cache.features.rows, cache.features.frames, len(cache.classes))
-        compile_model(model, training)
-    history, best_epoch = _fit(model, learn, check, training, say)
+    silent = sum(row.silent for row in corrected.rows)
+    if extras.overrides:
+        say(f"corrected {summary(extras.overrides)}")
+    say(_describe(split, learn, check, silent, bool(training.validation_share)))
+    keras.utils.set_random_seed(training.seed)
+    tf.config.experimental.enable_op_determinism()
+    material = gather_material(learn.rows, learn.pictures, learn.targets, cache.features, training)
+    for line in resting(material, training):
+        say(line)
+    _begin(out, cache, training, extras)
+    keras.config.set_dtype_policy(precision())
+    try:
+        fitted = _fit(material, check, out, training, extras, say)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
+    model.set_weights(fitted.best)
     bundle = Bundle(
         model=model,
-        network=training.model,
+        network=training.network,
         features=cache.features,
         classes=cache.classes,
         common_names=cache.common_names,
-        priors=learn.targets.mean(axis=0).tolist(),
-        record=_record(training, split, learn, check, best_epoch, overrides),
+        priors=(learn.targets >= 1).mean(axis=0).tolist(),
+        record=_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
+        calibration=Calibration(training.network.answer),
     )
-    scores = _write(out, bundle, check, history, best_epoch, earlier)
-    return TrainingReport(bundle, split, tuple(history), best_epoch, scores, silent)
+    bundle, scores = write_results(out, bundle, check, fitted, earlier)
+    fitted.forget()
+    return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent)
+
+
+def refuse_unfit(cache: Cache, out: Path, training: Training) -> None:
+    """Refuse a folder of something else, a single bird, and a recipe that these pictures cannot follow."""
+    if out.is_dir():
+        files.remove_parts(out)
+    files.refuse_foreign(out, (*OWN_FILES, *ADDED, SECOND), "bundle", BundleError)
+    if len(cache.classes) < 2:
+        raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
+    names = ("gain_db", "noise", "mixup", "background")
+    asked = [name for name in names if getattr(training.augmentation, name)]
+    if asked and cache.features.kind != "logmel":
+        raise ConfigError(
+            f"{', '.join(asked)}: expected pictures in decibels, got {cache.features.kind!r} in {cache.root}; "
+            "make the cache with --preset logmel128"
+        )
+
+
+def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
+    """Pictures of all segments that are not silent, in the cache's order."""
+    return cache.pictures([row for row in cache.rows if not row.silent], track)
+
+
+def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[str, str]]:
+    """Pairs of recordings that hold the same sound."""
+    pairs = alike_recordings(pictures.pixels, [row.recording for row in cache.rows if not row.silent])
+    if pairs:
+        say(f"{len(pairs)} pairs of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
+    return pairs
 
 
 def recordings_of(cache: Cache) -> list[Recording]:
@@ -127,77 +174,122 @@ def recordings_of(cache: Cache) -> list[Recording]:
     return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
 
 
+def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
+    """Segments to train on and held out; of overlapping windows those held out stand side by side."""
+    places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
+    windowing = cache.features.windowing
+    apart = max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))
+    heard = [row for row in corrected.rows if not row.silent]
+
+    def part(rows: list[IndexRow], secondary_weight: float) -> Part:
+        own = np.array([places[row.recording, row.segment] for row in rows], int)
+        own_pictures = Pictures(pictures.pixels[own], pictures.scale[own])
+        return Part(tuple(rows), own_pictures, cache.targets(rows, secondary_weight))
+
+    return (
+        part([row for row in heard if row.recording in split.training], training.secondary_weight),
+        part([row for row in heard if row.recording in split.validation and row.segment % apart == 0], 0.0),
+    )
+
+
 def devices() -> tf.distribute.Strategy:
     """All graphics processors together where there are several; else the one there is, or the processor."""
     several = len(tf.config.list_logical_devices("GPU")) > 1
     return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
 
 
-def compile_model(model: keras.Model, training: Training) -> None:
-    """Adam and cross-entropy, as the classic network is trained."""
-    model.compile(
-        keras.optimizers.Adam(training.learning_rate),
-        "categorical_crossentropy",
-        metrics=[SurestIsRight(name="accuracy")],
+def precision() -> str:
+    """Half as many bits where a graphics processor computes; it halves the time and keeps weights whole."""
+    return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
+
+
+def resting(material: Material, training: Training) -> list[str]:
+    """A sentence for each part of the recipe that these segments leave nothing to do."""
+    lines = []
+    if training.augmentation.shift and not (material.following >= 0).any():
+        lines.append("windows stay where they are: none overlaps the next; `cache --step 2.5` lets them move")
+    if training.augmentation.background and not material.birdless.size:
+        lines.append("no segment without a bird was found to mix in")
+    return lines
+
+
+def _fit(material: Material, check: Part, out: Path, training: Training, extras: Extras, say: Say) -> Fitting:
+    features, classes = material.features, material.targets.shape[1]
+    with devices().scope():
+        model = networks.build(training.network, features.rows, features.frames, classes)
+        if extras.weights:
+            load_base(model, extras.weights)
+        if training.network.answer == "sigmoid":
+            _begin_at_chance(model, material)
+        learner = Learner(model, training, features.range_db)
+        compile_learner(learner, training, -(-material.draws // training.batch_size))
+    fitted = Fitting(learner, training, out, _key(material, check, training, extras), say)
+    fitted.run(material, (check.pixels, check.targets) if check.rows else None)
+    return fitted
+
+
+def _begin_at_chance(model: keras.Model, material: Material) -> None:
+    """Begin with the answer that knows only how often each bird is there, so that the first steps are not lost on it.
+
+    Lin and others 2017, "Focal loss", section 3.3.
+    """
+    chance = np.clip(material.odds @ material.targets, 0.01, 0.5)
+    model.get_layer("classes").bias.assign(np.log(chance / (1 - chance)))
+
+
+def _key(material: Material, check: Part, training: Training, extras: Extras) -> str:
+    """What a state kept on disk must have been made with."""
+    return json.dumps(
+        [
+            asdict(training),
+            material.features.fingerprint(),
+            files.digest_of(material.pictures.pixels, material.targets, check.pixels, check.targets),
+            files.sha256(extras.weights) if extras.weights else None,
+            [__version__, keras.__version__, tf.__version__],
+        ]
     )
 
 
-@keras.saving.register_keras_serializable("birdclef_mind")
-class SurestIsRight(keras.metrics.Mean):  # type: ignore[misc]
-    """Share of the segments whose surest bird is one of theirs; "accuracy" where each has one."""
-
-    def update_state(self, targets: tf.Tensor, scores: tf.Tensor, sample_weight: Any = None) -> None:
-        """Count a batch: targets and scores (n, classes)."""
-        hits = tf.gather(targets, tf.argmax(scores, axis=1), axis=1, batch_dims=1) > 0
-        super().update_state(tf.cast(hits, tf.float32), sample_weight)
-
-
-def _part(cache: Cache, rows: list[IndexRow], track: Track) -> Part:
-    targets = cache.classes.targets(
-        [row.label for row in rows], [row.secondary_labels for row in rows], also=[row.also for row in rows]
-    )
-    return Part(tuple(rows), cache.pictures(rows, track).pixels, targets)
+def _begin(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
+    """Write what is asked for before it is done."""
+    settings = {
+        "cache": str(cache.root.resolve()),
+        "weights": str(extras.weights) if extras.weights else None,
+        "features": asdict(cache.features),
+        "training": asdict(training),
+        "precision": precision(),
+        "versions": versions(),
+    }
+    files.write_json(out / SETTINGS, settings)
+    if not (out / fitting.PROGRESS).is_file():
+        shutil.rmtree(out / fitting.LOGS, ignore_errors=True)
 
 
-def _describe(split: Split, learn: Part, check: Part, silent: int) -> str:
+def versions() -> dict[str, str]:
+    """What computes."""
+    return {
+        "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
+    }  # fmt: skip
+
+
+def _describe(split: Split, learn: Part, check: Part, silent: int, asked: bool) -> str:
     lines = [
         f"{len(learn.rows)} segments of {len(split.training)} recordings to train on, "
-        f"{len(check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
+        + (
+            f"{len(check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
+            if split.validation
+            else "none held out"
+        )
     ]
     if silent:
         lines.append(f"{silent} silent segments are left out")
-    if split.only_training:
+    if split.only_training and asked:
         names = ", ".join(split.only_training[:10]) + (", …" if len(split.only_training) > 10 else "")
         lines.append(
             f"{len(split.only_training)} labels have no recording to hold out and are only trained on, "
             f"not measured: {names}"
         )
     return "\n".join(lines)
-
-
-def _fit(
-    model: keras.Model, learn: Part, check: Part, training: Training, say: Callable[[str], None]
-) -> tuple[list[dict[str, float]], int]:
-    keeper = KeepBest(training.monitor, training.epochs, say)
-    callbacks: list[keras.callbacks.Callback] = [keeper]
-    validation = None
-    if check.rows:
-        validation = picture_dataset(check.pixels, check.targets, training.batch_size)
-        mode = "max" if training.monitor == "val_accuracy" else "min"
-        callbacks.append(keras.callbacks.EarlyStopping(training.monitor, patience=training.patience, mode=mode))
-    # A softmax shares one whole among the birds of a segment.
-    shares = learn.targets / learn.targets.sum(axis=1, keepdims=True)
-    batches = training_dataset(learn.pixels, shares, training.batch_size, seed=training.seed, roll=training.roll)
-    model.fit(
-        batches,
-        validation_data=validation,
-        epochs=training.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
-    model.set_weights(keeper.weights)
-    return keeper.history, keeper.best_epoch
 
 
 def _record(
@@ -215,48 +307,7 @@ def _record(
     }
 
 
-def _write(
-    out: Path,
-    bundle: Bundle,
-    check: Part,
-    history: Sequence[dict[str, float]],
-    best_epoch: int,
-    earlier: Bundle | None,
-) -> dict[str, Any] | None:
-    scores = None
-    names = bundle.classes.names
-    for name in (bundles.FACTS, *ADDED):
-        (out / name).unlink(missing_ok=True)
-    if (out / SECOND / bundles.FACTS).is_file():
-        shutil.rmtree(out / SECOND)
-    files.write_text(out / HISTORY, _table(list(history[0]), [list(row.values()) for row in history]))
-    plots.plot_history(out / "history.png", history, best_epoch)
-    if check.rows:
-        batches = picture_dataset(check.pixels, check.targets, 64)
-        predicted = bundle.model.predict(batches, verbose=0).astype(float)
-        scores = metrics.measures_by_level(check.targets, predicted, names, [row.recording for row in check.rows])
-        if earlier:
-            scores["corrected"] = improvement(earlier, check.rows, check.pixels, check.targets, predicted)
-        plots.plot_confusion(out / "confusion.png", scores["segments"]["confusion"], names)
-        files.write_text(out / VALIDATION, _validation_table(check, predicted, bundle.classes))
-    files.write_json(out / SCORES, scores)
-    bundles.save(bundle, out)
-    return scores
-
-
-def _validation_table(check: Part, predicted: Array, classes: Classes) -> str:
-    header = ["recording", "segment", "start_s", "label", "also", "secondary_labels", *classes.names]
-    rows = [
-        [
-            row.recording, row.segment, f"{row.start_s:.9g}", row.label,
-            " ".join(row.also), " ".join(row.secondary_labels), *values,
-        ]
-        for row, values in zip(check.rows, predicted.tolist(), strict=True)
-    ]  # fmt: skip
-    return _table(header, rows)
-
-
-def _earlier(cache: Cache, folder: Path, required: bool, say: Callable[[str], None]) -> Bundle | None:
+def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:
     """The network before the corrections, where there is one that can be compared."""
     if not required and not (folder / bundles.FACTS).is_file():
         return None
@@ -267,17 +318,3 @@ def _earlier(cache: Cache, folder: Path, required: bool, say: Callable[[str], No
             raise
         say(f"what the corrections change is not measured: {error}")
         return None
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([[f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows])
-    return buffer.getvalue()
-
-
-def _refuse_foreign_folder(out: Path) -> None:
-    if out.is_dir():
-        files.remove_parts(out)
-    files.refuse_foreign(out, (*OWN_FILES, *ADDED, SECOND), "bundle", BundleError)

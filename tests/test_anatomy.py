@@ -7,6 +7,7 @@ from keras import layers
 from birdclef_mind import model as networks
 from birdclef_mind.anatomy import as_input, read_anatomy
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.recipes import Network
 
 
 def residual(rows=16, frames=21, head="softmax"):
@@ -24,7 +25,7 @@ def residual(rows=16, frames=21, head="softmax"):
 
 
 def test_classic_is_found_as_it_was_written_by_hand():
-    anatomy = read_anatomy(networks.build("classic", 32, 313, 9))
+    anatomy = read_anatomy(networks.build(Network(), 32, 313, 9))
     convolutions = anatomy.of_kind("convolution")
     assert [stage.place for stage in convolutions] == [2, 3, 5, 7, 9, 10, 12]
     # Layers 5 and 12 follow a pooling. (The published list of scales has the second 2 at layer 10, whose map is as

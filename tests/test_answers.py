@@ -7,7 +7,7 @@ from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.answers import EmbeddingRange, optimised_noise, recognised, searched_answers, stamped_answers
 from birdclef_mind.decoders import DecoderTraining, train_decoders
 from birdclef_mind.inversion import read_chain
-from birdclef_mind.recipes import Decoding
+from birdclef_mind.recipes import Decoding, Network
 from birdclef_mind.reconstruction import answer_of
 
 CLASSES = np.arange(3)
@@ -23,7 +23,7 @@ def mind():
     for picture, place in zip(pixels, truth, strict=True):
         start = rng.integers(2, 8)
         picture[4 * place : 4 * place + 3, start : start + 10] += 180
-    model = networks.build("classic", 12, 20, 3)
+    model = networks.build(Network(), 12, 20, 3)
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(pixels[..., None].astype("float32"), truth, batch_size=10, epochs=8, verbose=0)
     anatomy = read_anatomy(model)

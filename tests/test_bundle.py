@@ -1,12 +1,15 @@
 import json
 import shutil
+from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from birdclef_mind import bundle as bundles
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError
+from birdclef_mind.inference import Predictor
 
 
 def test_a_loaded_bundle_gives_the_same_scores(trained, rng):
@@ -49,6 +52,9 @@ def spoil(folder, how):
         path.write_text("{")
     elif how == "gone":
         path.unlink()
+    elif how == "other values":
+        facts["weights"][0]["values_sha256"] = "0"
+        path.write_text(json.dumps(facts))
     else:
         facts.update(how)
         path.write_text(json.dumps(facts))
@@ -57,19 +63,22 @@ def spoil(folder, how):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("flipped byte", "expected weights_sha256 .* the bundle was changed"),
+        ("flipped byte", "expected digest .* the bundle was changed"),
         ("other file", "expected Keras weights"),
         ("no weights", "missing"),
         ("no json", "expected JSON"),
         ("gone", "expected a bundle folder with bundle.json, found a folder without it"),
-        ({"format": 2}, "expected a bundle of format 1"),
-        ({"network": "os.system"}, "expected one of classic"),
+        ({"format": 1}, "expected a bundle of format 2; train again"),
+        ({"network": {"name": "os.system"}}, "expected one of classic"),
+        ({"network": "classic"}, "expected a table of settings"),
+        ({"weights": []}, "expected a bundle of this program"),
+        ({"calibration": {"answer": "softmax", "temperature": 0, "thresholds": []}}, "at temperature 0"),
         ({"classes": []}, "at least one name"),
         ({"classes": ["a"] * 3}, "each once"),
         ({"fingerprint": "0"}, "expected fingerprint"),
         ({"features": {"preset": "mel32", "n_mels": 16}}, "expected fingerprint"),
         ({"classes": ["a", "b"]}, "expected a bundle of this program|expected the weights of this network"),
-        ({"values_sha256": "0"}, "expected the weights of this network, got others"),
+        ("other values", "expected the weights of this network, got others"),
     ],
 )
 def test_a_spoilt_bundle_is_refused(trained, tmp_path, how, message):
@@ -77,3 +86,25 @@ def test_a_spoilt_bundle_is_refused(trained, tmp_path, how, message):
     spoil(folder, how)
     with pytest.raises(BundleError, match=message):
         bundles.load(folder)
+
+
+def test_members_are_averaged_and_travel_together(trained, tmp_path, rng):
+    bundle = bundles.load(trained[0])
+    other = keras.models.clone_model(bundle.model)
+    both = replace(bundle, others=(other,))
+    bundles.save(both, tmp_path / "b")
+    loaded = bundles.load(tmp_path / "b")
+    assert len(loaded.members) == 2
+    pixels = rng.integers(0, 256, (4, 32, 313), np.uint8)
+    alone = [model(pixels[..., None].astype("float32"), training=False).numpy() for model in (bundle.model, other)]
+    np.testing.assert_allclose(Predictor(loaded).scores(pixels), np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
+    bundles.save(bundle, tmp_path / "b")
+    assert not (tmp_path / "b" / "member_2.weights.h5").exists()
+
+
+def test_a_spoilt_member_is_refused(trained, tmp_path):
+    bundle = bundles.load(trained[0])
+    bundles.save(replace(bundle, others=(bundle.model,)), tmp_path / "b")
+    (tmp_path / "b" / "member_2.weights.h5").write_bytes(b"pickle")
+    with pytest.raises(BundleError, match="member_2.* expected Keras weights"):
+        bundles.load(tmp_path / "b")

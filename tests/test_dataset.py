@@ -1,52 +1,84 @@
 import numpy as np
 import pytest
 
+from birdclef_mind.config import Features, Windowing
 from birdclef_mind.dataset import picture_dataset, roll_frames, training_dataset
+from birdclef_mind.features import Pictures, PixelScale
+from birdclef_mind.recipes import Augmentation, Training
+from birdclef_mind.sampling import Material
+
+FEATURES = Features(
+    kind="logmel", n_mels=4, power=2.0, windowing=Windowing(length_s=0.1, step_s=0.1, shortest_tail_s=0.05)
+)
+COUNT = 23
 
 
 @pytest.fixture
-def data(rng):
-    return rng.integers(0, 256, (23, 4, 7), np.uint8), np.eye(23, dtype=np.float32)
+def material(rng):
+    pixels = rng.integers(0, 256, (COUNT, 4, FEATURES.frames), np.uint8)
+    scale = PixelScale(np.zeros(COUNT, np.float32), np.full(COUNT, 80, np.float32))
+    return Material(
+        Pictures(pixels, scale), np.eye(COUNT, dtype=np.float32), np.full(COUNT, -1), np.full(COUNT, 1 / COUNT),
+        np.arange(3), COUNT, FEATURES,
+    )  # fmt: skip
 
 
 def collected(dataset):
-    batches = list(dataset.as_numpy_iterator())
+    batches = [(*given.values(), wanted) for given, wanted in dataset.as_numpy_iterator()]
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
 
-def test_pictures_come_in_order_as_floats(data):
-    pixels, targets = data
-    pictures, wanted = collected(picture_dataset(pixels, targets, 5))
+def plain(**values):
+    return Training(batch_size=5, augmentation=Augmentation(roll=False, **values))
+
+
+def test_held_out_pictures_come_in_order_as_floats(material):
+    pixels, targets = material.pictures.pixels, material.targets
+    batches = list(picture_dataset(pixels, targets, 5).as_numpy_iterator())
+    pictures, wanted = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     assert pictures.dtype == np.float32
     np.testing.assert_array_equal(pictures[..., 0], pixels)
     np.testing.assert_array_equal(wanted, targets)
 
 
-def test_training_shuffles_anew_each_epoch_and_alike_for_a_seed(data):
-    pixels, targets = data
-    dataset, same = (training_dataset(pixels, targets, 5, seed=3) for _ in range(2))
-    orders = [collected(each)[1].argmax(axis=1).tolist() for each in (dataset, dataset, same, same)]
-    assert sorted(orders[0]) == list(range(23))
+def test_training_shows_each_segment_once_in_a_new_order_every_epoch(material):
+    orders = [collected(training_dataset(material, plain(), epoch))[-1].argmax(axis=1).tolist() for epoch in (0, 1, 0)]
+    assert sorted(orders[0]) == list(range(COUNT))
     assert orders[0] != orders[1]
-    assert orders[:2] == orders[2:]
+    assert orders[0] == orders[2]
 
 
-def test_rolling_turns_each_picture_by_its_own_amount(data):
-    pixels, _ = data
-    turns = np.arange(23)
+def test_without_augmentation_pictures_are_those_of_the_cache(material):
+    pictures, under, _, wanted = collected(training_dataset(material, plain(), 0))
+    np.testing.assert_array_equal(pictures[..., 0], material.pictures.pixels[wanted.argmax(axis=1)])
+    assert not under.any()
+
+
+def test_what_lies_under_has_no_bird(material):
+    _, under, _, _ = collected(training_dataset(material, plain(background=0.5), 0))
+    some = under[..., 0][under.any(axis=(1, 2, 3))]
+    assert 3 < len(some) < 20
+    birdless = {picture.tobytes() for picture in material.pictures.pixels[:3]}
+    assert {picture.tobytes() for picture in some} <= birdless
+
+
+def test_every_draw_has_a_seed_of_its_own(material):
+    seeds = [collected(training_dataset(material, plain(), epoch))[2] for epoch in (0, 1)]
+    assert len({tuple(seed) for seed in np.concatenate(seeds)}) == 2 * COUNT
+
+
+def test_rolling_turns_each_picture_by_its_own_amount(material):
+    pixels, turns = material.pictures.pixels, np.arange(COUNT)
     for picture, rolled, turn in zip(pixels, roll_frames(pixels, turns), turns, strict=True):
         np.testing.assert_array_equal(rolled, np.roll(picture, turn, axis=1))
 
 
-def test_training_rolls_when_asked(data):
-    pixels, targets = data
-    dataset = training_dataset(pixels, targets, 5, seed=3, roll=True)
-    pictures, wanted = collected(dataset)
+def test_training_rolls_when_asked(material):
+    pictures, _, _, wanted = collected(training_dataset(material, Training(batch_size=5), 0))
     turns = []
     for picture, place in zip(pictures[..., 0], wanted.argmax(axis=1), strict=True):
-        fits = [turn for turn in range(7) if (np.roll(pixels[place], turn, axis=1) == picture).all()]
+        own = material.pictures.pixels[place]
+        fits = [turn for turn in range(own.shape[1]) if (np.roll(own, turn, axis=1) == picture).all()]
         assert len(fits) == 1
         turns += fits
     assert len(set(turns)) > 3
-    again = collected(training_dataset(pixels, targets, 5, seed=3, roll=True))
-    np.testing.assert_array_equal(again[0], pictures)

@@ -5,7 +5,7 @@ from birdclef_mind import model as networks
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.decoders import DecoderTraining, build_decoder, train_decoders
 from birdclef_mind.fidelity import correlations
-from birdclef_mind.recipes import Decoding
+from birdclef_mind.recipes import Decoding, Network
 
 SETTINGS = Decoding(epochs=3, steps=6, batch_size=8, seed=5)
 
@@ -15,7 +15,7 @@ def anatomy():
     import keras
 
     keras.utils.set_random_seed(0)
-    return read_anatomy(networks.build("classic", 16, 45, 3))
+    return read_anatomy(networks.build(Network(), 16, 45, 3))
 
 
 @pytest.fixture(scope="module")

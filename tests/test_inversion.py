@@ -16,6 +16,7 @@ from birdclef_mind.inversion import (
     transposed_pass,
     unflatten,
 )
+from birdclef_mind.recipes import Network
 
 
 def stamped(activation, patches, stride):
@@ -105,7 +106,7 @@ def test_patches_follow_their_definition(plan, padding):
 
 
 def test_patches_of_classic_have_the_published_sides():
-    anatomy = read_anatomy(networks.build("classic", 32, 313, 9))
+    anatomy = read_anatomy(networks.build(Network(), 32, 313, 9))
     patches = filter_patches(anatomy, read_chain(anatomy))
     assert [value.shape[0] for value in patches.values()] == [3, 5, 9, 11, 13, 15, 19]
 
@@ -156,7 +157,7 @@ def test_stamps_of_a_padded_convolution_lie_where_they_belong(rng, stride, side)
 
 
 def test_transposed_pass_is_the_gradient_of_half_the_squared_activation(rng):
-    model = networks.build("classic", 12, 20, 3)
+    model = networks.build(Network(), 12, 20, 3)
     anatomy = read_anatomy(model)
     taps = anatomy.taps()
     pictures = rng.uniform(0, 255, (2, 12, 20)).astype(np.float32)

@@ -16,7 +16,7 @@ from birdclef_mind.errors import TableError
 from birdclef_mind.features import samples_to_pictures
 from birdclef_mind.overrides import read_overrides
 from birdclef_mind.recipes import Training
-from birdclef_mind.training import train
+from birdclef_mind.training import Extras, train
 
 MEL32 = PRESETS["mel32"]
 QUICK = Training(epochs=1, batch_size=8)
@@ -76,7 +76,7 @@ def test_each_action_does_what_it_says(cache_folder, tmp_path, first, other_bird
         (["{first}", 0, "also", "{label}"], r"row 2: expected another bird than the segment's own"),
         (["{first}", 0, "relabel", ""], r"row 2, column value: expected a bird for relabel, got nothing"),
         (["{first}", 0, "drop", "x"], r"row 2, column value: expected nothing for drop, got 'x'"),
-        (["{first}", 0, "eat", ""], r"row 2, column action: expected one of drop, relabel, also, start, got 'eat'"),
+        (["{first}", 0, "eat", ""], r"row 2, column action: expected one of drop, none, relabel, also, start, got 'eat'"),
         (["{first}", "soon", "drop", ""], r"row 2, column start_s: expected seconds from 0 on, got 'soon'"),
         (["{first}", 0, "start", "nan"], r"row 2, column value: expected seconds from 0 on, got 'nan'"),
         (["{first}", 0, "start", 1.5], r"row 2: moves a window that the cache still has at 0 s; run `birdclef-mind cache .* --overrides"),
@@ -95,6 +95,8 @@ def test_what_does_not_fit_is_refused_with_its_row(cache_folder, tmp_path, first
         (["relabel", "a"], ["relabel", "b"]),
         (["relabel", "a"], ["also", "a"]),
         (["start", "1"], ["start", "2"]),
+        (["none", ""], ["relabel", "a"]),
+        (["none", ""], ["drop", ""]),
         (["start", "1"], ["drop", ""]),
     ],
 )
@@ -158,7 +160,7 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
     )  # fmt: skip
     lines = []
     report = train(
-        cache, tmp_path / "b", QUICK, overrides=read_overrides(file), before=tmp_path / "plain", say=lines.append
+        cache, tmp_path / "b", QUICK, Extras(read_overrides(file), before=tmp_path / "plain"), say=lines.append
     )
     assert lines[0] == "corrected segments: 1 dropped, 1 named another bird, 1 given one more bird"
     assert report.split == plain.split
@@ -183,9 +185,17 @@ def test_a_segment_with_two_birds_is_right_with_either(cache_folder, tmp_path):
         [row.recording, row.start_s, "also", name]
         for row in held_out for name in cache.classes.names if name != row.label
     ]  # fmt: skip
-    report = train(cache, tmp_path / "b", QUICK, overrides=read_overrides(write(tmp_path / "o.csv", *lines)))
+    report = train(cache, tmp_path / "b", QUICK, Extras(read_overrides(write(tmp_path / "o.csv", *lines))))
     assert report.scores["segments"]["top1"] == 1
     assert report.history[0]["val_accuracy"] == 1
+
+
+def test_a_segment_without_a_bird_wants_none(cache_folder, tmp_path, first):
+    cache = corrected(cache_folder, tmp_path, [first.recording, 0, "none", ""], [first.recording, 0, "start", 0])
+    row = row_at(cache, first.recording)
+    assert row.birdless
+    assert cache.targets([row]).sum() == 0
+    assert cache.targets([replace(row, birdless=False)]).sum() == 1
 
 
 def test_the_commands_take_corrections(sample_folder, cache_folder, tmp_path, capsys, first):

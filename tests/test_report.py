@@ -159,7 +159,7 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
     (tmp_path / "page_files" / "mine.txt").write_text("")
     with pytest.raises(ConfigError, match="found something else in it"):
         write_report(folder, tmp_path / "page.html")
-    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 2")]:
+    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 3")]:
         (folder / "explanation.json").write_text(content)
         with pytest.raises(BundleError, match=message):
             write_report(folder, tmp_path / "other.html")

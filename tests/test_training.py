@@ -1,17 +1,24 @@
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import soundfile
+import tensorflow as tf
 from conftest import make_cache, tree
 
-from birdclef_mind import metrics
+from birdclef_mind import metrics, training
 from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
-from birdclef_mind.errors import BundleError, StoreError
-from birdclef_mind.recipes import Training
+from birdclef_mind.errors import BundleError, ConfigError, StoreError
+from birdclef_mind.folds import split_recordings
+from birdclef_mind.recipes import Training, recipe
 from birdclef_mind.training import train
 
 
@@ -23,10 +30,133 @@ def table(path):
 def test_everything_is_written(trained):
     folder, report = trained
     assert sorted(path.name for path in folder.iterdir()) == [
-        "bundle.json", "confusion.png", "history.csv", "history.png", "model.weights.h5", "scores.json", "validation.csv",
+        "bundle.json", "confusion.png", "history.csv", "history.png", "logs", "model.weights.h5", "reliability.png",
+        "scores.json", "settings.json", "validation.csv",
     ]  # fmt: skip
     assert [int(row["epoch"]) for row in table(folder / "history.csv")] == [1, 2, 3]
     assert json.loads((folder / "scores.json").read_text()) == report.scores
+
+
+def bundle_tree(folder):
+    """What a bundle holds; logs carry the time."""
+    return {name: content for name, content in tree(folder).items() if not name.startswith("logs/")}
+
+
+def test_tensorboard_finds_every_epoch(trained):
+    folder, report = trained
+    seen = {}
+    for path in (folder / "logs").iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                seen[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+    expected = {(name, row["epoch"]): row[name] for row in report.history for name in row if name != "epoch"}
+    assert seen == pytest.approx(expected)
+
+
+def test_settings_and_versions_are_written_out(trained):
+    settings = json.loads((trained[0] / "settings.json").read_text())
+    assert settings["training"] == asdict(Training(epochs=3, batch_size=8))
+    assert settings["versions"]["keras"] == keras.__version__
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["classic", "modern"])
+def test_killed_at_any_epoch_it_ends_as_if_undisturbed(sample_folder, tmp_path, recipe):
+    make_cache(sample_folder, tmp_path / "c", preset="logmel128", labels="3")
+    command = [sys.executable, "-m", "birdclef_mind", "train", str(tmp_path / "c"), "OUT", "--recipe", recipe]
+    command += ["--epochs", "4", "--batch-size", "8", "--validation-share", "0.3"]
+    whole, killed = ([*command[:5], str(tmp_path / name), *command[6:]] for name in ("whole", "killed"))
+    subprocess.run(whole, check=True, capture_output=True)
+    progress = tmp_path / "killed" / "training.progress.npz"
+    for epochs in (1, 3):
+        with subprocess.Popen(killed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+            for line in running.stdout:
+                if line.startswith(f"epoch {epochs}/4"):
+                    break
+            running.kill()
+        assert progress.is_file()
+        assert not (tmp_path / "killed" / "bundle.json").exists()
+    said = subprocess.run(killed, check=True, capture_output=True, text=True).stdout
+    assert "going on after epoch 3" in said
+    assert bundle_tree(tmp_path / "whole") == bundle_tree(tmp_path / "killed")
+
+
+def test_a_state_of_another_training_is_not_gone_on_from(cache_folder, tmp_path):
+    cache, said = open_cache(cache_folder), []
+    out = tmp_path / "b"
+    out.mkdir()
+    (out / "training.progress.npz").write_bytes(b"PK")
+    train(cache, out, Training(epochs=1, batch_size=8), say=said.append)
+    assert "training.progress.npz cannot be used; beginning anew" in said
+    with pytest.raises(KeyboardInterrupt):
+        train(cache, out, Training(epochs=2, batch_size=8), say=interrupted_after("epoch 1/2"))
+    assert (out / "training.progress.npz").is_file()
+    train(cache, out, Training(epochs=1, batch_size=4), say=said.append)
+    assert any("is of another training; beginning anew" in line for line in said)
+
+
+def interrupted_after(words):
+    def say(line):
+        if line.startswith(words):
+            raise KeyboardInterrupt
+
+    return say
+
+
+def test_all_recordings_are_trained_on_when_asked(cache_folder, tmp_path):
+    cache, said = open_cache(cache_folder), []
+    report = train(cache, tmp_path / "b", Training(epochs=1, batch_size=8, validation_share=0.0), say=said.append)
+    assert report.split.validation == frozenset()
+    assert "to train on, none held out" in said[0]
+    assert report.scores is None
+
+
+def test_half_precision_trains_whole_weights(cache_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "precision", lambda: "mixed_bfloat16")
+    report = train(open_cache(cache_folder), tmp_path / "b", Training(epochs=1, batch_size=8))
+    assert {weight.dtype for weight in report.bundle.model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in report.bundle.model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_recipe_in_decibels_needs_pictures_in_decibels(cache_folder, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"gain_db, noise, mixup, background: expected pictures in decibels, got 'mel'"
+    ):
+        train(open_cache(cache_folder), tmp_path / "b", recipe("modern"))
+    assert not (tmp_path / "b").exists()
+
+
+def test_copies_under_two_names_and_two_authors_stay_on_one_side(sample_folder, tmp_path):
+    """Recordings copied, encoded anew, under another name and author: each stays with what it was copied from."""
+    folder = Path(shutil.copytree(sample_folder, tmp_path / "competition"))
+    with (folder / "train_metadata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    copies = {}
+    for number, row in enumerate(rows[::3]):
+        samples, rate = soundfile.read(folder / "train_audio" / row["filename"])
+        name = f"{row['primary_label']}/COPY{number}.flac"
+        soundfile.write(folder / "train_audio" / name, 0.5 * samples, rate)
+        copies[name] = row["filename"]
+        rows.append({**row, "filename": name, "author": f"somebody else {number}"})
+    with (folder / "train_metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    make_cache(folder, tmp_path / "c", preset="logmel128")
+    cache, said = open_cache(tmp_path / "c"), []
+    pictures = training.heard_pictures(cache)
+    pairs = training.pairs_of_copies(cache, pictures, said.append)
+    assert {frozenset(pair) for pair in copies.items()} <= {frozenset(pair) for pair in pairs}
+    assert "hold the same sound and stay together" in said[0]
+    parted = 0
+    for seed in range(6):
+        split = split_recordings(training.recordings_of(cache), 0.3, seed, pairs)
+        alone = split_recordings(training.recordings_of(cache), 0.3, seed)
+        assert all((copy in split.validation) == (own in split.validation) for copy, own in copies.items())
+        parted += any((copy in alone.validation) != (own in alone.validation) for copy, own in copies.items())
+    assert parted, "the test must be able to fail"
 
 
 def test_scores_are_those_of_the_validation_table(trained):
@@ -49,8 +179,7 @@ def test_the_best_epoch_is_kept(trained):
 
 def test_the_same_seed_gives_the_same_bundle(cache_folder, trained, tmp_path):
     train(open_cache(cache_folder), tmp_path / "b", Training(epochs=3, batch_size=8))
-    ours, again = tree(trained[0]), tree(tmp_path / "b")
-    assert ours == again
+    assert bundle_tree(trained[0]) == bundle_tree(tmp_path / "b")
 
 
 @pytest.mark.slow
@@ -79,8 +208,8 @@ train_bundle_decoders(out, report.bundle, cache, Decoding(epochs=1, steps=1))
 
 
 def test_training_stops_early(cache_folder, tmp_path):
-    training = Training(epochs=9, batch_size=8, patience=1, monitor="val_loss", learning_rate=0.5)
-    report = train(open_cache(cache_folder), tmp_path / "b", training)
+    hasty = Training(epochs=9, batch_size=8, patience=1, monitor="val_loss", learning_rate=0.5)
+    report = train(open_cache(cache_folder), tmp_path / "b", hasty)
     assert len(report.history) < 9
 
 

@@ -15,6 +15,7 @@ const places = new Map(facts.segments.map((segment, place) => [keyOf(segment), p
 function linesOf(key, mark) {
   const [recording, start] = JSON.parse(key);
   if (mark.drop) return [[recording, start, "drop", ""]];
+  if (mark.none) return [[recording, start, "none", ""], ...(mark.start !== null ? [[recording, start, "start", mark.start]] : [])];
   const lines = mark.relabel ? [[recording, start, "relabel", mark.relabel]] : [];
   for (const label of mark.also) lines.push([recording, start, "also", label]);
   if (mark.start !== null) lines.push([recording, start, "start", mark.start]);
@@ -23,8 +24,8 @@ function linesOf(key, mark) {
 
 function wordsOf(mark) {
   if (mark.drop) return "drop it";
-  const words = mark.relabel ? [`this is ${nameOf(mark.relabel)}`] : [];
-  for (const label of mark.also) words.push(`also ${nameOf(label)}`);
+  const words = mark.none ? ["no bird is heard"] : mark.relabel ? [`this is ${nameOf(mark.relabel)}`] : [];
+  if (!mark.none) for (const label of mark.also) words.push(`also ${nameOf(label)}`);
   if (mark.start !== null) words.push(`the song starts at ${mark.start} s`);
   return words.join(", ");
 }
@@ -33,8 +34,9 @@ function fromLines(lines) {
   const found = new Map();
   for (const { recording, start_s: start, action, value } of lines) {
     const key = JSON.stringify([recording, start]);
-    const mark = found.get(key) || { drop: false, relabel: "", also: [], start: null };
+    const mark = found.get(key) || { drop: false, none: false, relabel: "", also: [], start: null };
     if (action === "drop") mark.drop = true;
+    if (action === "none") mark.none = true;
     if (action === "relabel") mark.relabel = value;
     if (action === "also" && !mark.also.includes(value)) mark.also.push(value);
     if (action === "start") mark.start = Number(value);
@@ -89,22 +91,29 @@ function fillBirds(select, none, without) {
 function openMarker(place) {
   const segment = facts.segments[place];
   marking = keyOf(segment);
-  const mark = marks.get(marking) || { drop: false, relabel: "", also: [], start: null };
+  const mark = marks.get(marking) || { drop: false, none: false, relabel: "", also: [], start: null };
   document.getElementById("marker-title").textContent = `${facts.recordings[segment.recording].recording} at ${segment.start_s} s, told to be ${nameOf(segment.label)}`;
   fillBirds(form.relabel, "no, the name is right", segment.corrected ? [] : [segment.label]);
   fillBirds(form.also, "nobody else", [segment.label]);
   form.drop.checked = mark.drop;
+  form.none.checked = Boolean(mark.none);
   form.relabel.value = mark.relabel;
   form.start.value = mark.start === null ? "" : mark.start;
   form.querySelector("small").textContent = `the window is now ${segment.start_s} to ${segment.start_s + facts.length_s} s`;
   also = [...mark.also];
   showAlso();
-  form.rest.disabled = mark.drop;
+  showWhatIsLeft();
   form.querySelector("[value=remove]").hidden = !marks.has(marking);
   marker.showModal();
 }
 
-form.drop.addEventListener("change", () => { form.rest.disabled = form.drop.checked; });
+function showWhatIsLeft() {
+  form.rest.disabled = form.drop.checked;
+  form.birds.disabled = form.none.checked;
+}
+
+form.drop.addEventListener("change", showWhatIsLeft);
+form.none.addEventListener("change", showWhatIsLeft);
 form.add.addEventListener("click", () => {
   const label = form.also.value;
   if (label && label !== form.relabel.value && !also.includes(label)) also.push(label);
@@ -122,9 +131,9 @@ marker.addEventListener("close", () => {
     // A bird that was chosen and not yet added is meant too.
     if (form.also.value) form.add.click();
     const start = form.start.value === "" ? null : Math.round(1000 * Number(form.start.value)) / 1000;
-    const mark = { drop: form.drop.checked, relabel: form.relabel.value, also: also.filter((label) => label !== form.relabel.value), start };
+    const mark = { drop: form.drop.checked, none: form.none.checked, relabel: form.relabel.value, also: also.filter((label) => label !== form.relabel.value), start };
     marks.delete(marking);
-    if (mark.drop || mark.relabel || mark.also.length || mark.start !== null) marks.set(marking, mark);
+    if (mark.drop || mark.none || mark.relabel || mark.also.length || mark.start !== null) marks.set(marking, mark);
     keep();
   }
   if (said === "remove") { marks.delete(marking); keep(); }

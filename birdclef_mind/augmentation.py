@@ -1,0 +1,122 @@
+"""What is done to training pictures, a batch at a time, on the device that trains.
+
+Pictures are (n, rows, frames), float32, 0–255, in decibels over a fixed range (see `features`), targets (n, classes).
+Sounds that meet add their powers: a mixed picture is the one their sum would have, but for phase.
+"""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from birdclef_mind.recipes import Augmentation
+
+_STRIPES = 2
+# How much quieter a second song may be, what noise may reach below the loudest place, and how it may fall with pitch.
+_SECOND_DB = (-10.0, 0.0)
+_UNDER_DB = (-12.0, 0.0)
+_NOISE_DB = (-70.0, -15.0)
+_NOISE_TILT_DB = (-30.0, 10.0)
+
+
+class Draws:
+    """Random numbers of one batch: the same seed, the same numbers, in the order they are asked for."""
+
+    def __init__(self, seed: Any, count: Any) -> None:
+        self._seed, self._count, self._asked = tf.cast(seed, tf.int32), count, 0
+
+    def uniform(self, lowest: float, highest: float, *shape: int) -> Any:
+        """(n, *shape), float32, in [lowest, highest)."""
+        return tf.random.stateless_uniform((self._count, *shape), self._next(), lowest, highest)
+
+    def chosen(self, share: float) -> Any:
+        """(n, 1, 1), true for about this share."""
+        return self.uniform(0.0, 1.0, 1, 1) < share
+
+    def others(self) -> Any:
+        """(n,), a picture's partner: every one is a partner once."""
+        return tf.argsort(self.uniform(0.0, 1.0))
+
+    def _next(self) -> Any:
+        self._asked += 1
+        return self._seed + tf.constant([0, self._asked], tf.int32)
+
+
+def augment(
+    pictures: Any, targets: Any, seed: Any, augmentation: Augmentation, range_db: float, under: Any = None
+) -> tuple[Any, Any]:
+    """Pictures (n, rows, frames) and their targets, changed as `augmentation` says.
+
+    Parameters
+    ----------
+    seed : (2,), int. range_db : decibels from 0 to 255. under : pictures without a bird to mix in, black for none.
+    """
+    draws = Draws(seed, tf.shape(pictures)[0])
+    steps_per_db = 255 / range_db
+    if augmentation.mixup:
+        pictures, targets = mix_up(pictures, targets, draws, augmentation.mixup, steps_per_db)
+    if augmentation.background and under is not None:
+        pictures = mix_under(pictures, under, draws, steps_per_db)
+    if augmentation.noise:
+        pictures = add_noise(pictures, draws, augmentation.noise, steps_per_db)
+    if augmentation.gain_db:
+        change = augmentation.gain_db * steps_per_db
+        pictures = tf.clip_by_value(pictures + draws.uniform(-change, change, 1, 1), 0, 255)
+    pictures = mask(pictures, draws, augmentation.time_mask, axis=2)
+    return mask(pictures, draws, augmentation.frequency_mask, axis=1), targets
+
+
+def sum_of_powers(one: Any, other: Any, steps_per_db: float) -> Any:
+    """The picture of two sounds together, its loudest place at 255 as in every picture; darker than 0 is 0."""
+    steps_per_neper = steps_per_db * 10 / math.log(10)
+    # 0 stands for nothing, and nothing beside nothing stays so.
+    power = tf.exp(tf.nn.relu(one) / steps_per_neper) + tf.exp(tf.nn.relu(other) / steps_per_neper) - 1
+    both = steps_per_neper * tf.math.log(power)
+    return tf.clip_by_value(both - tf.reduce_max(both, axis=(1, 2), keepdims=True) + 255, 0, 255)
+
+
+def mix_up(pictures: Any, targets: Any, draws: Draws, share: float, steps_per_db: float) -> tuple[Any, Any]:
+    """Lay another picture of the batch over about `share` of them; what either has is wanted of both (their maximum).
+
+    An OR instead of the weighted mean of Zhang and others 2018, "mixup": a quiet bird is as present as a loud one.
+    """
+    others, chosen = draws.others(), draws.chosen(share)
+    level = draws.uniform(*_SECOND_DB, 1, 1) * steps_per_db
+    second = tf.where(chosen, tf.gather(pictures, others) + level, 0.0)
+    wanted = tf.where(chosen[:, :, 0], tf.gather(targets, others), 0.0)
+    return tf.where(chosen, sum_of_powers(pictures, second, steps_per_db), pictures), tf.maximum(targets, wanted)
+
+
+def mix_under(pictures: Any, under: Any, draws: Draws, steps_per_db: float) -> Any:
+    """Lay sound without a bird under pictures, where there is some; targets stay."""
+    some = tf.reduce_max(under, axis=(1, 2), keepdims=True) > 0
+    level = draws.uniform(*_UNDER_DB, 1, 1) * steps_per_db
+    mixed = sum_of_powers(pictures, tf.where(some, under + level, 0.0), steps_per_db)
+    return tf.where(some, mixed, pictures)
+
+
+def add_noise(pictures: Any, draws: Draws, share: float, steps_per_db: float) -> Any:
+    """Add noise of any loudness that rises or falls with pitch; a band's power spreads as noise power does."""
+    rows, frames = pictures.shape[1:3]
+    level = 255 + draws.uniform(*_NOISE_DB, 1, 1) * steps_per_db
+    slope = draws.uniform(*_NOISE_TILT_DB, 1, 1) * steps_per_db * tf.linspace(0.0, 1.0, rows)[None, :, None]
+    # Power of noise in one place is exponentially distributed; its decibels scatter by 5.6.
+    power = -tf.math.log(draws.uniform(1e-6, 1.0, rows, frames))
+    scatter = steps_per_db * 10 / math.log(10) * tf.math.log(power + 1e-6)
+    chosen = draws.chosen(share)
+    noisy = sum_of_powers(pictures, level + slope + scatter, steps_per_db)
+    return tf.where(chosen, noisy, pictures)
+
+
+def mask(pictures: Any, draws: Draws, share: float, axis: int) -> Any:
+    """Blacken stripes of up to `share` of an axis: Park and others 2019, "SpecAugment", without time warping."""
+    if share == 0:
+        return pictures
+    size = pictures.shape[axis]
+    places = tf.range(size, dtype=tf.float32)[None, :]
+    for _ in range(_STRIPES):
+        width = draws.uniform(0.0, share * size, 1)
+        start = draws.uniform(0.0, 1.0, 1) * (size - width)
+        kept = tf.cast((places < start) | (places >= start + width), tf.float32)
+        pictures *= kept[:, None, :] if axis == 2 else kept[:, :, None]
+    return pictures

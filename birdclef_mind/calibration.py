@@ -1,0 +1,131 @@
+"""Scores as chances: a temperature that makes them honest, and a threshold a bird, from held-out recordings.
+
+For use outside the competition's file, whose measure asks for an order only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+Array = np.ndarray[Any, Any]
+
+_TINY = 1e-6
+_BINS = 10
+_USUAL_THRESHOLD = 0.5
+# With fewer positives a threshold would follow single segments.
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a network's scores become chances, and from which chance on a bird counts as heard.
+
+    Attributes
+    ----------
+    answer : "softmax" or "sigmoid". temperature : its logits are divided by it.
+    thresholds : chance a class, (classes,).
+    """
+
+    answer: str
+    temperature: float = 1.0
+    thresholds: Sequence[float] = field(default=())
+
+    def chances(self, scores: Array) -> Array:
+        """Scores (..., classes) as chances of the same shape."""
+        clipped = np.clip(np.asarray(scores, np.float64), _TINY, 1 - _TINY)
+        if self.answer == "sigmoid":
+            odds = (clipped / (1 - clipped)) ** (1 / self.temperature)
+            return np.asarray(odds / (1 + odds))
+        powers = clipped ** (1 / self.temperature)
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def calibrate(truth: Array, scores: Array, answer: str) -> Calibration:
+    """The temperature of the least log loss, and the threshold of the best F1 of each bird.
+
+    Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", section 4.2. A bird with fewer than
+    three positives gets the threshold of all birds together.
+
+    Parameters
+    ----------
+    truth, scores : (rows, classes), of recordings the network has not seen.
+    """
+    found = minimize_scalar(
+        lambda log_t: _log_loss(truth, Calibration(answer, float(np.exp(log_t))).chances(scores), answer),
+        bounds=(-3, 3),
+        method="bounded",
+    )
+    warm = Calibration(answer, float(np.exp(found.x)))
+    chances = warm.chances(scores)
+    common = _best_threshold(truth.ravel(), chances.ravel())
+    thresholds = [
+        _best_threshold(truth[:, place], chances[:, place]) if truth[:, place].sum() >= _ENOUGH else common
+        for place in range(truth.shape[1])
+    ]
+    return Calibration(answer, round(warm.temperature, 6), tuple(round(value, 6) for value in thresholds))
+
+
+def reliability(truth: Array, chances: Array) -> list[dict[str, float]]:
+    """For every tenth of the chances: how many there are, their mean, and how often the bird was there."""
+    place = np.minimum((chances.ravel() * _BINS).astype(int), _BINS - 1)
+    right = (truth.ravel() > 0).astype(float)
+    counts = np.bincount(place, minlength=_BINS)
+    said, was = (np.bincount(place, values, minlength=_BINS) for values in (chances.ravel(), right))
+    return [
+        {"from": index / _BINS, "count": int(counts[index]), "said": float(said[index] / counts[index]),
+         "was": float(was[index] / counts[index])}
+        for index in range(_BINS) if counts[index]
+    ]  # fmt: skip
+
+
+def calibration_error(truth: Array, chances: Array) -> float:
+    """Mean distance between what was said and what was, weighted by how often it was said (ECE)."""
+    bins = reliability(truth, chances)
+    return sum(one["count"] * abs(one["said"] - one["was"]) for one in bins) / sum(one["count"] for one in bins)
+
+
+def measured(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> dict[str, Any] | None:
+    """How honest scores are before and after calibration, each half of the recordings calibrated by the other.
+
+    None when there are too few recordings to halve.
+    """
+    names = list(dict.fromkeys(groups))
+    if len(names) < 4:
+        return None
+    side = np.array([names.index(group) % 2 for group in groups])
+    after = np.empty(scores.shape)
+    for half in (0, 1):
+        own = calibrate(truth[side != half], scores[side != half], answer)
+        after[side == half] = own.chances(scores[side == half])
+    return {
+        "error_before": round(calibration_error(truth, scores), 5),
+        "error_after": round(calibration_error(truth, after), 5),
+        "before": reliability(truth, np.asarray(scores, float)),
+        "after": reliability(truth, after),
+    }
+
+
+def _log_loss(truth: Array, chances: Array, answer: str) -> float:
+    chances = np.clip(chances, _TINY, 1 - _TINY)
+    losses = -truth * np.log(chances)
+    if answer == "sigmoid":
+        losses = losses - (1 - truth) * np.log(1 - chances)
+    return float(losses.sum())
+
+
+def _best_threshold(truth: Array, chances: Array) -> float:
+    """Halfway between the last chance that counts and the next, where F1 is best."""
+    if not truth.any():
+        return _USUAL_THRESHOLD
+    order = np.argsort(-chances, kind="stable")
+    sorted_chances, hits = chances[order], np.cumsum(truth[order] > 0)
+    counted = np.arange(1, len(order) + 1)
+    f1 = 2 * hits / (counted + (truth > 0).sum())
+    # Equal chances fall on the same side of a threshold.
+    ends = np.append(sorted_chances[1:] < sorted_chances[:-1], True)
+    best = int(np.argmax(np.where(ends, f1, -1)))
+    after = sorted_chances[best + 1] if best + 1 < len(order) else 0.0
+    return float((sorted_chances[best] + after) / 2)

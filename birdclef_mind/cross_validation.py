@@ -1,0 +1,130 @@
+"""Several networks, each measured on another part of the recordings, and one bundle of them all.
+
+OUT/fold_1/, OUT/fold_2/, …   a bundle each, complete in itself
+OUT/bundle.json               all of them as members, once the last is done
+OUT/out_of_fold.csv           every recording's scores by the network that has not seen it
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind import files
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.calibration import calibrate
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.inference import Predictor
+from birdclef_mind.overrides import apply
+from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recipes import Training
+from birdclef_mind.results import OUT_OF_FOLD, SCORES, Part, measure, remove_results, validation_table
+from birdclef_mind.training import (
+    Extras,
+    Say,
+    fold_splits,
+    heard_pictures,
+    refuse_unfit,
+    sides,
+    train_split,
+)
+
+Array = np.ndarray[Any, Any]
+
+_AVERAGED = ("top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision")
+
+
+@dataclass(frozen=True)
+class FoldsReport:
+    """What a cross-validation did: folds trained now, folds there were already, and the measures once all are there."""
+
+    trained: tuple[int, ...]
+    kept: tuple[int, ...]
+    scores: dict[str, Any] | None
+
+
+def train_folds(
+    cache: Cache,
+    out: Path,
+    training: Training,
+    folds: int,
+    only: int | None = None,
+    extras: Extras = Extras(),
+    *,
+    say: Say = lambda line: None,
+    track: Track = untracked,
+) -> FoldsReport:
+    """Train a network a fold, or only fold number `only`; what is there and was trained in the same way is kept.
+
+    Once all folds are there, they become one bundle. Its measures are means over the folds, never of scores pooled:
+    scores of different networks have no common scale.
+    """
+    if only is not None and not 1 <= only <= folds:
+        raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
+    folders = [out / f"fold_{number}" for number in range(1, folds + 1)]
+    refuse_unfit(cache, out, training)
+    pictures = heard_pictures(cache, track)
+    splits = fold_splits(cache, pictures, training, folds, say)
+    trained, kept = [], []
+    for number, (folder, split) in enumerate(zip(folders, splits, strict=True), start=1):
+        if only not in (None, number):
+            continue
+        if _is_done(folder, cache, training, sorted(split.validation), extras):
+            kept.append(number)
+            continue
+        say(f"fold {number} of {folds}")
+        refuse_unfit(cache, folder, training)
+        train_split(cache, pictures, folder, training, split, extras, say=say)
+        trained.append(number)
+    done = [_is_done(f, cache, training, sorted(s.validation), extras) for f, s in zip(folders, splits, strict=True)]
+    if not all(done):
+        return FoldsReport(tuple(trained), tuple(kept), None)
+    members = [bundles.load(folder) for folder in folders]
+    corrected = apply(extras.overrides, cache)
+    checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
+    return FoldsReport(tuple(trained), tuple(kept), _join(out, members, checks))
+
+
+def _is_done(folder: Path, cache: Cache, training: Training, held_out: list[str], extras: Extras) -> bool:
+    try:
+        bundle = bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
+    except BundleError:
+        return False
+    record = bundle.record
+    same = Training.from_dict(record["training"]) == training and record["validation_recordings"] == held_out
+    return same and len(record["overrides"]) == len(extras.overrides)
+
+
+def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
+    """Write the bundle of all members, their out-of-fold scores, and the measures."""
+    predicted = [
+        Predictor(member).scores(check.pixels).astype(float) for member, check in zip(members, checks, strict=True)
+    ]
+    rows: list[IndexRow] = [row for check in checks for row in check.rows]
+    targets, scores = np.concatenate([check.targets for check in checks]), np.concatenate(predicted)
+    first = members[0]
+    record = {**first.record, "folds": len(members), "validation_recordings": [], "first_fold": first.record}
+    whole = replace(
+        first,
+        others=tuple(member.model for member in members[1:]),
+        priors=np.mean([member.priors for member in members], axis=0).tolist(),
+        record=record,
+        calibration=calibrate(targets, scores, first.network.answer),
+    )
+    remove_results(out)
+    files.write_text(out / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
+    measures = measure(out, whole, rows, targets, scores)
+    each = [
+        files.read_facts(out / f"fold_{number}", SCORES, "a fold", BundleError) for number in range(1, len(members) + 1)
+    ]
+    for level in ("segments", "recordings"):
+        for name in _AVERAGED:
+            values = [fold[level][name] for fold in each]
+            measures[level][name] = float(np.mean(values))
+            measures[level][f"{name}_by_fold"] = values
+    files.write_json(out / SCORES, measures)
+    bundles.save(whole, out)
+    return measures

@@ -1,0 +1,119 @@
+"""When a bird sings: onset and offset of every song that a network with scores a moment hears in soundscapes."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind import audio, competition, files
+from birdclef_mind.bundle import Bundle
+from birdclef_mind.errors import AudioError, BundleError
+from birdclef_mind.inference import soundscape_pictures
+from birdclef_mind.model import moments
+from birdclef_mind.progress import Track, untracked
+
+Array = np.ndarray[Any, Any]
+
+COLUMNS = ("soundscape", "onset_s", "offset_s", "bird", "score")
+_BATCH = 60
+# Songs of a bird with less silence between them are one event; what is shorter than two moments is none.
+_GAP_S = 0.5
+_SHORTEST_MOMENTS = 2
+
+
+@dataclass(frozen=True)
+class Event:
+    """One bird, from its onset to its offset in seconds of the soundscape; score is its highest chance."""
+
+    onset_s: float
+    offset_s: float
+    bird: str
+    score: float
+
+
+class Listener:
+    """Chances a moment of a bundle's network, compiled once; BundleError for a network that has none."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        networks = [network for member in bundle.members if (network := moments(member)) is not None]
+        if not networks:
+            raise BundleError(
+                f"events: expected a network that scores every moment, such as resnet, got {bundle.network.name}"
+            )
+        self._bundle = bundle
+        shape = (None, bundle.features.rows, bundle.features.frames, 1)
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
+        def forward(pixels: tf.Tensor) -> tf.Tensor:
+            pictures = tf.cast(pixels, tf.float32)
+            return tf.add_n([network(pictures, training=False) for network in networks]) / len(networks)
+
+        self._forward = forward
+
+    def chances(self, pixels: Array) -> Array:
+        """Chances (segments, moments, classes) of pixels (segments, rows, frames), uint8."""
+        parts = [self._forward(pixels[at : at + _BATCH, ..., None]).numpy() for at in range(0, len(pixels), _BATCH)]
+        return self._bundle.calibration.chances(np.concatenate(parts))
+
+    def events(self, pixels: Array) -> list[Event]:
+        """Events in segments that stand side by side, in order of their onset."""
+        chances = self.chances(pixels)
+        moment_s = self._bundle.features.windowing.length_s / chances.shape[1]
+        thresholds = np.array(self._bundle.calibration.thresholds or [0.5] * chances.shape[2])
+        return find_events(chances.reshape(-1, chances.shape[2]), thresholds, self._bundle.classes.names, moment_s)
+
+
+def find_events(chances: Array, thresholds: Array, names: Sequence[str], moment_s: float) -> list[Event]:
+    """Runs of moments in which a bird's chance reaches its threshold; short gaps are closed first.
+
+    Parameters
+    ----------
+    chances : (moments, classes). thresholds : (classes,). moment_s : seconds a moment.
+    """
+    found = []
+    for place, name in enumerate(names):
+        heard = np.concatenate([[False], chances[:, place] >= thresholds[place], [False]])
+        onsets, offsets = np.flatnonzero(heard[1:] & ~heard[:-1]), np.flatnonzero(~heard[1:] & heard[:-1])
+        if not onsets.size:
+            continue
+        apart = (onsets[1:] - offsets[:-1]) * moment_s >= _GAP_S
+        for onset, offset in zip(onsets[np.append(True, apart)], offsets[np.append(apart, True)], strict=True):
+            if offset - onset >= _SHORTEST_MOMENTS:
+                score = float(chances[onset:offset, place].max())
+                found.append(Event(float(onset * moment_s), float(offset * moment_s), name, score))
+    return sorted(found, key=lambda event: (event.onset_s, event.bird))
+
+
+def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked) -> tuple[int, list[str]]:
+    """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed)."""
+    listener = Listener(bundle)
+    paths = competition.list_soundscapes(root)
+    problems: list[str] = []
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for path, found in _events_of(listener, bundle, paths, problems, track):
+        # The last window is padded, so that a song may seem to outlast the sound.
+        end_s = audio.duration_s(path) or np.inf
+        for event in found:
+            seconds = [f"{event.onset_s:.2f}", f"{min(event.offset_s, end_s):.2f}"]
+            writer.writerow([path.stem, *seconds, event.bird, f"{event.score:.4f}"])
+        count += len(found)
+    files.write_text(out, buffer.getvalue())
+    return count, problems
+
+
+def _events_of(
+    listener: Listener, bundle: Bundle, paths: Sequence[Path], problems: list[str], track: Track
+) -> Iterator[tuple[Path, list[Event]]]:
+    for path in track(paths, len(paths), "events"):
+        try:
+            yield path, listener.events(soundscape_pictures(path, bundle)[1].pixels)
+        except (AudioError, MemoryError) as error:
+            problems.append(f"{path.name}: {error or 'not enough memory'}")

@@ -1,0 +1,128 @@
+"""Epoch by epoch, from the last one that ended: killed at any point, training goes on as if nothing had happened."""
+
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind import files
+from birdclef_mind.dataset import picture_dataset, training_dataset
+from birdclef_mind.learner import Learner
+from birdclef_mind.recipes import Training
+from birdclef_mind.sampling import Material
+
+Array = np.ndarray[Any, Any]
+Say = Callable[[str], None]
+
+PROGRESS = "training.progress.npz"
+LOGS = "logs"
+# What TensorBoard draws as a curve; TensorFlow alone can write it.
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
+
+
+class Fitting:
+    """A training under way.
+
+    Attributes
+    ----------
+    history : a dict of measures an epoch. best_epoch : counted from 1. best : the network's weights there.
+    """
+
+    def __init__(self, learner: Learner, training: Training, out: Path, key: str, say: Say) -> None:
+        self.learner, self.training, self.say = learner, training, say
+        self._progress, self._logs, self._key = out / PROGRESS, out / LOGS, key
+        self.history: list[dict[str, float]] = []
+        self.best_epoch, self.best = 0, list[Array]()
+
+    def run(self, material: Material, held_out: tuple[Array, Array] | None) -> None:
+        """Train to the end; the network then holds the weights of its best epoch.
+
+        Parameters
+        ----------
+        held_out : pixels (n, rows, frames), uint8, and targets (n, classes); None to measure nothing.
+        """
+        self._resume()
+        batch = self.training.batch_size
+        validation = None if held_out is None else picture_dataset(*held_out, batch)
+        writer = tf.summary.create_file_writer(str(self._logs))
+        while len(self.history) < self.training.epochs and not self._stale():
+            epoch, started = len(self.history), time.perf_counter()
+            found = self.learner.fit(
+                training_dataset(material, self.training, epoch),
+                validation_data=validation, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0,
+            )  # fmt: skip
+            self._end_epoch({name: float(values[0]) for name, values in found.history.items()}, started, writer)
+        writer.close()
+        self.learner.network.set_weights(self.best)
+
+    def forget(self) -> None:
+        """Remove what was kept to go on from."""
+        self._progress.unlink(missing_ok=True)
+
+    def _end_epoch(self, measures: dict[str, float], started: float, writer: Any) -> None:
+        epoch = len(self.history) + 1
+        self.history.append({"epoch": epoch, **measures})
+        if self._rank(self.history[-1]) > max(map(self._rank, self.history[:-1]), default=(-np.inf, -np.inf)):
+            self.best_epoch, self.best = epoch, self.learner.network.get_weights()
+        with writer.as_default(epoch):
+            for name, value in measures.items():
+                tf.summary.write(name, value, metadata=_SCALAR)
+        writer.flush()
+        self._save()
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
+        took_s = time.perf_counter() - started
+        left_s = took_s * (self.training.epochs - epoch)
+        mark = "  best" if self.best_epoch == epoch and self.training.monitor != "last" else ""
+        self.say(f"epoch {epoch}/{self.training.epochs}  {figures}  {took_s:.1f} s, {_clock(left_s)} left{mark}")
+
+    def _rank(self, row: dict[str, float]) -> tuple[float, float]:
+        monitor = self.training.monitor
+        if monitor == "last" or "val_loss" not in row:
+            return row["epoch"], 0.0
+        sign = 1 if monitor == "val_accuracy" else -1
+        return sign * row[monitor], -row["val_loss"]
+
+    def _stale(self) -> bool:
+        if not self.history or self.training.monitor == "last" or "val_loss" not in self.history[0]:
+            return False
+        values = [self._rank(row)[0] for row in self.history]
+        return len(values) - 1 - values.index(max(values)) >= self.training.patience
+
+    def _variables(self) -> list[Any]:
+        return [*self.learner.network.variables, *self.learner.optimizer.variables]
+
+    def _save(self) -> None:
+        arrays = {f"now_{place}": np.asarray(value) for place, value in enumerate(self._variables())}
+        arrays |= {f"best_{place}": value for place, value in enumerate(self.best)}
+        facts = json.dumps({"key": self._key, "history": self.history, "best_epoch": self.best_epoch})
+        with files.whole(self._progress) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, facts=np.array(facts), **arrays)
+
+    def _resume(self) -> None:
+        if not self._progress.is_file():
+            return
+        try:
+            with np.load(self._progress, allow_pickle=False) as arrays:
+                facts = json.loads(str(arrays["facts"]))
+                if facts["key"] != self._key:
+                    self.say(f"{self._progress.name} is of another training; beginning anew")
+                    return
+                now = [arrays[f"now_{place}"] for place in range(len(self._variables()))]
+                best = [arrays[f"best_{place}"] for place in range(len(self.learner.network.weights))]
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            self.say(f"{self._progress.name} cannot be used; beginning anew")
+            return
+        for variable, value in zip(self._variables(), now, strict=True):
+            variable.assign(value)
+        self.history, self.best_epoch, self.best = facts["history"], facts["best_epoch"], best
+        self.say(f"going on after epoch {len(self.history)}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

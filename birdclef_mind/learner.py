@@ -1,0 +1,108 @@
+"""A network as it is trained: pictures are changed on the device before every step, and what is wanted is its loss."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from birdclef_mind.augmentation import augment
+from birdclef_mind.recipes import Training
+
+# Deviations of a gradient from the usual, such as a batch of noise alone, are cut to this length.
+_LONGEST_GRADIENT = 5.0
+
+
+class Learner(keras.Model):  # type: ignore[misc]
+    """A network around which training pictures are changed; held-out pictures pass unchanged."""
+
+    def __init__(self, network: keras.Model, training: Training, range_db: float) -> None:
+        super().__init__(name="learner")
+        self.network, self._training, self._range_db = network, training, range_db
+
+    def call(self, pictures: Any, training: bool = False) -> Any:
+        """What the network answers to pictures (n, rows, frames, 1)."""
+        if isinstance(pictures, dict):
+            # Several devices are tried out with a batch as it comes.
+            pictures = tf.cast(pictures["pixels"], tf.float32)
+        return self.network(pictures, training=training)
+
+    def train_step(self, data: Any) -> Any:
+        """Change a batch of `dataset.training_dataset`, then take the usual step."""
+        given, targets = data
+        pictures, under = (tf.cast(given[name], tf.float32)[..., 0] for name in ("pixels", "under"))
+        changed, wanted = augment(
+            pictures, targets, given["seed"][0], self._training.augmentation, self._range_db, under
+        )
+        return super().train_step((changed[..., None], self._softened(wanted)))
+
+    def _softened(self, targets: Any) -> Any:
+        """Targets (n, classes), drawn from 0 and 1 by label smoothing towards what is wanted on average."""
+        smoothing = self._training.label_smoothing
+        if self._training.loss == "cross_entropy":
+            # A softmax shares one whole among the birds of a segment.
+            targets = targets / tf.maximum(tf.reduce_sum(targets, axis=1, keepdims=True), 1e-6)
+        return targets * (1 - smoothing) + smoothing / targets.shape[1]
+
+
+def compile_learner(learner: Learner, training: Training, steps_an_epoch: int) -> None:
+    """Optimizer, schedule and loss as the recipe says."""
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine" or training.warmup_epochs:
+        rate = Climbing(training, steps_an_epoch)
+    options = {"global_clipnorm": _LONGEST_GRADIENT} if training.optimizer == "adamw" else {}
+    optimizer = (
+        keras.optimizers.AdamW(rate, weight_decay=training.weight_decay, **options)
+        if training.optimizer == "adamw"
+        else keras.optimizers.Adam(rate)
+    )
+    if training.optimizer == "adamw":
+        # Decay draws weights to 0, which is no place for a gain or a level.
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "bands"])
+    losses = {
+        "cross_entropy": keras.losses.CategoricalCrossentropy(),
+        "binary": keras.losses.BinaryCrossentropy(),
+        "focal": keras.losses.BinaryFocalCrossentropy(gamma=2.0),
+    }
+    # Now, since a state that is gone on from has a place for every variable.
+    optimizer.build(learner.trainable_variables)
+    learner.compile(optimizer, losses[training.loss], metrics=[SurestIsRight(name="accuracy")])
+
+
+@keras.saving.register_keras_serializable("birdclef_mind")
+class Climbing(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A learning rate that climbs for the first epochs, then falls along a half cosine to a hundredth.
+
+    Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts. With schedule "constant" it stays after the climb.
+    """
+
+    def __init__(self, training: Training, steps_an_epoch: int) -> None:
+        self._training = training
+        self._climb, self._all = (steps_an_epoch * epochs for epochs in (training.warmup_epochs, training.epochs))
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, counted from 0."""
+        step = tf.cast(step, tf.float32)
+        climbing = (step + 1) / max(1, self._climb)
+        done = tf.clip_by_value((step - self._climb) / max(1, self._all - self._climb), 0.0, 1.0)
+        falling = 0.01 + 0.99 * 0.5 * (1 + tf.cos(3.14159265 * done))
+        share = falling if self._training.schedule == "cosine" else tf.ones_like(falling)
+        return self._training.learning_rate * tf.where(step < self._climb, climbing, share)
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing that could be read back: a schedule belongs to one training."""
+        return {}
+
+
+@keras.saving.register_keras_serializable("birdclef_mind")
+class SurestIsRight(keras.metrics.Mean):  # type: ignore[misc]
+    """Share of the segments whose surest bird is one of theirs; "accuracy" where each has one.
+
+    Targets from a half on count, so that softened ones do; segments without a bird do not.
+    """
+
+    def update_state(self, targets: tf.Tensor, scores: tf.Tensor, sample_weight: Any = None) -> None:
+        """Count a batch: targets and scores (n, classes)."""
+        most = tf.reduce_max(targets, axis=1)
+        surest = tf.gather(targets, tf.argmax(scores, axis=1), axis=1, batch_dims=1)
+        hits = tf.cast(surest >= most - 1e-3, tf.float32)
+        super().update_state(hits, tf.cast(most > 0.2, tf.float32))

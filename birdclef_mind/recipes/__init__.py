@@ -1,0 +1,252 @@
+"""How a network, and the decoders beside it, are trained."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import resources
+from typing import Any, Self
+
+from birdclef_mind.checks import is_number, is_whole, known, require, table_of
+from birdclef_mind.errors import ConfigError
+
+LOSSES = ("cross_entropy", "binary", "focal")
+OPTIMIZERS = ("adam", "adamw")
+SCHEDULES = ("constant", "cosine")
+MONITORS = ("val_accuracy", "val_loss", "last")
+RECIPES = ("classic", "modern")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which network is built, and what its answer means.
+
+    Attributes
+    ----------
+    name : in `model`. answer : "softmax", one bird a segment, or "sigmoid", any number of birds.
+    noise_floor : whether it also sees each band without its steady part.
+    """
+
+    name: str = "classic"
+    answer: str = "softmax"
+    noise_floor: bool = False
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.name, str), "model", "the name of a network", self.name)
+        require(self.answer in ("softmax", "sigmoid"), "answer", "softmax or sigmoid", self.answer)
+        require(isinstance(self.noise_floor, bool), "noise_floor", "true or false", self.noise_floor)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        return cls(**known(cls, values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What is done to training pictures whenever they are seen; each part is off at false or 0. Never a flip.
+
+    Attributes
+    ----------
+    roll : turn a picture in time by a random amount, where its window cannot be moved.
+    shift : move a window inside its recording; it takes a cache whose windows overlap.
+    prefer_sound : how much likelier a window with sound is drawn than a quiet one of its recording; 0 for alike.
+    gain_db : a level up to so much up or down.
+    noise, mixup, background : share of the pictures that get noise, a second song (its birds are wanted too), or a
+        segment without a bird.
+    time_mask, frequency_mask : two stripes of up to this share of the frames, or the bands, are blackened.
+    """
+
+    roll: bool = True
+    shift: bool = False
+    prefer_sound: float = 0.0
+    gain_db: float = 0.0
+    noise: float = 0.0
+    mixup: float = 0.0
+    background: float = 0.0
+    time_mask: float = 0.0
+    frequency_mask: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("roll", "shift"):
+            require(isinstance(getattr(self, name), bool), name, "true or false", getattr(self, name))
+        for name in ("prefer_sound", "gain_db"):
+            value = getattr(self, name)
+            require(is_number(value) and value >= 0, name, "a number from 0", value)
+        for name in ("noise", "mixup", "background", "time_mask", "frequency_mask"):
+            value = getattr(self, name)
+            require(is_number(value) and 0 <= value <= 1, name, "a share from 0 to 1", value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        return cls(**known(cls, values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    model : name of the network. epochs : passes over the training segments, at most.
+    patience : epochs without a better `monitor` before training stops early.
+    validation_share : share of the recordings held out, in [0, 0.5]; nothing is measured at 0.
+    monitor : the validation measure whose best epoch is kept: "val_accuracy" or "val_loss"; "last" keeps the last.
+    seed, split_seed : of weights and order, and of which recordings are held out.
+    loss : "cross_entropy" (one bird a segment), "binary" or "focal" (any number of birds).
+    label_smoothing : how far targets are drawn from 0 and 1 towards a guess. secondary_weight : target of a bird that
+        may be somewhere in the recording.
+    balance : a recording is drawn with a weight of its bird's number of recordings to the power of minus this.
+    optimizer : "adam", or "adamw" with its `weight_decay`. schedule : of the learning rate, "constant" or "cosine",
+        after `warmup_epochs` of climbing.
+    noise_floor : whether the network also sees each band without its steady part.
+    """
+
+    model: str = "classic"
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    patience: int = 5
+    validation_share: float = 0.2
+    monitor: str = "val_accuracy"
+    seed: int = 111
+    split_seed: int = 111
+    loss: str = "cross_entropy"
+    label_smoothing: float = 0.0
+    secondary_weight: float = 0.0
+    balance: float = 0.0
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_epochs: int = 0
+    noise_floor: bool = False
+    augmentation: Augmentation = Augmentation()
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+        rate, share = self.learning_rate, self.validation_share
+        require(is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
+        require(is_number(share) and 0 <= share <= 0.5, "validation_share", "a share from 0 to 0.5", share)
+        for name in ("seed", "split_seed"):
+            value = getattr(self, name)
+            require(is_whole(value) and 0 <= value < 2**31, name, "a whole number from 0 to 2147483647", value)
+        for name, choices in (
+            ("monitor", MONITORS), ("loss", LOSSES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            require(value in choices, name, f"one of {', '.join(choices)}", value)
+        for name in ("label_smoothing", "secondary_weight"):
+            value = getattr(self, name)
+            require(is_number(value) and 0 <= value < 1, name, "a share from 0 to below 1", value)
+        for name in ("balance", "weight_decay"):
+            value = getattr(self, name)
+            require(is_number(value) and value >= 0, name, "a number from 0", value)
+        warmup = self.warmup_epochs
+        require(is_whole(warmup) and 0 <= warmup < self.epochs, "warmup_epochs", "fewer than the epochs", warmup)
+        require(isinstance(self.model, str), "model", "the name of a network", self.model)
+        require(isinstance(self.noise_floor, bool), "noise_floor", "true or false", self.noise_floor)
+
+    @property
+    def network(self) -> Network:
+        """The network this trains."""
+        answer = "softmax" if self.loss == "cross_entropy" else "sigmoid"
+        return Network(name=self.model, answer=answer, noise_floor=self.noise_floor)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps the default, or what the named `recipe` says."""
+        values = table_of(cls, values)
+        base = asdict(recipe(values.pop("recipe"))) if "recipe" in values else {}
+        values = {**base, **known(cls, values)}
+        augmentation = {**base.get("augmentation", {}), **values.pop("augmentation", {})}
+        return cls(**values, augmentation=Augmentation.from_dict(augmentation))
+
+
+# Parts of a recipe that can be left out, and what they are then.
+PARTS: dict[str, Any] = {
+    "label_smoothing": 0.0,
+    "secondary_weight": 0.0,
+    "balance": 0.0,
+    "noise_floor": False,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+    "weight_decay": 0.0,
+}
+
+
+def without(training: Training, names: Iterable[str]) -> Training:
+    """A recipe with some of its parts, or of its augmentation's, left out; ConfigError for what is no part."""
+    plain = Augmentation(roll=False)
+    augmentations = [item.name for item in fields(Augmentation)]
+    for name in names:
+        if name in PARTS:
+            training = replace(training, **{name: PARTS[name]})
+        elif name in augmentations:
+            augmentation = replace(training.augmentation, **{name: getattr(plain, name)})
+            training = replace(training, augmentation=augmentation)
+        else:
+            raise ConfigError(f"without: expected one of {', '.join((*PARTS, *augmentations))}, got {name!r}")
+    return training
+
+
+def recipe(name: object) -> Training:
+    """A training recipe by its name: one of the TOML files beside this module."""
+    if name not in RECIPES:
+        raise ConfigError(f"recipe: expected one of {', '.join(RECIPES)}, got {name!r}")
+    text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return Training.from_dict(tomllib.loads(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How decoders are trained.
+
+    Attributes
+    ----------
+    epochs : at most. steps : batches an epoch, at most, so that epochs stay short on large caches.
+    answer_weight : of the term that keeps the network's answer, beside the picture error in units of variance, at the
+        first tap; up to five times that at the last, which holds little else.
+    patience : epochs in which no decoder gets better before training stops.
+    """
+
+    epochs: int = 30
+    steps: int = 128
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    answer_weight: float = 0.1
+    patience: int = 6
+    seed: int = 111
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "steps", "batch_size", "patience"):
+            value = getattr(self, name)
+            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+        rate, weight = self.learning_rate, self.answer_weight
+        require(is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
+        require(is_number(weight) and weight >= 0, "answer_weight", "a number from 0", weight)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        return cls(**known(cls, values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """How much an explanation shows: `examples` worked through, `seeds` searches a bird, `sheets` training segments."""
+
+    examples: int = 12
+    seeds: int = 3
+    sheets: int = 300
+
+    def __post_init__(self) -> None:
+        for name in ("examples", "seeds", "sheets"):
+            value = getattr(self, name)
+            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        return cls(**known(cls, values))

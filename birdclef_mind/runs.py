@@ -1,0 +1,80 @@
+"""Trainings side by side: every bundle below a folder, what it was trained with and how well it does."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from birdclef_mind.errors import BundleError
+
+# Named here since a look at bundles needs no TensorFlow, which their own modules import.
+_FACTS, _SCORES = "bundle.json", "scores.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One bundle: its folder below the one asked for, when it was written, its settings and its measures."""
+
+    folder: str
+    written: str
+    network: str
+    members: int
+    loss: str
+    epochs: str
+    seed: int
+    features: str
+    birds: int
+    segments: int
+    top1: float | None
+    padded_cmap: float | None
+    mean_average_precision: float | None
+
+
+def find_runs(root: Path) -> list[Run]:
+    """All bundles below a folder, the latest last; BundleError when there is none."""
+    if not root.is_dir():
+        raise BundleError(
+            f"{root}: expected a folder with bundles below it, found {'a file' if root.exists() else 'nothing'}"
+        )
+    found = sorted(_runs(root), key=lambda run: (run.written, run.folder))
+    if not found:
+        raise BundleError(f"{root}: expected bundles below it, found no {_FACTS}")
+    return found
+
+
+def _runs(root: Path) -> Iterator[Run]:
+    for path in root.rglob(_FACTS):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            yield _run(path, root, facts)
+        except (OSError, ValueError, KeyError, TypeError):
+            # Another program's bundle.json is none of ours.
+            continue
+
+
+def _run(path: Path, root: Path, facts: dict[str, Any]) -> Run:
+    training, features = facts["record"]["training"], facts["features"]
+    scores = _scores(path.parent / _SCORES)
+    return Run(
+        folder=str(path.parent.relative_to(root)),
+        written=datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
+        network=str(facts["network"]["name"]),
+        members=len(facts["weights"]),
+        loss=str(training["loss"]),
+        epochs=f"{facts['record']['best_epoch']}/{training['epochs']}",
+        seed=int(training["seed"]),
+        features=f"{features['kind']}{features['n_mels']}",
+        birds=len(facts["classes"]),
+        segments=int(facts["record"]["segments"]["training"]),
+        **{name: scores.get(name) for name in ("top1", "padded_cmap", "mean_average_precision")},
+    )
+
+
+def _scores(path: Path) -> dict[str, Any]:
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        return dict(scores["segments"]) if scores else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

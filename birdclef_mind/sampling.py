@@ -1,0 +1,187 @@
+"""Which windows an epoch of training shows, and where in their recordings they begin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.cache import IndexRow
+from birdclef_mind.config import Features
+from birdclef_mind.features import Pictures, levels_to_pixels, levels_to_scale, pixels_to_levels
+from birdclef_mind.recipes import Training
+
+Array = np.ndarray[Any, Any]
+
+# Of a recording with at least so many windows, those with less than this share of its usual sound hold no bird.
+_ENOUGH_WINDOWS = 4
+_QUIET_SHARE = 0.6
+# How steeply liking windows with sound grows with their sound.
+_STEEPNESS = 2.0
+_EVERY_FRAME = 4
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Material:
+    """Training segments and what is needed to draw from them; all arrays have one entry a segment.
+
+    Attributes
+    ----------
+    pictures : pixels and their scale. targets : (segments, classes), float32.
+    following : the window of the same recording and birds that begins before this one ends, or -1.
+    odds : how likely it is drawn, summing to 1. birdless : places of segments that hold no bird.
+    draws : segments an epoch shows.
+    """
+
+    pictures: Pictures
+    targets: Array
+    following: Array
+    odds: Array
+    birdless: Array
+    draws: int
+    features: Features
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An epoch's draws, in order: segments, how many frames later each begins, how far it is turned, what is under it.
+
+    Attributes
+    ----------
+    places, shifts, turns, under : (draws,), int64; `under` is -1 where no segment without a bird is mixed in.
+    """
+
+    places: Array
+    shifts: Array
+    turns: Array
+    under: Array
+
+
+def gather_material(
+    rows: Sequence[IndexRow], pictures: Pictures, targets: Array, features: Features, training: Training
+) -> Material:
+    """Weigh training segments, and find which follow each other and which hold no bird."""
+    sound = moving_sound(pictures.pixels)
+    singing = targets.any(axis=1)
+    birdless = np.flatnonzero(~singing | _is_quiet(rows, sound))
+    odds = _odds(rows, sound, training) * (singing if training.network.answer == "softmax" else 1)
+    # Overlapping windows show the same sound several times; an epoch shows each second about once.
+    overlap = features.windowing.length_s / features.windowing.step_s
+    draws = max(1, round(len(rows) / overlap)) if training.augmentation.shift else len(rows)
+    return Material(
+        pictures, targets, _following(rows, targets, features), odds / odds.sum(), birdless, draws, features
+    )
+
+
+def moving_sound(pixels: Array) -> Array:
+    """How much stands out in pictures (n, rows, frames): root mean square above their bands' means, (n,), of 255."""
+    found = np.empty(len(pixels), np.float32)
+    for start in range(0, len(pixels), _CHUNK):
+        few = pixels[start : start + _CHUNK, :, ::_EVERY_FRAME].astype(np.float32)
+        above = np.maximum(few - few.mean(axis=2, keepdims=True), 0)
+        found[start : start + _CHUNK] = np.sqrt(np.square(above).mean(axis=(1, 2)))
+    return found
+
+
+def plan_epoch(material: Material, training: Training, epoch: int) -> Plan:
+    """Draw an epoch's windows; it follows from the seed and the epoch's number alone.
+
+    Draws are spread evenly over the odds (systematic sampling): a segment with odds p comes floor(p·n) or ceil(p·n)
+    times, and in a new place every time.
+    """
+    rng = np.random.default_rng([training.seed, epoch])
+    draws, augmentation = material.draws, training.augmentation
+    ladder = np.cumsum(material.odds)
+    rungs = (rng.random() + np.arange(draws)) / draws
+    places = rng.permutation(np.minimum(np.searchsorted(ladder / ladder[-1], rungs, "right"), len(ladder) - 1))
+    movable = augmentation.shift & (material.following[places] >= 0)
+    frames, step = material.features.frames, step_frames(material.features)
+    shifts = np.where(movable, rng.integers(0, step + 1, draws), 0)
+    turns = np.where(movable | (not augmentation.roll), 0, rng.integers(0, frames, draws))
+    under = np.full(draws, -1)
+    if augmentation.background and material.birdless.size:
+        chosen = material.birdless[rng.integers(0, material.birdless.size, draws)]
+        under = np.where(rng.random(draws) < augmentation.background, chosen, -1)
+    return Plan(places, shifts, turns, under)
+
+
+def step_frames(features: Features) -> int:
+    """Frames from one window's start to the next one's, rounded."""
+    return round(features.step_samples / features.hop_samples)
+
+
+def moved_windows(material: Material, places: Array, shifts: Array) -> Array:
+    """Pixels of windows that begin `shifts` frames later: (n, rows, frames), uint8.
+
+    Two windows that overlap are joined in the middle of what both show, where neither feels its end, and quantised
+    anew: what a window cut there would show, but for rounding and half a frame.
+    """
+    pixels = material.pictures.pixels[places]
+    moved = np.flatnonzero(shifts)
+    if not moved.size:
+        return pixels
+    frames, step = material.features.frames, step_frames(material.features)
+    join = (step + frames) // 2
+    first, second = places[moved], material.following[places[moved]]
+    levels = [
+        pixels_to_levels(material.pictures.pixels[chosen], material.pictures.scale[chosen])
+        for chosen in (first, second)
+    ]
+    long = np.concatenate([levels[0][:, :, :join], levels[1][:, :, join - step :]], axis=2)
+    columns = shifts[moved, None] + np.arange(frames)
+    window = np.take_along_axis(long, columns[:, None, :], axis=2)
+    pixels[moved] = levels_to_pixels(window, levels_to_scale(window, material.features))
+    return pixels
+
+
+def _odds(rows: Sequence[IndexRow], sound: Array, training: Training) -> Array:
+    """A recording's odds by its bird's count; within it, by the sound of its windows."""
+    recordings = {row.recording: row.folder for row in rows}
+    counts: dict[str, int] = {}
+    for label in recordings.values():
+        counts[label] = counts.get(label, 0) + 1
+    places = {recording: index for index, recording in enumerate(recordings)}
+    owner = np.array([places[row.recording] for row in rows])
+    own = sound / np.maximum(_mean_by(owner, sound)[owner], 1e-6)
+    liking = np.maximum(own, 1e-3) ** (_STEEPNESS * training.augmentation.prefer_sound)
+    if training.balance == 0 and training.augmentation.prefer_sound == 0:
+        return np.ones(len(rows))
+    windows = np.bincount(owner)
+    within = liking / (_mean_by(owner, liking) * windows)[owner]
+    weight = np.array([counts[label] ** -float(training.balance) for label in recordings.values()])
+    if training.balance == 0:
+        weight = windows.astype(float)
+    return np.asarray(weight[owner] * within)
+
+
+def _mean_by(owner: Array, values: Array) -> Array:
+    return np.bincount(owner, values) / np.bincount(owner)
+
+
+def _is_quiet(rows: Sequence[IndexRow], sound: Array) -> Array:
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.recording, []).append(place)
+    quiet = np.zeros(len(rows), bool)
+    for own in places.values():
+        if len(own) >= _ENOUGH_WINDOWS:
+            quiet[own] = sound[own] < _QUIET_SHARE * np.median(sound[own])
+    return quiet
+
+
+def _following(rows: Sequence[IndexRow], targets: Array, features: Features) -> Array:
+    """The next window that overlaps enough to be joined, and has the same birds; a moved one is not."""
+    following = np.full(len(rows), -1)
+    if features.windowing.step_s > 0.75 * features.windowing.length_s:
+        return following
+    place_of = {(row.recording, row.segment): place for place, row in enumerate(rows)}
+    for place, row in enumerate(rows):
+        after = place_of.get((row.recording, row.segment + 1), -1)
+        if after >= 0 and _is_regular(row, features) and _is_regular(rows[after], features):
+            following[place] = after if np.array_equal(targets[place], targets[after]) else -1
+    return following
+
+
+def _is_regular(row: IndexRow, features: Features) -> bool:
+    return abs(row.start_s - features.windowing.start_s(row.segment)) < 1e-6

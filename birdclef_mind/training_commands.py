@@ -1,0 +1,134 @@
+"""What the commands that train do: their arguments to calls into the package, and their last words."""
+
+import argparse
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.terminal import (
+    Terminal,
+    change_lines,
+    command,
+    counted,
+    fold_words,
+    honesty_lines,
+    import_tensorflow_quietly,
+    names_in,
+    run_lines,
+    score_lines,
+)
+
+if TYPE_CHECKING:
+    from birdclef_mind.recipes import Training
+
+
+def train(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train a network, or one a fold, and write its bundle."""
+    import_tensorflow_quietly()
+    from birdclef_mind.cache import open_cache
+    from birdclef_mind.cross_validation import train_folds
+    from birdclef_mind.overrides import read_overrides
+    from birdclef_mind.training import Extras
+    from birdclef_mind.training import train as train_network
+
+    training, cache = training_asked_for(args), open_cache(args.cache)
+    overrides = read_overrides(args.overrides) if args.overrides else ()
+    extras = Extras(overrides, args.before, args.weights)
+    started = time.perf_counter()
+    if args.folds is not None:
+        found = train_folds(
+            cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
+        )
+        scores, words = found.scores, fold_words(found, args.folds)
+    else:
+        report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
+        scores = report.scores
+        words = f"{counted(len(report.history), 'epoch')}; epoch {report.best_epoch} is kept"
+    if args.decoders and (args.out / "bundle.json").is_file():
+        from birdclef_mind.bundle import load
+        from birdclef_mind.decoding import train_bundle_decoders
+
+        train_bundle_decoders(args.out, load(args.out), cache, say=terminal.say, track=terminal.track)
+    if scores:
+        terminal.say("\n".join(["", *score_lines(scores), *change_lines(scores), *honesty_lines(scores), ""]))
+    elif args.folds is None:
+        terminal.say("no recording was held out, so nothing is measured")
+    terminal.end(f"{words}, in {time.perf_counter() - started:.0f} s", _training_places(args, bool(scores)))
+    return 0
+
+
+def training_asked_for(args: argparse.Namespace) -> "Training":
+    """The recipe or the file, with what the command line says in its place."""
+    from birdclef_mind.config import Config
+    from birdclef_mind.recipes import recipe, without
+
+    if args.recipe and args.config:
+        raise ConfigError(
+            f"--recipe: expected it alone, or as recipe = {args.recipe!r} under [training] in {args.config}"
+        )
+    if args.fold is not None and args.folds is None:
+        raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
+    base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")
+    names = (
+        "model", "epochs", "batch_size", "learning_rate", "patience", "seed", "split_seed", "loss", "validation_share",
+    )  # fmt: skip
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if "epochs" in given:
+        given["warmup_epochs"] = min(base.warmup_epochs, max(0, given["epochs"] - 1))
+    return without(replace(base, **given), names_in(args.without))
+
+
+def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:
+    from birdclef_mind.results import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
+
+    places: list[tuple[str, str | Path]] = [("bundle", args.out)]
+    if args.folds is None:
+        places.append(("history", args.out / HISTORY))
+    if measured:
+        places.append(("validation", args.out / (VALIDATION if args.folds is None else OUT_OF_FOLD)))
+        places.append(("scores", args.out / SCORES))
+    return [*places, ("next", f"{command('infer', args.out)} COMPETITION submission.csv")]
+
+
+def runs(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the trainings below a folder."""
+    from birdclef_mind.runs import find_runs
+
+    found = find_runs(args.folder)
+    if args.json:
+        print(json.dumps([asdict(run) for run in found], indent=1))
+    else:
+        print("\n".join(run_lines(found)))
+    return 0
+
+
+def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train decoders for a bundle and keep them in it."""
+    import_tensorflow_quietly()
+    from birdclef_mind.bundle import load
+    from birdclef_mind.cache import open_cache
+    from birdclef_mind.decoding import train_bundle_decoders
+    from birdclef_mind.recipes import Decoding
+
+    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
+    started = time.perf_counter()
+    decoders = train_bundle_decoders(
+        args.bundle,
+        load(args.bundle),
+        open_cache(args.cache),
+        replace(Decoding(), **given),
+        say=terminal.say,
+        track=terminal.track,
+    )
+    terminal.end(
+        f"{counted(len(decoders.networks), 'decoder')}, {counted(decoders.epochs, 'epoch')} "
+        f"in {time.perf_counter() - started:.0f} s",
+        [
+            ("bundle", args.bundle),
+            ("next", command("explain", args.bundle, args.cache, args.bundle.parent / "explanation")),
+        ],
+    )
+    return 0

@@ -1,0 +1,104 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import tree
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind import metrics
+from birdclef_mind.cache import open_cache
+from birdclef_mind.cli import main
+from birdclef_mind.cross_validation import train_folds
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.inference import Predictor
+from birdclef_mind.recipes import Training
+
+QUICK = Training(epochs=1, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def folded(cache_folder, tmp_path_factory):
+    """(folder, report) of a cross-validation in three folds, the second trained first and alone."""
+    out = tmp_path_factory.mktemp("folded") / "bundle"
+    first = train_folds(open_cache(cache_folder), out, QUICK, 3, only=2)
+    assert (first.trained, first.scores) == ((2,), None)
+    assert not (out / "bundle.json").exists()
+    return out, train_folds(open_cache(cache_folder), out, QUICK, 3)
+
+
+def members(folder):
+    return [bundles.load(folder / f"fold_{number}") for number in (1, 2, 3)]
+
+
+def test_what_was_trained_is_kept(folded, cache_folder):
+    folder, report = folded
+    assert (report.trained, report.kept) == ((1, 3), (2,))
+    before = tree(folder)
+    again = train_folds(open_cache(cache_folder), folder, QUICK, 3)
+    assert (again.trained, again.kept) == ((), (1, 2, 3))
+    assert tree(folder) == before
+
+
+def test_every_recording_is_held_out_once_at_most(folded):
+    held_out = [set(member.record["validation_recordings"]) for member in members(folded[0])]
+    assert all(held_out)
+    assert sum(map(len, held_out)) == len(set.union(*held_out))
+
+
+def test_out_of_fold_scores_are_those_of_the_network_that_has_not_seen(folded, cache_folder):
+    folder, _ = folded
+    cache = open_cache(cache_folder)
+    with (folder / "out_of_fold.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for member in members(folder):
+        unseen = [
+            row for row in cache.rows if row.recording in member.record["validation_recordings"] and not row.silent
+        ]
+        scores = Predictor(member).scores(cache.pictures(unseen).pixels)
+        written = [row for row in rows if row["recording"] in member.record["validation_recordings"]]
+        own = [[float(row[name]) for name in cache.classes.names] for row in written]
+        np.testing.assert_allclose(own, scores, atol=1e-4)
+
+
+def test_measures_are_means_over_the_folds_never_pooled(folded, cache_folder):
+    folder, report = folded
+    cache = open_cache(cache_folder)
+    values = []
+    for member in members(folder):
+        unseen = [
+            row for row in cache.rows if row.recording in member.record["validation_recordings"] and not row.silent
+        ]
+        scores = Predictor(member).scores(cache.pictures(unseen).pixels).astype(float)
+        values.append(metrics.padded_cmap(cache.targets(unseen), scores))
+    assert report.scores["segments"]["padded_cmap"] == pytest.approx(np.mean(values), abs=1e-4)
+    assert report.scores["segments"]["padded_cmap_by_fold"] == pytest.approx(values, abs=1e-4)
+    assert json.loads((folder / "scores.json").read_text()) == report.scores
+
+
+def test_the_bundle_answers_with_the_mean_of_its_members(folded, cache_folder):
+    folder, _ = folded
+    pixels = open_cache(cache_folder).pictures(open_cache(cache_folder).rows[:5]).pixels
+    together = Predictor(bundles.load(folder)).scores(pixels)
+    alone = [Predictor(member).scores(pixels) for member in members(folder)]
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), atol=1e-5)
+
+
+def test_other_settings_train_anew(folded, cache_folder, tmp_path):
+    other = Training(epochs=1, batch_size=4)
+    assert train_folds(open_cache(cache_folder), folded[0], other, 3, only=1).trained == (1,)
+
+
+@pytest.mark.parametrize(
+    ("folds", "only", "message"),
+    [(3, 4, "fold: expected a number from 1 to 3, got 4"), (99, None, "folds: expected at most")],
+)
+def test_folds_that_cannot_be_are_refused(cache_folder, tmp_path, folds, only, message):
+    with pytest.raises(ConfigError, match=message):
+        train_folds(open_cache(cache_folder), tmp_path / "b", QUICK, folds, only)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_fold_needs_folds(cache_folder, tmp_path, capsys):
+    assert main(["train", str(cache_folder), str(tmp_path / "b"), "--fold", "1"]) == 2
+    assert "expected --folds beside it" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from conftest import make_cache
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind.cache import open_cache
+from birdclef_mind.cli import main
+from birdclef_mind.errors import BundleError
+from birdclef_mind.events import Event, Listener, find_events, write_events
+from birdclef_mind.recipes import Training
+from birdclef_mind.training import train
+
+
+def test_events_are_runs_above_the_threshold():
+    chances = np.zeros((40, 2))
+    chances[4:9, 0] = [0.5, 0.6, 0.9, 0.6, 0.7]
+    chances[20:30, 1] = 0.4
+    chances[34, 0] = 0.8
+    found = find_events(chances, np.array([0.5, 0.3]), ["a", "b"], 0.25)
+    assert found == [Event(1.0, 2.25, "a", 0.9), Event(5.0, 7.5, "b", 0.4)]
+
+
+@pytest.mark.parametrize(("gap", "count"), [(1, 1), (2, 2), (3, 2)])
+def test_short_gaps_are_closed(gap, count):
+    chances = np.zeros((40, 1))
+    chances[5:10] = 1
+    chances[10 + gap : 20] = 1
+    found = find_events(chances, np.array([0.5]), ["a"], 0.25)
+    assert len(found) == count
+    assert found[-1].offset_s == 5.0
+
+
+def test_a_song_across_two_windows_is_one_event():
+    windows = np.zeros((2, 20, 1))
+    windows[0, 15:], windows[1, :5] = 1, 1
+    assert find_events(windows.reshape(-1, 1), np.array([0.5]), ["a"], 0.25) == [Event(3.75, 6.25, "a", 1.0)]
+
+
+def test_the_classic_network_cannot_say_when(trained, sample_folder, tmp_path, capsys):
+    with pytest.raises(BundleError, match="expected a network that scores every moment, such as resnet, got classic"):
+        Listener(bundles.load(trained[0]))
+    arguments = ["infer", str(trained[0]), str(sample_folder), str(tmp_path / "s.csv"), "--events"]
+    assert main([*arguments, str(tmp_path / "e.csv")]) == 2
+    assert "scores every moment" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def listening(sample_folder, tmp_path_factory):
+    """A bundle of the network resnet, trained for an epoch."""
+    folder = tmp_path_factory.mktemp("listening")
+    make_cache(sample_folder, folder / "c", preset="logmel128")
+    train(open_cache(folder / "c"), folder / "b", Training(model="resnet", loss="binary", epochs=1, batch_size=8))
+    return folder / "b"
+
+
+def test_events_lie_inside_their_soundscapes(listening, sample_folder, tmp_path, capsys):
+    arguments = ["infer", str(listening), str(sample_folder), str(tmp_path / "s.csv"), "--events"]
+    assert main([*arguments, str(tmp_path / "e.csv")]) == 0
+    assert "events" in capsys.readouterr().out
+    with (tmp_path / "e.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = bundles.load(listening).classes.names
+    assert {row["soundscape"] for row in rows} <= {"soundscape_90001", "soundscape_90002"}
+    for row in rows:
+        assert 0 <= float(row["onset_s"]) < float(row["offset_s"]) <= 15
+        assert row["bird"] in names
+        assert 0 <= float(row["score"]) <= 1
+
+
+def test_a_soundscape_that_cannot_be_read_is_listed(listening, sample_folder, tmp_path):
+    folder = shutil.copytree(sample_folder, tmp_path / "competition")
+    (folder / "test_soundscapes" / "soundscape_1.ogg").write_bytes(b"no sound")
+    _, problems = write_events(bundles.load(listening), folder, tmp_path / "e.csv")
+    assert [line.split(":")[0] for line in problems] == ["soundscape_1.ogg"]

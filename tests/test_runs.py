@@ -1,0 +1,49 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from birdclef_mind.cli import main
+from birdclef_mind.errors import BundleError
+from birdclef_mind.runs import find_runs
+
+
+@pytest.fixture
+def two(trained, tmp_path):
+    shutil.copytree(trained[0], tmp_path / "one")
+    other = shutil.copytree(trained[0], tmp_path / "deep" / "other")
+    (other / "scores.json").write_text("null")
+    (tmp_path / "stranger").mkdir()
+    (tmp_path / "stranger" / "bundle.json").write_text('{"name": "a web application"}')
+    return tmp_path
+
+
+def test_runs_stand_side_by_side(two, trained, capsys):
+    runs = {run.folder: run for run in find_runs(two)}
+    assert set(runs) == {"one", "deep/other"}
+    assert runs["one"].top1 == trained[1].scores["segments"]["top1"]
+    assert runs["deep/other"].top1 is None
+    assert main(["runs", str(two)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["bundle", "written", "network"]
+    assert len(lines) == 3
+    assert main(["runs", str(two), "--json"]) == 0
+    assert {run["folder"] for run in json.loads(capsys.readouterr().out)} == {"one", "deep/other"}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"), [(True, "expected bundles below it"), (False, "expected a folder .*, found nothing")]
+)
+def test_a_folder_without_runs_says_so(tmp_path, make, message):
+    folder = tmp_path / "x"
+    if make:
+        folder.mkdir()
+    with pytest.raises(BundleError, match=message):
+        find_runs(folder)
+
+
+def test_looking_takes_no_tensorflow(two):
+    code = "import sys; from birdclef_mind.cli import main; main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, "runs", str(two)], check=True, capture_output=True)
