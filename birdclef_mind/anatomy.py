@@ -30,6 +30,8 @@ POINTWISE = (
     layers.PReLU,
     layers.ELU,
 )
+# Where branches meet: a residual block's convolution is tapped behind the sum, which holds what its shortcut carries.
+MEETINGS = (layers.Add,)
 # Layers that do nothing when a network answers.
 IDLE = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout)
 
@@ -96,7 +98,14 @@ class Anatomy:
 
     def taps(self, most: int = 8) -> tuple[Stage, ...]:
         """Where to listen in: every convolution, or of many the last one at each stride, the embedding, the classes."""
-        maps = [stage for stage in self.of_kind("convolution") if stage.stride is not None]
+        meeting: dict[int, Stage] = {}
+        for stage in self.of_kind("convolution"):
+            if stage.receptive_field is not None:
+                # Of convolutions that meet in one sum the one that sees most stands for all.
+                other = meeting.get(id(stage.output))
+                if other is None or other.receptive_field is None or other.receptive_field < stage.receptive_field:
+                    meeting[id(stage.output)] = stage
+        maps = list(meeting.values())
         if len(maps) > most:
             maps = list({stage.stride: stage for stage in maps}.values())
         return (*maps, self.embedding, self.classes)
@@ -189,8 +198,8 @@ def _readers(steps: Sequence[Step]) -> dict[int, list[Step]]:
 
 
 def _behind_pointwise(step: Step, readers: dict[int, list[Step]]) -> Any:
-    output = step.output
-    while len(following := readers.get(id(output), [])) == 1 and isinstance(following[0].layer, POINTWISE):
+    output, passed = step.output, (*POINTWISE, *IDLE, *MEETINGS)
+    while len(following := readers.get(id(output), [])) == 1 and isinstance(following[0].layer, passed):
         output = following[0].output
     return output
 

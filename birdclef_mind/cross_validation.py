@@ -17,20 +17,13 @@ from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.calibration import calibrate
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.inference import Predictor
 from birdclef_mind.overrides import apply
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
-from birdclef_mind.results import OUT_OF_FOLD, SCORES, Part, measure, remove_results, validation_table
-from birdclef_mind.training import (
-    Extras,
-    Say,
-    fold_splits,
-    heard_pictures,
-    refuse_unfit,
-    sides,
-    train_split,
-)
+from birdclef_mind.results import OUT_OF_FOLD, SCORES, measure, remove_results, validation_table
+from birdclef_mind.training import Extras, refuse_unfit, train_split
 
 Array = np.ndarray[Any, Any]
 

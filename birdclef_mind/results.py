@@ -4,7 +4,7 @@ import csv
 import io
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from birdclef_mind.bundle import Bundle
 from birdclef_mind.cache import IndexRow
 from birdclef_mind.calibration import calibrate, measured
 from birdclef_mind.dataset import picture_dataset
-from birdclef_mind.features import Pictures
 from birdclef_mind.fitting import Fitting
+from birdclef_mind.held_out import Part
 from birdclef_mind.improvement import improvement
 from birdclef_mind.labels import Classes
 
@@ -42,20 +42,6 @@ ADDED = (
     "twin.progress.npz",
 )
 SECOND = "second"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Segments on one side of the split, with their pictures and targets, in the same order."""
-
-    rows: tuple[IndexRow, ...]
-    pictures: Pictures
-    targets: Array
-
-    @property
-    def pixels(self) -> Array:
-        """(segments, rows, frames), uint8."""
-        return self.pictures.pixels
 
 
 def write_results(

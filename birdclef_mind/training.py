@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,21 @@ from birdclef_mind import bundle as bundles
 from birdclef_mind import model as networks
 from birdclef_mind.application import load_base
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.cache import Cache
 from birdclef_mind.calibration import Calibration
-from birdclef_mind.competition import Recording
-from birdclef_mind.duplicates import alike_recordings
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.features import Pictures
 from birdclef_mind.fitting import Fitting
-from birdclef_mind.folds import Split, fold_recordings, split_recordings
+from birdclef_mind.folds import Split
+from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
 from birdclef_mind.learner import Learner, compile_learner
 from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
-from birdclef_mind.results import ADDED, OWN_FILES, SECOND, SETTINGS, Part, write_results
+from birdclef_mind.results import ADDED, OWN_FILES, SECOND, SETTINGS, write_results
 from birdclef_mind.sampling import Material, gather_material
 
 Array = np.ndarray[Any, Any]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -80,15 +78,8 @@ def train(
     """
     refuse_unfit(cache, out, training)
     pictures = heard_pictures(cache, track)
-    split = split_recordings(
-        recordings_of(cache), training.validation_share, training.split_seed, pairs_of_copies(cache, pictures, say)
-    )
+    split = one_split(cache, pictures, training, say)
     return train_split(cache, pictures, out, training, split, extras, say=say)
-
-
-def fold_splits(cache: Cache, pictures: Pictures, training: Training, folds: int, say: Say) -> tuple[Split, ...]:
-    """The splits of a cross-validation."""
-    return fold_recordings(recordings_of(cache), folds, training.split_seed, pairs_of_copies(cache, pictures, say))
 
 
 def train_split(
@@ -153,43 +144,6 @@ def refuse_unfit(cache: Cache, out: Path, training: Training) -> None:
             f"{', '.join(asked)}: expected pictures in decibels, got {cache.features.kind!r} in {cache.root}; "
             "make the cache with --preset logmel128"
         )
-
-
-def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
-    """Pictures of all segments that are not silent, in the cache's order."""
-    return cache.pictures([row for row in cache.rows if not row.silent], track)
-
-
-def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[str, str]]:
-    """Pairs of recordings that hold the same sound."""
-    pairs = alike_recordings(pictures.pixels, [row.recording for row in cache.rows if not row.silent])
-    if pairs:
-        say(f"{len(pairs)} pairs of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
-    return pairs
-
-
-def recordings_of(cache: Cache) -> list[Recording]:
-    """The recordings of a cache, once each, in its order, with the label of the table."""
-    rows = {row.recording: row for row in cache.rows}.values()
-    return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
-
-
-def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
-    """Segments to train on and held out; of overlapping windows those held out stand side by side."""
-    places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
-    windowing = cache.features.windowing
-    apart = max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))
-    heard = [row for row in corrected.rows if not row.silent]
-
-    def part(rows: list[IndexRow], secondary_weight: float) -> Part:
-        own = np.array([places[row.recording, row.segment] for row in rows], int)
-        own_pictures = Pictures(pictures.pixels[own], pictures.scale[own])
-        return Part(tuple(rows), own_pictures, cache.targets(rows, secondary_weight))
-
-    return (
-        part([row for row in heard if row.recording in split.training], training.secondary_weight),
-        part([row for row in heard if row.recording in split.validation and row.segment % apart == 0], 0.0),
-    )
 
 
 def devices() -> tf.distribute.Strategy:

@@ -128,3 +128,18 @@ def nothing_before():
 def test_what_cannot_be_read_is_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         read_anatomy(make())
+
+
+def test_a_residual_block_is_tapped_behind_its_sum(rng):
+    model = residual()
+    anatomy = read_anatomy(model)
+    pictures = rng.uniform(0, 255, (2, 16, 21))
+    sums = [layer.output for layer in model.layers if isinstance(layer, layers.Add)]
+    behind = keras.Model(model.inputs[0], [keras.ops.relu(value) for value in sums])(as_input(pictures))
+    wanted = {stage.name: stage for stage in anatomy.of_kind("convolution")}
+    for number in (0, 1):
+        (second,) = anatomy.activations([wanted[f"second_{number}"]], pictures)
+        np.testing.assert_allclose(second, behind[number], rtol=1e-5, atol=1e-5)
+    names = [stage.name for stage in anatomy.taps()]
+    assert len({id(stage.output) for stage in anatomy.taps()}) == len(names)
+    assert "short_0" not in names

@@ -229,7 +229,12 @@ def test_marks_survive_and_train_takes_them(explained, sample_folder, page_path,
     mark(wanted[1], lambda: page.select_option("#marker [name=relabel]", other[1]))
     mark(wanted[2], lambda: page.select_option("#marker [name=also]", other[2]))
     mark(wanted[3], lambda: page.fill("#marker [name=start]", "1.25"))
-    mark(wanted[0] + 1, lambda: page.check("#marker [name=drop]"))
+    mark(wanted[0] + 1, lambda: page.check("#marker [name=none]"))
+    assert page.locator("#marks li").last.inner_text().endswith("no bird is heard Take back")
+    assert [line[2:] for line in page.evaluate("linesOf(...[...marks].pop())")] == [["none", ""]]
+    page.locator(f"#sheets button.mark[data-segment='{wanted[0] + 1}']").click()
+    assert page.locator("#marker [name=relabel]").is_disabled()
+    page.click("#marker [value=cancel]")
     page.click("#marks-undo")
     assert page.locator("#marks li").count() == 4
     page.reload()

@@ -137,6 +137,28 @@ def test_without_measures_or_filters_the_page_leaves_them_out(explained):
     assert "nothing is measured" in render(facts, lambda path: path)
 
 
+def test_moments_and_honesty_are_shown(explained):
+    facts = copy.deepcopy(explained[1])
+    card = facts["examples"][0]
+    assert card["moments"] == []
+    label = facts["bundle"]["classes"][0]
+    card["moments"] = [{"label": label, "chances": [0.0, 0.25, 1.0], "events": [[1.25, 2.5]]}]
+    bins = [{"from": 0.0, "count": 9, "said": 0.04, "was": 0.1}, {"from": 0.9, "count": 3, "said": 0.95, "was": 0.8}]
+    facts["performance"]["scores"]["calibration"] = {
+        "error_before": 0.123, "error_after": 0.045, "before": bins, "after": bins,
+    }  # fmt: skip
+    text = render(facts, lambda path: path)
+    page = Page(text)
+    said = [attributes.get("aria-label") or "" for _, attributes in page.tags]
+    name = facts["bundle"]["common_names"][label]
+    assert any(words.startswith(name) and words.endswith("heard from 1.2 to 2.5 s") for words in said)
+    assert [attributes["style"] for tag, attributes in page.tags if tag == "i" and "--share" in attributes.get("style", "")][:3] == [
+        "--share:0.0", "--share:0.25", "--share:1.0",
+    ]  # fmt: skip
+    assert "miss this by 12.3 points" in text
+    assert "48.0,190.0 230.0,50.0" in text
+
+
 def test_without_decoders_the_other_ways_are_shown(explained):
     facts = copy.deepcopy(explained[1])
     for layer in facts["fidelity"]["layers"]:

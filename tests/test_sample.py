@@ -1,5 +1,6 @@
 import csv
 
+import numpy as np
 import pytest
 from conftest import SMALL, tree
 
@@ -8,7 +9,7 @@ from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.features import samples_to_levels
-from birdclef_mind.sample import Sample, invent_species, write_sample
+from birdclef_mind.sample import Sample, invent_place, invent_species, write_sample
 
 
 def test_the_same_seed_gives_the_same_folder(sample_folder, tmp_path):
@@ -65,3 +66,36 @@ def test_bad_sizes_are_refused(values):
 def test_a_folder_in_use_is_refused(sample_folder):
     with pytest.raises(TableError, match="expected a new or empty folder"):
         write_sample(sample_folder)
+
+
+def test_a_hard_sample_is_hard(tmp_path):
+    """Songs stand less far above the noise."""
+    features, standing_out = PRESETS["logmel128"], {}
+    for noise in (False, True):
+        folder = tmp_path / str(noise)
+        write_sample(folder, Sample(species=4, recordings=3, soundscapes=0, noise=noise))
+        paths = sorted((folder / "train_audio").rglob("*.ogg"))
+        cuts = [audio.cut(audio.read_audio(path, 32_000), features).samples[:1] for path in paths]
+        levels = samples_to_levels(np.concatenate(cuts), features)
+        standing_out[noise] = (levels.max(axis=(1, 2)) - np.median(levels, axis=(1, 2))).mean()
+    assert standing_out[True] < standing_out[False] - 5
+
+
+def test_places_of_a_hard_sample_colour_the_same_sound_differently(rng):
+    sound = rng.normal(0, 0.1, 64_000)
+    tilts = {}
+    for hard in (False, True):
+        spectra = [np.abs(np.fft.rfft(invent_place(rng, hard).record(sound))) for _ in range(12)]
+        tilts[hard] = np.std([20 * np.log10(one[20_000:].mean() / one[200:2000].mean()) for one in spectra])
+    assert tilts[False] < 1e-9
+    assert tilts[True] > 3
+
+
+def test_a_hard_sample_keeps_its_truth(tmp_path):
+    """Only how it sounds is harder: the tables have the same shape, and birds are named that sing plainly."""
+    easy, hard = (tmp_path / name for name in ("easy", "hard"))
+    for folder, noise in ((easy, False), (hard, True)):
+        write_sample(folder, Sample(species=3, recordings=4, soundscapes=1, soundscape_s=10, noise=noise))
+    headers = [(folder / "truth.csv").read_text().splitlines()[0] for folder in (easy, hard)]
+    assert headers[0] == headers[1]
+    assert len(open_competition(hard).recordings) == 12

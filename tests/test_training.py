@@ -13,7 +13,7 @@ import soundfile
 import tensorflow as tf
 from conftest import make_cache, tree
 
-from birdclef_mind import metrics, training
+from birdclef_mind import held_out, metrics, training
 from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
@@ -146,14 +146,14 @@ def test_copies_under_two_names_and_two_authors_stay_on_one_side(sample_folder, 
         writer.writerows(rows)
     make_cache(folder, tmp_path / "c", preset="logmel128")
     cache, said = open_cache(tmp_path / "c"), []
-    pictures = training.heard_pictures(cache)
-    pairs = training.pairs_of_copies(cache, pictures, said.append)
+    pictures = held_out.heard_pictures(cache)
+    pairs = held_out.pairs_of_copies(cache, pictures, said.append)
     assert {frozenset(pair) for pair in copies.items()} <= {frozenset(pair) for pair in pairs}
     assert "hold the same sound and stay together" in said[0]
     parted = 0
     for seed in range(6):
-        split = split_recordings(training.recordings_of(cache), 0.3, seed, pairs)
-        alone = split_recordings(training.recordings_of(cache), 0.3, seed)
+        split = split_recordings(held_out.recordings_of(cache), 0.3, seed, pairs)
+        alone = split_recordings(held_out.recordings_of(cache), 0.3, seed)
         assert all((copy in split.validation) == (own in split.validation) for copy, own in copies.items())
         parted += any((copy in alone.validation) != (own in alone.validation) for copy, own in copies.items())
     assert parted, "the test must be able to fail"

@@ -1,0 +1,80 @@
+"""Which segments of a cache are trained on, and which are held out: never the same sound on both sides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.cache import Cache, IndexRow
+from birdclef_mind.competition import Recording
+from birdclef_mind.duplicates import alike_recordings
+from birdclef_mind.features import Pictures
+from birdclef_mind.folds import Split, fold_recordings, split_recordings
+from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recipes import Training
+
+Array = np.ndarray[Any, Any]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Segments on one side of the split, with their pictures and targets, in the same order."""
+
+    rows: tuple[IndexRow, ...]
+    pictures: Pictures
+    targets: Array
+
+    @property
+    def pixels(self) -> Array:
+        """(segments, rows, frames), uint8."""
+        return self.pictures.pixels
+
+
+def one_split(cache: Cache, pictures: Pictures, training: Training, say: Say) -> Split:
+    """The split of a single training."""
+    pairs = pairs_of_copies(cache, pictures, say)
+    return split_recordings(recordings_of(cache), training.validation_share, training.split_seed, pairs)
+
+
+def fold_splits(cache: Cache, pictures: Pictures, training: Training, folds: int, say: Say) -> tuple[Split, ...]:
+    """The splits of a cross-validation."""
+    return fold_recordings(recordings_of(cache), folds, training.split_seed, pairs_of_copies(cache, pictures, say))
+
+
+def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
+    """Pictures of all segments that are not silent, in the cache's order."""
+    return cache.pictures([row for row in cache.rows if not row.silent], track)
+
+
+def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[str, str]]:
+    """Pairs of recordings that hold the same sound."""
+    pairs = alike_recordings(pictures.pixels, [row.recording for row in cache.rows if not row.silent])
+    if pairs:
+        say(f"{len(pairs)} pairs of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
+    return pairs
+
+
+def recordings_of(cache: Cache) -> list[Recording]:
+    """The recordings of a cache, once each, in its order, with the label of the table."""
+    rows = {row.recording: row for row in cache.rows}.values()
+    return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
+
+
+def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
+    """Segments to train on and held out; of overlapping windows those held out stand side by side."""
+    places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
+    windowing = cache.features.windowing
+    apart = max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))
+    heard = [row for row in corrected.rows if not row.silent]
+
+    def part(rows: list[IndexRow], secondary_weight: float) -> Part:
+        own = np.array([places[row.recording, row.segment] for row in rows], int)
+        own_pictures = Pictures(pictures.pixels[own], pictures.scale[own])
+        return Part(tuple(rows), own_pictures, cache.targets(rows, secondary_weight))
+
+    return (
+        part([row for row in heard if row.recording in split.training], training.secondary_weight),
+        part([row for row in heard if row.recording in split.validation and row.segment % apart == 0], 0.0),
+    )
