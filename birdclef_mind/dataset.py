@@ -41,7 +41,8 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
     Returns
     -------
     Batches of ({"pixels", "under", "seed"}, targets): (batch, rows, frames, 1), uint8, twice, and (batch, 2), int32.
-    What is done to pictures beyond choosing and moving windows is left to the device.
+    What is done to pictures beyond choosing and moving windows is left to the device. A batch that would not be full
+    is left out, other segments in every epoch: a few pictures alone would sway what a network normalises by.
     """
     plan = plan_epoch(material, training, epoch)
     shape = material.pictures.pixels.shape[1:]
@@ -65,7 +66,8 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
         wanted.set_shape((None, material.targets.shape[1]))
         return {"pixels": pixels, "under": below, "seed": seeds}, wanted
 
-    draws = tf.data.Dataset.range(material.draws).batch(training.batch_size)
+    size = min(training.batch_size, material.draws)
+    draws = tf.data.Dataset.range(material.draws).batch(size, drop_remainder=True)
     return draws.map(shaped, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 

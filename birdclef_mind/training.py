@@ -176,7 +176,7 @@ def _fit(material: Material, check: Part, out: Path, training: Training, extras:
         if training.network.answer == "sigmoid":
             _begin_at_chance(model, material)
         learner = Learner(model, training, features.range_db)
-        compile_learner(learner, training, -(-material.draws // training.batch_size))
+        compile_learner(learner, training, max(1, material.draws // training.batch_size))
     fitted = Fitting(learner, training, out, _key(material, check, training, extras), say)
     fitted.run(material, (check.pixels, check.targets) if check.rows else None)
     return fitted

@@ -2,30 +2,34 @@
 
 import re
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 from test_anatomy import residual
 
+from birdclef_mind import model as networks
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.answers import EmbeddingRange, optimised_noise, searched_answers
 from birdclef_mind.decoders import DecoderTraining, train_decoders
-from birdclef_mind.recipes import Decoding
+from birdclef_mind.recipes import Decoding, Network
 from birdclef_mind.reconstruction import METHODS, read_backwards
 
 
-def efficientnet(rows=32, frames=64):
-    backbone = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(rows, frames, 1))
-    picture = keras.Input((rows, frames, 1))
-    value = layers.GlobalAveragePooling2D()(backbone(picture))
-    return keras.Model(picture, layers.Dense(4, activation="softmax")(value))
+def efficientnet():
+    return networks.build(Network(name="efficientnetb0", answer="sigmoid", noise_floor=True), 32, 64, 4)
+
+
+def resnet():
+    return networks.build(Network(name="resnet", answer="sigmoid"), 32, 48, 4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "obstacle"),
-    [(efficientnet, r"ZeroPadding2D stem_conv_pad \(layer 3\)"), (residual, r"Add add.* \(layer \d+\)")],
+    [
+        (efficientnet, r"NoiseFloor noise_floor \(layer 1\)"),
+        (resnet, r"Add stage1_block1_sum \(layer \d+\)"),
+        (residual, r"Add add.* \(layer \d+\)"),
+    ],
 )
 def test_every_method_works_or_says_what_it_cannot_pass(rng, make, obstacle):
     model = make()

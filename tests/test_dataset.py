@@ -10,7 +10,7 @@ from birdclef_mind.sampling import Material
 FEATURES = Features(
     kind="logmel", n_mels=4, power=2.0, windowing=Windowing(length_s=0.1, step_s=0.1, shortest_tail_s=0.05)
 )
-COUNT = 23
+COUNT = 25
 
 
 @pytest.fixture
@@ -46,6 +46,19 @@ def test_training_shows_each_segment_once_in_a_new_order_every_epoch(material):
     assert sorted(orders[0]) == list(range(COUNT))
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
+
+
+def test_what_would_not_fill_a_batch_waits_for_another_epoch(material):
+    left_out = set()
+    for epoch in range(8):
+        batches = [
+            wanted.numpy().argmax(axis=1) for _, wanted in training_dataset(material, Training(batch_size=7), epoch)
+        ]
+        assert [len(batch) for batch in batches] == [7, 7, 7]
+        left_out |= set(range(COUNT)) - set(np.concatenate(batches).tolist())
+    assert len(left_out) > 12
+    (single,) = training_dataset(material, Training(batch_size=99), 0)
+    assert len(single[1]) == COUNT
 
 
 def test_without_augmentation_pictures_are_those_of_the_cache(material):
