@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from birdclef_mind import metrics
 
@@ -88,3 +89,20 @@ def test_recordings_take_the_maximum_of_their_segments():
     np.testing.assert_array_equal(metrics.max_by_group(values, ["y", "x", "y"]), [[0.3, 0.5], [0.7, 0.2]])
     both = metrics.measures_by_level(np.array([[1, 0], [0, 1], [1, 0]]), values, ["a", "b"], ["y", "x", "y"])
     assert (both["segments"]["rows"], both["recordings"]["rows"]) == (3, 2)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 64])
+@pytest.mark.parametrize("levels", [2, 7, 10_000])
+def test_measures_agree_with_scikit_learn(rng, rows, levels):
+    truth = (rng.random((rows, 6)) < [0.9, 0.5, 0.2, 0.05, 0, 1]).astype(int)
+    scores = rng.integers(0, levels, (rows, 6)) / levels
+    heard = truth.any(axis=0)
+    wanted = [sklearn.metrics.average_precision_score(truth[:, i], scores[:, i]) for i in np.flatnonzero(heard)]
+    values = metrics.average_precisions(truth, scores)
+    np.testing.assert_allclose(values[heard], wanted, atol=1e-12)
+    assert np.isnan(values[~heard]).all()
+    decided = np.eye(6, dtype=int)[scores.argmax(axis=1)]
+    theirs = sklearn.metrics.precision_recall_fscore_support(truth, decided, average=None, zero_division=0)
+    found = metrics.measures(truth, scores, list("abcdef"))["per_class"]
+    for name, values in zip(("precision", "recall", "f1", "positives"), theirs, strict=True):
+        np.testing.assert_allclose([bird[name] for bird in found], values, atol=1e-12)

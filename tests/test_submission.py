@@ -1,6 +1,7 @@
 import csv
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,17 @@ def test_every_window_gets_its_scores(bundle, sample_folder, tmp_path):
     by_name = dict(zip(bundle.classes.names, Predictor(bundle).scores(pictures.pixels)[1], strict=True))
     np.testing.assert_allclose(table.values[4], [by_name[name] for name in table.columns], rtol=1e-5)
     assert table.values[4].sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_windows_that_overlap_in_training_stand_side_by_side_here(bundle, sample_folder, tmp_path):
+    features = bundle.features
+    overlapping = replace(features, windowing=replace(features.windowing, step_s=1.25))
+    reports = [
+        write_submission(replace(bundle, features=one), sample_folder, tmp_path / name)
+        for name, one in (("a.csv", features), ("b.csv", overlapping))
+    ]
+    assert reports[0].rows == reports[1].rows == 6
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
 def test_scores_do_not_depend_on_the_batch(bundle, rng):
