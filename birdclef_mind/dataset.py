@@ -53,7 +53,7 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
         if plan.turns[draws].any():
             pixels = roll_frames(pixels, plan.turns[draws])
         under = plan.under[draws]
-        below = material.pictures.pixels[under] * (under >= 0)[:, None, None].astype(np.uint8)
+        below = material.pixels(under) * (under >= 0)[:, None, None].astype(np.uint8)
         seeds = np.stack([np.full(len(draws), training.seed * 10_007 + epoch), draws], axis=1) % 2**31
         return pixels[..., None], below[..., None], seeds.astype(np.int32), material.targets[places]
 

@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 _BANDS, _WAVES = 16, 24
 # Outlines of copies are more alike than this; what else is, is looked at closely.
 _OUTLINE = 0.9
-_CHUNK = 1024
+_CHUNK = 512
 
 
 def alike_recordings(pixels: Array, recordings: Sequence[str]) -> list[tuple[str, str]]:

@@ -20,16 +20,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """Segments on one side of the split, with their pictures and targets, in the same order."""
+    """Segments on one side of the split: rows, their places among the cache's pictures, and targets."""
 
     rows: tuple[IndexRow, ...]
     pictures: Pictures
+    places: Array
     targets: Array
 
     @property
     def pixels(self) -> Array:
         """(segments, rows, frames), uint8."""
-        return self.pictures.pixels
+        return self.pictures.pixels[self.places]
 
 
 def one_split(cache: Cache, pictures: Pictures, training: Training, say: Say) -> Split:
@@ -49,8 +50,10 @@ def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
 
 
 def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[str, str]]:
-    """Pairs of recordings that hold the same sound."""
-    pairs = alike_recordings(pictures.pixels, [row.recording for row in cache.rows if not row.silent])
+    """Pairs of recordings that hold the same sound in windows that stand side by side."""
+    heard = [row for row in cache.rows if not row.silent]
+    chosen = [place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0]
+    pairs = alike_recordings(pictures.pixels[chosen], [heard[place].recording for place in chosen])
     if pairs:
         say(f"{len(pairs)} pairs of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
     return pairs
@@ -65,16 +68,20 @@ def recordings_of(cache: Cache) -> list[Recording]:
 def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
     """Segments to train on and held out; of overlapping windows those held out stand side by side."""
     places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
-    windowing = cache.features.windowing
-    apart = max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))
+    apart = _apart(cache)
     heard = [row for row in corrected.rows if not row.silent]
 
     def part(rows: list[IndexRow], secondary_weight: float) -> Part:
         own = np.array([places[row.recording, row.segment] for row in rows], int)
-        own_pictures = Pictures(pictures.pixels[own], pictures.scale[own])
-        return Part(tuple(rows), own_pictures, cache.targets(rows, secondary_weight))
+        return Part(tuple(rows), pictures, own, cache.targets(rows, secondary_weight))
 
     return (
         part([row for row in heard if row.recording in split.training], training.secondary_weight),
         part([row for row in heard if row.recording in split.validation and row.segment % apart == 0], 0.0),
     )
+
+
+def _apart(cache: Cache) -> int:
+    """How many windows begin before one that does not overlap the first."""
+    windowing = cache.features.windowing
+    return max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))

@@ -28,19 +28,28 @@ class Material:
 
     Attributes
     ----------
-    pictures : pixels and their scale. targets : (segments, classes), float32.
+    pictures : of the whole cache. own : which of them are the segments'. targets : (segments, classes), float32.
     following : the window of the same recording and birds that begins before this one ends, or -1.
     odds : how likely it is drawn, summing to 1. birdless : places of segments that hold no bird.
     draws : segments an epoch shows.
     """
 
     pictures: Pictures
+    own: Array
     targets: Array
     following: Array
     odds: Array
     birdless: Array
     draws: int
     features: Features
+
+    def pixels(self, places: Array) -> Array:
+        """Pixels of some segments, (n, rows, frames), uint8, as the cache has them."""
+        return self.pictures.pixels[self.own[places]]
+
+    def levels(self, places: Array) -> Array:
+        """Levels of some segments, (n, rows, frames), float32."""
+        return pixels_to_levels(self.pixels(places), self.pictures.scale[self.own[places]])
 
 
 @dataclass(frozen=True)
@@ -59,26 +68,30 @@ class Plan:
 
 
 def gather_material(
-    rows: Sequence[IndexRow], pictures: Pictures, targets: Array, features: Features, training: Training
+    rows: Sequence[IndexRow], pictures: Pictures, own: Array, targets: Array, features: Features, training: Training
 ) -> Material:
-    """Weigh training segments, and find which follow each other and which hold no bird."""
-    sound = moving_sound(pictures.pixels)
+    """Weigh training segments, and find which follow each other and which hold no bird.
+
+    Parameters
+    ----------
+    pictures : of the whole cache. own : the place of each row in them.
+    """
+    sound = moving_sound(pictures.pixels, own)
     singing = targets.any(axis=1)
     birdless = np.flatnonzero(~singing | _is_quiet(rows, sound))
     odds = _odds(rows, sound, training) * (singing if training.network.answer == "softmax" else 1)
     # Overlapping windows show the same sound several times; an epoch shows each second about once.
     overlap = features.windowing.length_s / features.windowing.step_s
     draws = max(1, round(len(rows) / overlap)) if training.augmentation.shift else len(rows)
-    return Material(
-        pictures, targets, _following(rows, targets, features), odds / odds.sum(), birdless, draws, features
-    )
+    following = _following(rows, targets, features)
+    return Material(pictures, own, targets, following, odds / odds.sum(), birdless, draws, features)
 
 
-def moving_sound(pixels: Array) -> Array:
-    """How much stands out in pictures (n, rows, frames): root mean square above their bands' means, (n,), of 255."""
-    found = np.empty(len(pixels), np.float32)
-    for start in range(0, len(pixels), _CHUNK):
-        few = pixels[start : start + _CHUNK, :, ::_EVERY_FRAME].astype(np.float32)
+def moving_sound(pixels: Array, own: Array) -> Array:
+    """How much stands out in some pictures (n, rows, frames): root mean square above their bands' means, of 255."""
+    found = np.empty(len(own), np.float32)
+    for start in range(0, len(own), _CHUNK):
+        few = pixels[own[start : start + _CHUNK], :, ::_EVERY_FRAME].astype(np.float32)
         above = np.maximum(few - few.mean(axis=2, keepdims=True), 0)
         found[start : start + _CHUNK] = np.sqrt(np.square(above).mean(axis=(1, 2)))
     return found
@@ -117,17 +130,13 @@ def moved_windows(material: Material, places: Array, shifts: Array) -> Array:
     Two windows that overlap are joined in the middle of what both show, where neither feels its end, and quantised
     anew: what a window cut there would show, but for rounding and half a frame.
     """
-    pixels = material.pictures.pixels[places]
+    pixels = material.pixels(places)
     moved = np.flatnonzero(shifts)
     if not moved.size:
         return pixels
     frames, step = material.features.frames, step_frames(material.features)
     join = (step + frames) // 2
-    first, second = places[moved], material.following[places[moved]]
-    levels = [
-        pixels_to_levels(material.pictures.pixels[chosen], material.pictures.scale[chosen])
-        for chosen in (first, second)
-    ]
+    levels = [material.levels(chosen) for chosen in (places[moved], material.following[places[moved]])]
     long = np.concatenate([levels[0][:, :, :join], levels[1][:, :, join - step :]], axis=2)
     columns = shifts[moved, None] + np.arange(frames)
     window = np.take_along_axis(long, columns[:, None, :], axis=2)

@@ -104,7 +104,7 @@ def train_split(
     say(_describe(split, learn, check, silent, bool(training.validation_share)))
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
-    material = gather_material(learn.rows, learn.pictures, learn.targets, cache.features, training)
+    material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
     for line in resting(material, training):
         say(line)
     _begin(out, cache, training, extras)
@@ -197,7 +197,7 @@ def _key(material: Material, check: Part, training: Training, extras: Extras) ->
         [
             asdict(training),
             material.features.fingerprint(),
-            files.digest_of(material.pictures.pixels, material.targets, check.pixels, check.targets),
+            files.digest_of(material.pictures.pixels, material.own, material.targets, check.places, check.targets),
             files.sha256(extras.weights) if extras.weights else None,
             [__version__, keras.__version__, tf.__version__],
         ]

@@ -174,27 +174,3 @@ def test_sample_says_what_to_do_next(tmp_path, capsys):
     ]
     assert main([str(word) for word in words]) == 0
     assert "2 recordings of 2 birds, 1 soundscape\n" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("command", ["help", "sample", "cache", "score", "report", "compare"])
-def test_commands_without_a_network_import_no_heavy_library(command, sample_folder, explained, tmp_path):
-    arguments = {
-        "help": ["--help"],
-        "sample": ["sample", tmp_path / "s", "--species", "2", "--recordings", "1", "--soundscapes", "0"],
-        "cache": ["cache", sample_folder, tmp_path / "c", "--jobs", "1"],
-        "score": ["score", sample_folder / "truth.csv", sample_folder / "truth.csv"],
-        "report": ["report", explained[0], tmp_path / "page.html"],
-        "compare": ["compare", sample_folder, tmp_path / "x"],
-    }[command]
-    code = """
-import sys
-from birdclef_mind.cli import main
-try:
-    status = main(sys.argv[1:])
-except SystemExit as ended:
-    status = ended.code
-heavy = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "librosa"} & set(sys.modules)
-sys.exit(f"{status} {sorted(heavy)}" if status or heavy else 0)
-"""
-    result = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    assert (result.returncode, result.stderr[-300:] if result.returncode else "") == (0, "")

@@ -18,7 +18,7 @@ def material(rng):
     pixels = rng.integers(0, 256, (COUNT, 4, FEATURES.frames), np.uint8)
     scale = PixelScale(np.zeros(COUNT, np.float32), np.full(COUNT, 80, np.float32))
     return Material(
-        Pictures(pixels, scale), np.eye(COUNT, dtype=np.float32), np.full(COUNT, -1), np.full(COUNT, 1 / COUNT),
+        Pictures(pixels, scale), np.arange(COUNT), np.eye(COUNT, dtype=np.float32), np.full(COUNT, -1), np.full(COUNT, 1 / COUNT),
         np.arange(3), COUNT, FEATURES,
     )  # fmt: skip
 

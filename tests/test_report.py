@@ -2,6 +2,8 @@ import copy
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -192,3 +194,27 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
 def test_the_command_says_where_the_page_is(explained, tmp_path, capsys):
     assert main(["report", str(explained[0]), str(tmp_path / "page.html")]) == 0
     assert f"report  {tmp_path / 'page.html'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["help", "sample", "cache", "score", "report", "compare"])
+def test_commands_without_a_network_import_no_heavy_library(command, sample_folder, explained, tmp_path):
+    arguments = {
+        "help": ["--help"],
+        "sample": ["sample", tmp_path / "s", "--species", "2", "--recordings", "1", "--soundscapes", "0"],
+        "cache": ["cache", sample_folder, tmp_path / "c", "--jobs", "1"],
+        "score": ["score", sample_folder / "truth.csv", sample_folder / "truth.csv"],
+        "report": ["report", explained[0], tmp_path / "page.html"],
+        "compare": ["compare", sample_folder, tmp_path / "x"],
+    }[command]
+    code = """
+import sys
+from birdclef_mind.cli import main
+try:
+    status = main(sys.argv[1:])
+except SystemExit as ended:
+    status = ended.code
+heavy = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "librosa"} & set(sys.modules)
+sys.exit(f"{status} {sorted(heavy)}" if status or heavy else 0)
+"""
+    result = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    assert (result.returncode, result.stderr[-300:] if result.returncode else "") == (0, "")

@@ -34,7 +34,9 @@ def song(length_s, rng, level=0.3):
 def material_of(sound, features, training, label="a"):
     strip = make_strip(sound, features, Source("x", 0, ""))
     rows = [row("x", segment, label, features) for segment in range(len(strip.pixels))]
-    return gather_material(rows, strip.pictures, np.ones((len(rows), 1), np.float32), features, training)
+    return gather_material(
+        rows, strip.pictures, np.arange(len(rows)), np.ones((len(rows), 1), np.float32), features, training
+    )
 
 
 def counted_rows(rows, training, targets=None, sound=None):
@@ -43,7 +45,7 @@ def counted_rows(rows, training, targets=None, sound=None):
     pixels[:, :, ::8] = np.full(len(rows), 100)[:, None, None] if sound is None else np.array(sound)[:, None, None]
     pictures = Pictures(pixels, PixelScale(np.zeros(len(rows), np.float32), np.full(len(rows), 80, np.float32)))
     targets = np.ones((len(rows), 2), np.float32) if targets is None else targets
-    return gather_material(rows, pictures, targets, FEATURES, training)
+    return gather_material(rows, pictures, np.arange(len(rows)), targets, FEATURES, training)
 
 
 def test_recordings_are_drawn_by_the_inverse_root_of_their_birds_count():
@@ -91,7 +93,8 @@ def test_windows_with_sound_are_preferred_inside_their_recording():
 def test_singing_moves_more_than_noise(rng):
     noise = rng.normal(0, 0.05, FEATURES.segment_samples).astype(np.float32)
     with_song = noise + song(5, rng)
-    quiet, loud = moving_sound(samples_to_pictures(np.stack([noise, with_song]), FEATURES).pixels)
+    pixels = samples_to_pictures(np.stack([noise, with_song]), FEATURES).pixels
+    quiet, loud = moving_sound(pixels, np.arange(2))
     assert loud > 1.2 * quiet
 
 
