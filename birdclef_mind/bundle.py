@@ -18,7 +18,7 @@ import h5py
 import keras
 import numpy as np
 
-from birdclef_mind import __version__, files
+from birdclef_mind import __version__, files, folder_kinds
 from birdclef_mind import model as networks
 from birdclef_mind.calibration import Calibration
 from birdclef_mind.config import Features
@@ -26,7 +26,7 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.labels import Classes
 from birdclef_mind.recipes import Network
 
-FACTS = "bundle.json"
+FACTS = folder_kinds.BUNDLE
 WEIGHTS = "model.weights.h5"
 FORMAT = 2
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import files, store
+from birdclef_mind import files, folder_kinds, store
 from birdclef_mind.competition import Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import StoreError
@@ -24,7 +24,7 @@ from birdclef_mind.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
 
-FACTS = "cache.json"
+FACTS = folder_kinds.CACHE
 INDEX = "index.csv"
 FAILURES = "failures.csv"
 COLUMNS = (

@@ -15,6 +15,7 @@ from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, StoreError
 from birdclef_mind.features import samples_to_pictures
+from birdclef_mind.folder_kinds import kind_of, known_kinds
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.progress import Track, untracked
@@ -189,7 +190,9 @@ def _refuse_foreign_folder(out: Path) -> None:
     if out.is_dir() and not (out / cache.FACTS).is_file():
         strangers = [path.name for path in out.iterdir() if not path.name.startswith(files.PART_PREFIX)]
         if strangers:
-            raise StoreError(f"{out}: expected a new, empty or cache folder, found {strangers[0]} and no {cache.FACTS}")
+            found = kind_of(out)
+            what = found if found in known_kinds() else f"{strangers[0]} and no {cache.FACTS}"
+            raise StoreError(f"{out}: expected a new, empty or cache folder, found {what}")
 
 
 def _remove_strangers(out: Path, wanted: set[Path]) -> int:

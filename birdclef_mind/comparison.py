@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, files
+from birdclef_mind import audio, files, folder_kinds
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import PRESETS, Features
 from birdclef_mind.errors import AudioError, ConfigError
@@ -19,7 +19,7 @@ from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
 
-FACTS = "comparison.json"
+FACTS = folder_kinds.COMPARISON
 PAGE = "compare.html"
 # The three set-ups that the notebook of 2023 compares by eye and ear.
 NOTEBOOK = ("mel16", "mfcc16", "mel32")

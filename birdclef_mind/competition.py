@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from birdclef_mind import folder_kinds
 from birdclef_mind.audio import SUFFIXES
 from birdclef_mind.errors import TableError
+from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.tables import table_rows
 
-METADATA = "train_metadata.csv"
+METADATA = folder_kinds.COMPETITION
 SAMPLE_SUBMISSION = "sample_submission.csv"
 TRAIN_AUDIO = "train_audio"
 TEST_SOUNDSCAPES = "test_soundscapes"
@@ -74,9 +76,9 @@ class Competition:
 def open_competition(root: Path) -> Competition:
     """Check a folder's tables and open it; TableError names table, column and row of what is wrong."""
     if not root.is_dir():
-        raise TableError(f"{root}: expected a competition folder, found {'a file' if root.exists() else 'nothing'}")
+        raise TableError(f"{root}: expected a competition folder, found {kind_of(root)}")
     if not (root / METADATA).is_file():
-        raise TableError(f"{root}: expected a competition folder with {METADATA}, found {_listing(root)}")
+        raise TableError(f"{root}: expected a competition folder with {METADATA}, found {kind_of(root)}")
     if not (root / TRAIN_AUDIO).is_dir():
         raise TableError(f"{root}: expected a competition folder with {TRAIN_AUDIO}/, found {_listing(root)}")
     sample = read_sample_submission(root / SAMPLE_SUBMISSION) if (root / SAMPLE_SUBMISSION).is_file() else None

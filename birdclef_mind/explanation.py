@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind import audio, files
+from birdclef_mind import audio, files, folder_kinds
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
@@ -27,7 +27,7 @@ from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
 
-FACTS = "explanation.json"
+FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"
 FORMAT = 3
 # What a layer keeps differs from the input by far more than these leave.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
+from birdclef_mind.folder_kinds import kind_of, known_kinds
 
 PART_PREFIX = ".part-"
 
@@ -47,8 +48,7 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
     """The JSON object `name` of a folder that should be a `kind`; `error` says what is there instead."""
     path = folder / name
     if not path.is_file():
-        found = "nothing" if not folder.exists() else "a folder without it" if folder.is_dir() else "a file"
-        raise error(f"{folder}: expected {kind} folder with {name}, found {found}")
+        raise error(f"{folder}: expected {kind}, a folder with {name}, found {kind_of(folder)}")
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as reason:
@@ -64,7 +64,9 @@ def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[Bi
         raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
     strangers = sorted(path.name for path in folder.glob("*") if not any(fnmatch(path.name, name) for name in own))
     if strangers:
-        raise error(f"{folder}: expected a new, empty or {kind} folder, found {strangers[0]}")
+        found = kind_of(folder)
+        what = found if found in known_kinds() else strangers[0]
+        raise error(f"{folder}: expected a new, empty or {kind} folder, found {what}")
 
 
 def remove_parts(folder: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.errors import BundleError
+from birdclef_mind.folder_kinds import BUNDLE, kind_of
 
-# Named here since a look at bundles needs no TensorFlow, which their own modules import.
-_FACTS, _SCORES = "bundle.json", "scores.json"
+_SCORES = "scores.json"
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,15 @@ class Run:
 def find_runs(root: Path) -> list[Run]:
     """All bundles below a folder, the latest last; BundleError when there is none."""
     if not root.is_dir():
-        raise BundleError(
-            f"{root}: expected a folder with bundles below it, found {'a file' if root.exists() else 'nothing'}"
-        )
+        raise BundleError(f"{root}: expected a folder with bundles below it, found {kind_of(root)}")
     found = sorted(_runs(root), key=lambda run: (run.written, run.folder))
     if not found:
-        raise BundleError(f"{root}: expected bundles below it, found no {_FACTS}")
+        raise BundleError(f"{root}: expected bundles below it, found no {BUNDLE}")
     return found
 
 
 def _runs(root: Path) -> Iterator[Run]:
-    for path in root.rglob(_FACTS):
+    for path in root.rglob(BUNDLE):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             yield _run(path, root, facts)

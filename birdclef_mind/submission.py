@@ -20,6 +20,7 @@ from birdclef_mind.competition import SampleSubmission
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, TableError
 from birdclef_mind.features import Pictures
+from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.submission_check import find_fault
@@ -212,7 +213,7 @@ def row_ids(path: Path, starts_s: Sequence[float], features: Features) -> list[s
 def _require_competition(root: Path) -> None:
     parts = (competition.TEST_SOUNDSCAPES, competition.SAMPLE_SUBMISSION)
     if not any((root / part).exists() for part in parts):
-        raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found neither")
+        raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
 
 def _expected_rows(

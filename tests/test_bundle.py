@@ -67,7 +67,7 @@ def spoil(folder, how):
         ("other file", "expected Keras weights"),
         ("no weights", "missing"),
         ("no json", "expected JSON"),
-        ("gone", "expected a bundle folder with bundle.json, found a folder without it"),
+        ("gone", "expected a bundle, a folder with bundle.json, found a folder with confusion.png"),
         ({"format": 1}, "expected a bundle of format 2; train again"),
         ({"network": {"name": "os.system"}}, "expected one of classic"),
         ({"network": "classic"}, "expected a table of settings"),

@@ -123,7 +123,7 @@ def test_a_folder_of_something_else_is_refused(sample_folder, tmp_path):
 
 
 def test_what_is_no_complete_cache_is_refused(sample_folder, tmp_path):
-    with pytest.raises(StoreError, match="expected a cache folder with cache.json, found a folder without it"):
+    with pytest.raises(StoreError, match="expected a cache, a folder with cache.json, found"):
         open_cache(sample_folder)
     with pytest.raises(StoreError, match="found nothing"):
         open_cache(tmp_path / "none")

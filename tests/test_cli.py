@@ -64,9 +64,9 @@ def test_quiet_says_nothing(sample_folder, tmp_path):
         (["cache", "none", "out"], "birdclef-mind cache: none: expected a competition folder, found nothing"),
         (
             ["train", "none", "out"],
-            "birdclef-mind train: none: expected a cache folder with cache.json, found nothing",
+            "birdclef-mind train: none: expected a cache, a folder with cache.json, found nothing",
         ),
-        (["infer", "none", "none", "s.csv"], "birdclef-mind infer: none: expected a bundle folder"),
+        (["infer", "none", "none", "s.csv"], "birdclef-mind infer: none: expected a bundle, a folder with"),
         (["score", "none.csv", "none.csv"], "birdclef-mind score: none.csv: missing"),
         (
             ["sample", "out", "--species", "99"],
