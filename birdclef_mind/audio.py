@@ -20,7 +20,9 @@ SILENCE_DBFS = -80.0
 _FLOOR_DBFS = -120.0
 # Lossy formats do not keep full scale exactly.
 _FULL_SCALE = 0.99
-_BLOCK_S = 60
+# A header may promise any rate and any number of channels; a block stays at 16 MB.
+_BLOCK_VALUES = 4 * 1024 * 1024
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 1_000_000
 # Longer ones would need more memory than a worker may take, and a picture wider than readers accept.
 LONGEST_S = 2 * 3600
 
@@ -149,10 +151,14 @@ def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> byt
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
-    for _ in range(LONGEST_S // _BLOCK_S):
-        block = file.read(file.samplerate * _BLOCK_S, dtype="float32", always_2d=True)
+    if not _LOWEST_RATE_HZ <= file.samplerate <= _HIGHEST_RATE_HZ:
+        raise AudioError(f"has a sample rate of {file.samplerate} Hz")
+    left = LONGEST_S * file.samplerate
+    while left:
+        block = file.read(min(left, max(1, _BLOCK_VALUES // file.channels)), dtype="float32", always_2d=True)
         if len(block) == 0:
             return
+        left -= len(block)
         yield block
     if len(file.read(1)):
         raise AudioError(f"longer than {LONGEST_S // 3600} hours")

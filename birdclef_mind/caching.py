@@ -151,6 +151,8 @@ def _make(path: Path, filename: str, features: Features, moved: Mapping[int, flo
         return _Result(filename, failure=str(error))
     except OSError as error:
         return _Result(filename, failure=f"cannot be read ({error.strerror})")
+    except MemoryError:
+        return _Result(filename, failure="not enough memory")
     with files.whole(target) as part:
         part.write_bytes(store.encode(make_strip(samples, features, source, moved)))
     return _Result(filename, made=True)

@@ -21,7 +21,8 @@ def find_fault(path: Path, columns: Sequence[str], row_ids: Collection[str]) -> 
 def _fault_of_table(table: "csv._reader", columns: Sequence[str], missing: set[str]) -> str | None:  # type: ignore[name-defined]
     if next(table, []) != ["row_id", *columns]:
         return "expected the columns row_id and then the labels of the sample submission"
-    for line, (row_id, *values) in enumerate(table, start=2):
+    for line, cells in enumerate(table, start=2):
+        row_id, values = "".join(cells[:1]), cells[1:]
         if row_id not in missing:
             return f"row {line}: {row_id!r} is not asked for, or there twice"
         missing.remove(row_id)
