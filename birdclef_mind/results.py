@@ -68,6 +68,11 @@ def write_results(
 
 def remove_results(out: Path) -> None:
     """Take away what belonged to the network that stood here before."""
+    if (out / bundles.FACTS).is_file():
+        done = (out / bundles.FACTS).stat().st_mtime
+        for path in (out / fitting.LOGS).glob("*"):
+            if path.stat().st_mtime <= done:
+                path.unlink()
     for name in (bundles.FACTS, OUT_OF_FOLD, *ADDED):
         (out / name).unlink(missing_ok=True)
     if (out / SECOND / bundles.FACTS).is_file():

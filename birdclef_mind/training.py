@@ -1,7 +1,6 @@
 """Training a network on a cache: split, fit, keep the best epoch, measure on held-out recordings, write a bundle."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import __version__, files, fitting
+from birdclef_mind import __version__, files
 from birdclef_mind import bundle as bundles
 from birdclef_mind import model as networks
 from birdclef_mind.application import load_base
@@ -107,7 +106,9 @@ def train_split(
     material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
     for line in resting(material, training):
         say(line)
-    _begin(out, cache, training, extras)
+    if not (out / bundles.FACTS).is_file():
+        # Beside a network that is there already its own settings stay, until the new one is done.
+        _write_settings(out, cache, training, extras)
     keras.config.set_dtype_policy(precision())
     try:
         fitted = _fit(material, check, out, training, extras, say)
@@ -126,6 +127,7 @@ def train_split(
         calibration=Calibration(training.network.answer),
     )
     bundle, scores = write_results(out, bundle, check, fitted, earlier)
+    _write_settings(out, cache, training, extras)
     fitted.forget()
     return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent)
 
@@ -204,8 +206,8 @@ def _key(material: Material, check: Part, training: Training, extras: Extras) ->
     )
 
 
-def _begin(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
-    """Write what is asked for before it is done."""
+def _write_settings(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
+    """Write every setting and version."""
     settings = {
         "cache": str(cache.root.resolve()),
         "weights": str(extras.weights) if extras.weights else None,
@@ -215,8 +217,6 @@ def _begin(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
         "versions": versions(),
     }
     files.write_json(out / SETTINGS, settings)
-    if not (out / fitting.PROGRESS).is_file():
-        shutil.rmtree(out / fitting.LOGS, ignore_errors=True)
 
 
 def versions() -> dict[str, str]:

@@ -26,7 +26,7 @@ SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=1
 
 
 # Files that share an explanation, which takes a minute to make; and what takes longest, to begin with.
-EXPLAINED = ("test_explain", "test_page", "test_report", "test_blind_test")
+EXPLAINED = ("test_explain", "test_full_disk", "test_page", "test_report", "test_blind_test")
 LONGEST = ("explained", "test_rehearsal", "test_cli")
 
 

@@ -1,0 +1,72 @@
+"""A disk that is full, here a limit on how large a file may grow: one sentence, status 2, earlier results intact."""
+
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import tree
+
+
+def limited(arguments, largest_bytes):
+    """Run a command whose files may not grow beyond a size."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, largest_bytes))
+
+    command = [sys.executable, "-m", "birdclef_mind", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+
+
+def assert_one_sentence(result):
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if "it/s" not in line and "|" not in line]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("birdclef-mind ")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_sample_is_refused_whole(tmp_path):
+    arguments = ["sample", tmp_path / "s", "--species", "2", "--recordings", "1"]
+    assert_one_sentence(limited(arguments, 4_000))
+    assert not [name for name in tree(tmp_path) if ".part-" in name]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_pictures_that_were_made_stay_and_the_rest_follows(sample_folder, cache_folder, tmp_path, jobs):
+    sizes = sorted(path.stat().st_size for path in cache_folder.glob("*/*.png"))
+    arguments = ["cache", sample_folder, tmp_path / "c", "--jobs", jobs]
+    assert_one_sentence(limited(arguments, sizes[len(sizes) // 2]))
+    made = {name: content for name, content in tree(tmp_path / "c").items() if name.endswith(".png")}
+    whole = tree(cache_folder)
+    assert made.items() <= whole.items()
+    assert (
+        subprocess.run([sys.executable, "-m", "birdclef_mind", *map(str, arguments)], capture_output=True).returncode
+        == 0
+    )
+    assert tree(tmp_path / "c") == whole
+
+
+def test_a_report_that_is_there_stays(explained, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("an earlier page")
+    assert_one_sentence(limited(["report", explained[0], page, "--single-file"], 2_000))
+    assert page.read_text() == "an earlier page"
+
+
+@pytest.mark.slow
+def test_a_network_that_is_there_stays(trained, cache_folder, tmp_path):
+    bundle = shutil.copytree(trained[0], tmp_path / "b")
+    before = tree(bundle)
+    assert_one_sentence(limited(["train", cache_folder, bundle, "--epochs", "1"], 100_000))
+    after = tree(bundle)
+    assert {name: after.get(name) for name in before} == before
+
+
+@pytest.mark.slow
+def test_a_submission_that_is_there_stays(trained, sample_folder, tmp_path):
+    submission = tmp_path / "s.csv"
+    submission.write_text("an earlier submission")
+    assert_one_sentence(limited(["infer", trained[0], sample_folder, submission], 100))
+    assert submission.read_text() == "an earlier submission"
