@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 # Of a recording with at least so many windows, those with less than this share of its usual sound hold no bird.
 _ENOUGH_WINDOWS = 4
-_QUIET_SHARE = 0.6
+_QUIET_SHARE = 0.75
 # How steeply liking windows with sound grows with their sound.
 _STEEPNESS = 2.0
 _EVERY_FRAME = 4
