@@ -19,6 +19,7 @@ from birdclef_mind.folder_kinds import kind_of, known_kinds
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.workers import run_all
 
 Array = np.ndarray[Any, Any]
 
@@ -58,6 +59,7 @@ def write_cache(
     overrides: Sequence[Override] = (),
     pack: bool = False,
     jobs: int = 1,
+    scheduler: str = "",
     track: Track = untracked,
 ) -> CacheReport:
     """Write or complete a cache; what is already there and right is kept, what is stale is redone.
@@ -65,7 +67,7 @@ def write_cache(
     Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
     be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
     only moved windows concern a cache; without them they go back to where they were. With `pack` the pictures end in
-    one archive a label.
+    one archive a label. With the address of a Dask `scheduler` the workers of its cluster make the pictures.
     """
     _refuse_foreign_folder(out)
     moves = find_moves(overrides, competition, features)
@@ -74,7 +76,7 @@ def write_cache(
     files.remove_parts(out)
     packs.unpack(out)
     files.write_json(out / cache.FACTS, {"complete": False, "features": asdict(features)})
-    results = _run(competition, wanted, features, moves, out, jobs, track)
+    results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in good})
@@ -116,24 +118,20 @@ def _run(
     moves: Moves,
     out: Path,
     jobs: int,
+    scheduler: str,
     track: Track,
 ) -> list[_Result]:
     tasks = [
         (
-            competition.audio_path(recording),
+            competition.audio_path(recording).absolute(),
             recording.filename,
             features,
             moves.get(recording.filename, {}),
-            cache.picture_path(out, recording.label, recording.filename),
+            cache.picture_path(out.absolute(), recording.label, recording.filename),
         )
         for recording in wanted
     ]
-    if jobs == 1:
-        return [_make(*task) for task in track(tasks, len(tasks), "recordings")]
-    from joblib import Parallel, delayed
-
-    pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=8)
-    results = pool(delayed(_make)(*task) for task in tasks)
+    results = run_all(_make, tasks, jobs, scheduler)
     done = {result.filename: result for result in track(results, len(tasks), "recordings")}
     return [done[recording.filename] for recording in wanted]
 

@@ -123,6 +123,7 @@ def _add_cache(group: Group) -> None:
     parser.add_argument("--step", type=float, help="seconds from one 5 s window to the next (default: 5)")
     parser.add_argument("--overrides", type=Path, help="corrections from a report: windows it moves are moved")
     parser.add_argument("--pack", action="store_true", help="end with one archive a bird, read without unpacking")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of a Dask cluster do it")
     _add_jobs(parser)
     _add_config(parser)
 

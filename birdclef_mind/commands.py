@@ -56,7 +56,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     overrides = read_overrides(args.overrides) if args.overrides else ()
     report = write_cache(
         competition, classes, features, args.out,
-        overrides=overrides, pack=args.pack, jobs=args.jobs, track=terminal.track,
+        overrides=overrides, pack=args.pack, jobs=args.jobs, scheduler=args.scheduler, track=terminal.track,
     )  # fmt: skip
     took_s = time.perf_counter() - started
     failed = len(report.failures)
