@@ -31,8 +31,9 @@ def resnet(picture: Any, noise_floor: bool) -> Any:
     for stage, width in enumerate(WIDTHS, start=1):
         for block in range(1, _BLOCKS + 1):
             if stage > 1 and block == 1:
-                value = layers.MaxPooling2D(2, name=f"stage{stage}_pooling")(value)
-            value = _block(value, width, f"stage{stage}_block{block}")
+                value = layers.MaxPooling2D(2, name=f"stage_{stage}_pooling")(value)
+            # A report names a stage by its last convolution.
+            value = _block(value, width, f"stage_{stage}" + ("" if block == _BLOCKS else f"_block_{block}"))
     return listen(value)
 
 
@@ -40,8 +41,8 @@ def _block(value: Any, width: int, name: str) -> Any:
     shortcut = value
     if value.shape[-1] != width:
         shortcut = _convolution(value, width, 1, f"{name}_shortcut")
-    value = layers.ReLU(name=f"{name}_relu_1")(_convolution(value, width, 3, f"{name}_convolution_1"))
-    value = _convolution(value, width, 3, f"{name}_convolution_2")
+    value = layers.ReLU(name=f"{name}_relu_1")(_convolution(value, width, 3, f"{name}_first"))
+    value = _convolution(value, width, 3, name)
     value = layers.Add(name=f"{name}_sum")([value, shortcut])
     return layers.ReLU(name=f"{name}_relu_2")(value)
 

@@ -27,7 +27,7 @@ def resnet():
     ("make", "obstacle"),
     [
         (efficientnet, r"NoiseFloor noise_floor \(layer 1\)"),
-        (resnet, r"Add stage1_block1_sum \(layer \d+\)"),
+        (resnet, r"Add stage_1_block_1_sum \(layer \d+\)"),
         (residual, r"Add add.* \(layer \d+\)"),
     ],
 )
