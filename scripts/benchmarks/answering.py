@@ -1,0 +1,70 @@
+"""Answering: windows one by one and in batches, and ten-minute soundscapes from their file to the submission."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from timing import Row, timed
+
+from birdclef_mind import audio
+from birdclef_mind.config import PRESETS
+
+WINDOWS = 120
+
+
+def bundle_of(name, preset, birds):
+    """An untrained network with all that inference needs."""
+    from birdclef_mind.bundle import Bundle
+    from birdclef_mind.calibration import Calibration
+    from birdclef_mind.labels import Classes
+    from birdclef_mind.model import build
+    from birdclef_mind.recipes import recipe
+
+    network, features = recipe(name).network, PRESETS[preset]
+    classes = Classes(tuple(f"bird{index:03d}" for index in range(birds)))
+    model = build(network, features.rows, features.frames, birds)
+    return Bundle(model, network, features, classes, {}, [1 / birds] * birds, {}, Calibration(network.answer))
+
+
+def soundscapes(root, count, minutes=10):
+    """A competition folder with `count` soundscapes, one file under many names."""
+    folder = Path(root) / "test_soundscapes"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).normal(0, 0.05, 32_000 * 60 * minutes).astype(np.float32)
+    first = folder / "soundscape_1.ogg"
+    first.write_bytes(audio.ogg_bytes(noise, 32_000))
+    for number in range(2, count + 1):
+        (folder / f"soundscape_{number}.ogg").hardlink_to(first)
+    return first
+
+
+def rows(recipes=(("classic", "mel32"), ("modern", "logmel128"))):
+    from birdclef_mind.inference import Predictor
+
+    for name, preset in recipes:
+        bundle = bundle_of(name, preset, 264)
+        predictor = Predictor(bundle)
+        shape = (WINDOWS, bundle.features.rows, bundle.features.frames)
+        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+        def alone(model=bundle.model, pixels=pixels):
+            for picture in pixels[:10, None, :, :, None]:
+                model.predict(picture, verbose=0)
+
+        slow = timed(alone, 1) / 10
+        quick = timed(lambda predictor=predictor, pixels=pixels: predictor.scores(pixels)) / WINDOWS
+        yield Row(f"{name}: a window, model.predict one by one", slow)
+        yield Row(f"{name}: a window, in batches", quick, quick / slow, "one by one")
+        yield from whole_soundscape(name, bundle, quick * WINDOWS)
+
+
+def whole_soundscape(name, bundle, network_s):
+    """Ten minutes from the file to the submission, beside what cannot be spared."""
+    from birdclef_mind.submission import write_submission
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, root = soundscapes(folder, 1), Path(folder)
+        floor = timed(lambda: audio.read_audio(path, 32_000)) + network_s
+        whole = timed(lambda: write_submission(bundle, root, root / "s.csv"))
+    yield Row(f"{name}: ten minutes, decoding and network alone", floor)
+    yield Row(f"{name}: ten minutes, from the file to the submission", whole, whole / floor, "these alone")
