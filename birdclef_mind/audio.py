@@ -56,6 +56,7 @@ def read_audio(path: Path, sample_rate_hz: int) -> Array:
     Ogg, WAV, FLAC and MP3 at any sample rate and with any number of channels (their mean is taken).
     Raises AudioError for a file that is missing, empty, not decodable, or holds values that are not finite.
     """
+    _refuse_endless(path)
     try:
         with soundfile.SoundFile(path) as file:
             rate_hz = file.samplerate
@@ -86,8 +87,9 @@ class Header:
 def read_header(path: Path) -> Header | None:
     """Read a sound file's header; None when it cannot be read."""
     try:
+        _refuse_endless(path)
         info = soundfile.info(path)
-    except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError):
+    except (AudioError, soundfile.LibsndfileError, RuntimeError, OSError, TypeError):
         return None
     return Header(min(float(info.duration), float(LONGEST_S)), info.samplerate, info.channels)
 
@@ -162,6 +164,12 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
         yield block
     if len(file.read(1)):
         raise AudioError(f"longer than {LONGEST_S // 3600} hours")
+
+
+def _refuse_endless(path: Path) -> None:
+    """A pipe or a device never ends, and opening one may wait for ever."""
+    if path.exists() and not path.is_file():
+        raise AudioError("is no file")
 
 
 def _reason(error: Exception) -> str:

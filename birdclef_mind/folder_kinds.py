@@ -14,7 +14,6 @@ _KINDS = {
     EXPLANATION: "an explanation",
     COMPARISON: "a comparison",
     COMPETITION: "a competition folder",
-    "sample_submission.csv": "a competition folder",
 }
 
 

@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 import threading
 from dataclasses import replace
@@ -141,6 +142,21 @@ def test_a_soundscape_that_hangs_does_not_pass_the_deadline(bundle, sample_folde
     free.set()
     assert report.computed == 3
     assert report.problems == ("soundscape_90002.ogg: no time left before the deadline",)
+
+
+def test_pipes_devices_and_folders_keep_priors(bundle, competition_folder, tmp_path):
+    """What never ends must not be waited for."""
+    folder = competition_folder / "test_soundscapes"
+    os.mkfifo(folder / "soundscape_1.ogg")
+    (folder / "soundscape_2.ogg").symlink_to("/dev/zero")
+    (folder / "soundscape_3.ogg").mkdir()
+    (folder / "soundscape_4.ogg").symlink_to("nowhere.ogg")
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert report.computed == 6
+    assert [line.split(": ") for line in report.problems] == [
+        ["soundscape_1.ogg", "is no file"], ["soundscape_2.ogg", "is no file"], ["soundscape_3.ogg", "is no file"],
+        ["soundscape_4.ogg", "missing"],
+    ]  # fmt: skip
 
 
 def test_a_soundscape_longer_than_its_rows_gives_no_more(bundle, competition_folder, tmp_path):
