@@ -19,7 +19,7 @@ from birdclef_mind.calibration import calibrate
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.inference import Predictor
-from birdclef_mind.overrides import apply
+from birdclef_mind.overrides import apply, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import OUT_OF_FOLD, SCORES, measure, remove_results, validation_table
@@ -88,7 +88,7 @@ def _is_done(folder: Path, cache: Cache, training: Training, held_out: list[str]
         return False
     record = bundle.record
     same = Training.from_dict(record["training"]) == training and record["validation_recordings"] == held_out
-    return same and len(record["overrides"]) == len(extras.overrides)
+    return same and record["overrides"] == to_record(extras.overrides)
 
 
 def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
@@ -99,7 +99,8 @@ def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any
     rows: list[IndexRow] = [row for check in checks for row in check.rows]
     targets, scores = np.concatenate([check.targets for check in checks]), np.concatenate(predicted)
     first = members[0]
-    record = {**first.record, "folds": len(members), "validation_recordings": [], "first_fold": first.record}
+    # What is explained is the first member, so what it has not seen stays what counts as held out.
+    record = {**first.record, "folds": len(members)}
     whole = replace(
         first,
         others=tuple(member.model for member in members[1:]),
@@ -111,13 +112,24 @@ def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any
     files.write_text(out / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
     measures = measure(out, whole, rows, targets, scores)
     each = [
-        files.read_facts(out / f"fold_{number}", SCORES, "a fold", BundleError) for number in range(1, len(members) + 1)
+        files.read_facts(out / f"fold_{number + 1}", SCORES, "a fold", BundleError) for number in range(len(members))
     ]
     for level in ("segments", "recordings"):
-        for name in _AVERAGED:
-            values = [fold[level][name] for fold in each]
-            measures[level][name] = float(np.mean(values))
-            measures[level][f"{name}_by_fold"] = values
+        _mean_over_folds(measures[level], [fold[level] for fold in each])
     files.write_json(out / SCORES, measures)
     bundles.save(whole, out)
     return measures
+
+
+def _mean_over_folds(measures: dict[str, Any], folds: list[dict[str, Any]]) -> None:
+    """Put means over the folds in the place of what was measured on scores of different networks together.
+
+    Counts, such as the confusion matrix, are sums already: each segment was decided by one network.
+    """
+    for name in _AVERAGED:
+        measures[f"{name}_by_fold"] = [fold[name] for fold in folds]
+        measures[name] = float(np.mean(measures[f"{name}_by_fold"]))
+    for place, bird in enumerate(measures["per_class"]):
+        own = [fold["per_class"][place] for fold in folds if fold["per_class"][place]["positives"]]
+        for name in ("precision", "recall", "f1", "average_precision"):
+            bird[name] = float(np.mean([fold[name] for fold in own])) if own else bird[name]

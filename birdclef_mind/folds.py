@@ -60,7 +60,10 @@ def fold_recordings(recordings: Sequence[Recording], folds: int, seed: int, alik
             f"folds: expected at most the {most} groups that can be held out, and a label with as many recordings as "
             f"folds, got {folds}"
         )
-    return tuple(_split(recordings, groups, {groups[free[i]] for i in part}, by_author) for part in parts)
+    splits = tuple(_split(recordings, groups, {groups[free[i]] for i in part}, by_author) for part in parts)
+    if not all(split.validation for split in splits):
+        raise ConfigError(f"folds: expected recordings to hold out in each of {folds}, got one without; use fewer")
+    return splits
 
 
 def _split(recordings: Sequence[Recording], groups: Sequence[str], held_out: set[str], by_author: bool) -> Split:

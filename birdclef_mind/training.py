@@ -91,7 +91,7 @@ def train_split(
     *,
     say: Say = lambda line: None,
 ) -> TrainingReport:
-    """Train one network on one side of a split; `pictures` are those of `heard_rows`."""
+    """Train one network on one side of a split; `pictures` are what `heard_pictures` gives."""
     corrected = apply(extras.overrides, cache)
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
     learn, check = sides(cache, corrected, pictures, split, training)

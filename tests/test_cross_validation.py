@@ -73,6 +73,11 @@ def test_measures_are_means_over_the_folds_never_pooled(folded, cache_folder):
         values.append(metrics.padded_cmap(cache.targets(unseen), scores))
     assert report.scores["segments"]["padded_cmap"] == pytest.approx(np.mean(values), abs=1e-4)
     assert report.scores["segments"]["padded_cmap_by_fold"] == pytest.approx(values, abs=1e-4)
+    each = [json.loads((folder / f"fold_{n}" / "scores.json").read_text())["segments"]["per_class"] for n in (1, 2, 3)]
+    for place, bird in enumerate(report.scores["segments"]["per_class"]):
+        own = [fold[place]["average_precision"] for fold in each if fold[place]["positives"]]
+        assert bird["average_precision"] == pytest.approx(np.mean(own))
+        assert bird["positives"] == sum(fold[place]["positives"] for fold in each)
     assert json.loads((folder / "scores.json").read_text()) == report.scores
 
 
