@@ -97,6 +97,8 @@ def train_split(
     learn, check = sides(cache, corrected, pictures, split, training)
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
+    if not learn.targets.any():
+        raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
     silent = sum(row.silent for row in corrected.rows)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")

@@ -237,6 +237,13 @@ def test_a_cache_of_silence_is_refused(cache_folder, tmp_path):
         train(silent, tmp_path / "b")
 
 
+def test_segments_without_any_bird_are_refused(cache_folder, tmp_path):
+    cache = open_cache(cache_folder)
+    birdless = replace(cache, rows=tuple(replace(row, birdless=True) for row in cache.rows))
+    with pytest.raises(StoreError, match="expected segments with a bird to train on"):
+        train(birdless, tmp_path / "b")
+
+
 def test_a_folder_of_something_else_is_refused(cache_folder, tmp_path):
     with pytest.raises(BundleError, match=r"expected a new, empty or bundle folder, found"):
         train(open_cache(cache_folder), cache_folder)
