@@ -36,4 +36,4 @@ def test_training_and_answering_are_measured_beside_the_network():
     import learning
 
     assert len(checked(learning.rows(recipes=[("classic", "mel32")], batches=2))) == 4
-    assert len(checked(answering.rows(recipes=[("classic", "mel32")]))) == 4
+    assert len(checked(answering.rows(recipes=[("classic", "mel32")], minutes=1))) == 4

@@ -9,7 +9,7 @@ from timing import Row, timed
 from birdclef_mind import audio
 from birdclef_mind.config import PRESETS
 
-WINDOWS = 120
+MINUTES = 10
 
 
 def bundle_of(name, preset, birds):
@@ -26,7 +26,7 @@ def bundle_of(name, preset, birds):
     return Bundle(model, network, features, classes, {}, [1 / birds] * birds, {}, Calibration(network.answer))
 
 
-def soundscapes(root, count, minutes=10):
+def soundscapes(root, count, minutes=MINUTES):
     """A competition folder with `count` soundscapes, one file under many names."""
     folder = Path(root) / "test_soundscapes"
     folder.mkdir(parents=True)
@@ -38,13 +38,14 @@ def soundscapes(root, count, minutes=10):
     return first
 
 
-def rows(recipes=(("classic", "mel32"), ("modern", "logmel128"))):
+def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), minutes=MINUTES):
     from birdclef_mind.inference import Predictor
 
     for name, preset in recipes:
         bundle = bundle_of(name, preset, 264)
         predictor = Predictor(bundle)
-        shape = (WINDOWS, bundle.features.rows, bundle.features.frames)
+        windows = 12 * minutes
+        shape = (windows, bundle.features.rows, bundle.features.frames)
         pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
         def alone(model=bundle.model, pixels=pixels):
@@ -52,19 +53,19 @@ def rows(recipes=(("classic", "mel32"), ("modern", "logmel128"))):
                 model.predict(picture, verbose=0)
 
         slow = timed(alone, 1) / 10
-        quick = timed(lambda predictor=predictor, pixels=pixels: predictor.scores(pixels)) / WINDOWS
+        quick = timed(lambda predictor=predictor, pixels=pixels: predictor.scores(pixels)) / windows
         yield Row(f"{name}: a window, model.predict one by one", slow)
         yield Row(f"{name}: a window, in batches", quick, quick / slow, "one by one")
-        yield from whole_soundscape(name, bundle, quick * WINDOWS)
+        yield from whole_soundscape(name, bundle, minutes, quick * windows)
 
 
-def whole_soundscape(name, bundle, network_s):
-    """Ten minutes from the file to the submission, beside what cannot be spared."""
+def whole_soundscape(name, bundle, minutes, network_s):
+    """A soundscape from the file to the submission, beside what cannot be spared."""
     from birdclef_mind.submission import write_submission
 
     with tempfile.TemporaryDirectory() as folder:
-        path, root = soundscapes(folder, 1), Path(folder)
+        path, root = soundscapes(folder, 1, minutes), Path(folder)
         floor = timed(lambda: audio.read_audio(path, 32_000)) + network_s
         whole = timed(lambda: write_submission(bundle, root, root / "s.csv"))
-    yield Row(f"{name}: ten minutes, decoding and network alone", floor)
-    yield Row(f"{name}: ten minutes, from the file to the submission", whole, whole / floor, "these alone")
+    yield Row(f"{name}: {minutes} minutes, decoding and network alone", floor)
+    yield Row(f"{name}: {minutes} minutes, from the file to the submission", whole, whole / floor, "these alone")
