@@ -42,11 +42,13 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         found = train_folds(
             cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
         )
-        scores, words = found.scores, fold_words(found, args.folds)
+        scores = found.scores
+        words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"
     else:
         report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
         scores = report.scores
-        words = f"{counted(len(report.history), 'epoch')}; epoch {report.best_epoch} is kept"
+        took_s = time.perf_counter() - started
+        words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
     if args.decoders and (args.out / "bundle.json").is_file():
         from birdclef_mind.bundle import load
         from birdclef_mind.decoding import train_bundle_decoders
@@ -56,7 +58,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.say("\n".join(["", *score_lines(scores), *change_lines(scores), *honesty_lines(scores), ""]))
     elif args.folds is None:
         terminal.say("no recording was held out, so nothing is measured")
-    terminal.end(f"{words}, in {time.perf_counter() - started:.0f} s", _training_places(args, bool(scores)))
+    terminal.end(words, _training_places(args, bool(scores)))
     return 0
 
 

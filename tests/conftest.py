@@ -30,6 +30,7 @@ EXPLAINED = ("test_explain", "test_full_disk", "test_page", "test_report", "test
 LONGEST = ("explained", "test_rehearsal", "test_cli")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One process for each file, or for all files that share an explanation; the longest begin first."""
     for item in items:

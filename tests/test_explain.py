@@ -196,7 +196,7 @@ def test_bad_input_is_refused_before_anything_is_written(decoded, cache_folder, 
         ({"segments": (f"{recording}@x",)}, ConfigError, "one of 0"),
         ({"sounds": (tmp_path / "noise.wav",)}, ConfigError, "noise.wav: cannot be decoded"),
         ({"sounds": (tmp_path / "none.wav",)}, ConfigError, "none.wav: missing"),
-        ({"second": tmp_path / "none"}, BundleError, "expected a bundle folder"),
+        ({"second": tmp_path / "none"}, BundleError, "expected a bundle, a folder with"),
     ]:
         with pytest.raises(error, match=message):
             explain(decoded, cache, tmp_path / "x", Explaining(**options))

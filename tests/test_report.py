@@ -187,7 +187,7 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
         (folder / "explanation.json").write_text(content)
         with pytest.raises(BundleError, match=message):
             write_report(folder, tmp_path / "other.html")
-    with pytest.raises(BundleError, match="expected an explanation folder with explanation.json, found nothing"):
+    with pytest.raises(BundleError, match="expected an explanation, a folder with explanation.json, found nothing"):
         write_report(tmp_path / "none", tmp_path / "other.html")
 
 
