@@ -8,6 +8,8 @@ import sys
 import pytest
 from conftest import tree
 
+from birdclef_mind.cli import main
+
 
 def limited(arguments, largest_bytes):
     """Run a command whose files may not grow beyond a size."""
@@ -55,18 +57,28 @@ def test_a_report_that_is_there_stays(explained, tmp_path):
     assert page.read_text() == "an earlier page"
 
 
-@pytest.mark.slow
-def test_a_network_that_is_there_stays(trained, cache_folder, tmp_path):
+@pytest.fixture
+def full_disk():
+    """Set how large files may grow in this process; afterwards they may again."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda largest_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_network_that_is_there_stays(trained, cache_folder, tmp_path, full_disk, capsys):
     bundle = shutil.copytree(trained[0], tmp_path / "b")
     before = tree(bundle)
-    assert_one_sentence(limited(["train", cache_folder, bundle, "--epochs", "1"], 100_000))
+    full_disk(100_000)
+    assert main(["train", str(cache_folder), str(bundle), "--epochs", "1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
     after = tree(bundle)
     assert {name: after.get(name) for name in before} == before
 
 
-@pytest.mark.slow
-def test_a_submission_that_is_there_stays(trained, sample_folder, tmp_path):
+def test_a_submission_that_is_there_stays(trained, sample_folder, tmp_path, full_disk, capsys):
     submission = tmp_path / "s.csv"
     submission.write_text("an earlier submission")
-    assert_one_sentence(limited(["infer", trained[0], sample_folder, submission], 100))
+    full_disk(100)
+    assert main(["infer", str(trained[0]), str(sample_folder), str(submission)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
     assert submission.read_text() == "an earlier submission"
