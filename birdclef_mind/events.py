@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from birdclef_mind import audio, competition, files
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.errors import AudioError, BundleError
-from birdclef_mind.inference import soundscape_pictures
+from birdclef_mind.inference import BATCH, averaged, soundscape_pictures
 from birdclef_mind.model import moments
 from birdclef_mind.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
 
 COLUMNS = ("soundscape", "onset_s", "offset_s", "bird", "score")
-_BATCH = 60
 # Songs of a bird with less silence between them are one event; what is shorter than two moments is none.
 _GAP_S = 0.5
 _SHORTEST_MOMENTS = 2
@@ -46,18 +44,11 @@ class Listener:
                 f"events: expected a network that scores every moment, such as resnet, got {bundle.network.name}"
             )
         self._bundle = bundle
-        shape = (None, bundle.features.rows, bundle.features.frames, 1)
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
-        def forward(pixels: tf.Tensor) -> tf.Tensor:
-            pictures = tf.cast(pixels, tf.float32)
-            return tf.add_n([network(pictures, training=False) for network in networks]) / len(networks)
-
-        self._forward = forward
+        self._forward = averaged(networks, bundle.features)
 
     def chances(self, pixels: Array) -> Array:
         """Chances (segments, moments, classes) of pixels (segments, rows, frames), uint8."""
-        parts = [self._forward(pixels[at : at + _BATCH, ..., None]).numpy() for at in range(0, len(pixels), _BATCH)]
+        parts = [self._forward(pixels[at : at + BATCH, ..., None]).numpy() for at in range(0, len(pixels), BATCH)]
         return self._bundle.calibration.chances(np.concatenate(parts))
 
     def events(self, pixels: Array) -> list[Event]:

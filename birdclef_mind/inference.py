@@ -1,18 +1,34 @@
 """Pictures to scores, and soundscapes to pictures; never loads training code."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from birdclef_mind import audio
 from birdclef_mind.bundle import Bundle
+from birdclef_mind.config import Features
 from birdclef_mind.features import Pictures, samples_to_pictures
 
 Array = np.ndarray[Any, Any]
 
-_BATCH = 60
+BATCH = 60
+
+
+def averaged(networks: Sequence[keras.Model], features: Features) -> Callable[[Array], Any]:
+    """A compiled function from pixels (n, rows, frames, 1), uint8, to the mean of what the networks answer."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, features.rows, features.frames, 1), tf.uint8)])  # type: ignore[untyped-decorator]
+    def forward(pixels: tf.Tensor) -> tf.Tensor:
+        pictures = tf.cast(pixels, tf.float32)
+        return tf.add_n([network(pictures, training=False) for network in networks]) / len(networks)
+
+    # Now, so that the first pictures take no longer than the others.
+    forward.get_concrete_function()
+    return forward
 
 
 class Predictor:
@@ -20,17 +36,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self._classes = len(bundle.classes)
-        shape = (None, bundle.features.rows, bundle.features.frames, 1)
-        members = bundle.members
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
-        def forward(pixels: tf.Tensor) -> tf.Tensor:
-            pictures = tf.cast(pixels, tf.float32)
-            return tf.add_n([member(pictures, training=False) for member in members]) / len(members)
-
-        # Now, so that the first pictures take no longer than the others.
-        forward.get_concrete_function()
-        self._forward = forward
+        self._forward = averaged(bundle.members, bundle.features)
 
     def scores(self, pixels: Array) -> Array:
         """Scores (segments, classes), float32, of pixels (segments, rows, frames), uint8, in batches.
@@ -38,8 +44,8 @@ class Predictor:
         What else is in the batch changes a score by rounding only.
         """
         scores = np.empty((len(pixels), self._classes), np.float32)
-        for start in range(0, len(pixels), _BATCH):
-            scores[start : start + _BATCH] = self._forward(pixels[start : start + _BATCH, ..., None])
+        for start in range(0, len(pixels), BATCH):
+            scores[start : start + BATCH] = self._forward(pixels[start : start + BATCH, ..., None])
         return scores
 
 
