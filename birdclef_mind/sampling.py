@@ -88,11 +88,16 @@ def gather_material(
 
 
 def moving_sound(pixels: Array, own: Array) -> Array:
-    """How much stands out in some pictures (n, rows, frames): root mean square above their bands' means, of 255."""
+    """How much stands out in some pictures (n, rows, frames): root mean square above their bands' means, of 255.
+
+    Frames beyond a recording's end, which are black, have no part in the means and hold nothing.
+    """
     found = np.empty(len(own), np.float32)
     for start in range(0, len(own), _CHUNK):
         few = pixels[own[start : start + _CHUNK], :, ::_EVERY_FRAME].astype(np.float32)
-        above = np.maximum(few - few.mean(axis=2, keepdims=True), 0)
+        sounding = (few > 0).any(axis=1, keepdims=True)
+        heard = np.maximum(sounding.sum(axis=2, keepdims=True), 1)
+        above = np.maximum(few - few.sum(axis=2, keepdims=True) / heard, 0)
         found[start : start + _CHUNK] = np.sqrt(np.square(above).mean(axis=(1, 2)))
     return found
 

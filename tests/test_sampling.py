@@ -41,7 +41,7 @@ def material_of(sound, features, training, label="a"):
 
 def counted_rows(rows, training, targets=None, sound=None):
     """Odds of rows whose pictures all move alike, or as `sound` says."""
-    pixels = np.zeros((len(rows), 8, 40), np.uint8)
+    pixels = np.ones((len(rows), 8, 40), np.uint8)
     pixels[:, :, ::8] = np.full(len(rows), 100)[:, None, None] if sound is None else np.array(sound)[:, None, None]
     pictures = Pictures(pixels, PixelScale(np.zeros(len(rows), np.float32), np.full(len(rows), 80, np.float32)))
     targets = np.ones((len(rows), 2), np.float32) if targets is None else targets
@@ -96,6 +96,14 @@ def test_singing_moves_more_than_noise(rng):
     pixels = samples_to_pictures(np.stack([noise, with_song]), FEATURES).pixels
     quiet, loud = moving_sound(pixels, np.arange(2))
     assert loud > 1.2 * quiet
+
+
+def test_a_tail_of_silence_is_no_sound(rng):
+    """A window beyond whose first second the recording has ended is no better than a whole one of the same noise."""
+    noise = rng.normal(0, 0.05, FEATURES.segment_samples).astype(np.float32)
+    short = np.where(np.arange(noise.size) < 32_000, noise, 0).astype(np.float32)
+    whole, tail = moving_sound(samples_to_pictures(np.stack([noise, short]), FEATURES).pixels, np.arange(2))
+    assert tail < 0.8 * whole
 
 
 def test_quiet_windows_of_long_recordings_and_marked_ones_hold_no_bird():
