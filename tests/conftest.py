@@ -25,23 +25,13 @@ FEW = Decoding(epochs=2, steps=4, batch_size=8)
 SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=15)
 
 
-# Files that share an explanation, which takes a minute to make; and what takes longest, to begin with.
-EXPLAINED = ("test_explain", "test_full_disk", "test_page", "test_report", "test_blind_test")
-LONGEST = ("explained", "test_rehearsal", "test_cli")
+# What takes longest begins first, so that no process is left with it at the end.
+LONGEST = ("test_explain", "test_rehearsal", "test_cli", "test_page", "test_report")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """One process for each file, or for all files that share an explanation; the longest begin first."""
-    for item in items:
-        name = item.path.stem
-        group = "explained" if name in EXPLAINED else name
-        item.add_marker(pytest.mark.xdist_group(group))
-        item.stash[GROUP] = group
-    items.sort(key=lambda item: LONGEST.index(item.stash[GROUP]) if item.stash[GROUP] in LONGEST else len(LONGEST))
-
-
-GROUP = pytest.StashKey()
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture
