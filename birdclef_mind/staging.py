@@ -21,7 +21,6 @@ KERNELS = ("cache-images", "train", "submit", "explain")
 _DATASET_METADATA, _KERNEL_METADATA = "dataset-metadata.json", "kernel-metadata.json"
 _OWNER, _UNSTAMPED = "OWNER", 'BUILD = "unstamped"'
 _PARTS_OF_PACKAGE = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-_SUFFIXES = {".py", ".html", ".css", ".js"}
 
 
 def find_project() -> Path:
@@ -97,7 +96,10 @@ def check_kernel(metadata: Mapping[str, Any], dataset: str) -> None:
 
 
 def _sources(project: Path) -> list[Path]:
-    package = sorted(path for path in (project / "birdclef_mind").rglob("*") if path.suffix in _SUFFIXES)
+    """All that the wheel is built from: whatever the package holds, so that no new kind of file is forgotten."""
+    package = sorted(
+        path for path in (project / "birdclef_mind").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return [*(project / name for name in _PARTS_OF_PACKAGE), *package]
 
 

@@ -146,7 +146,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     package = {
         path.relative_to(PROJECT).as_posix()
         for path in (PROJECT / "birdclef_mind").rglob("*")
-        if path.suffix in (".py", ".html", ".css", ".js")
+        if path.suffix in (".py", ".html", ".css", ".js", ".toml")
     }
     assert {name for name in names if "dist-info" not in name} == package
 
