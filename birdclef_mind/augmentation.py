@@ -43,27 +43,37 @@ class Draws:
 
 
 def augment(
-    pictures: Any, targets: Any, seed: Any, augmentation: Augmentation, range_db: float, under: Any = None
+    pictures: Any,
+    targets: Any,
+    seed: Any,
+    augmentation: Augmentation,
+    range_db: float,
+    under: Any = None,
+    strength: Any = 1.0,
 ) -> tuple[Any, Any]:
     """Pictures (n, rows, frames) and their targets, changed as `augmentation` says.
 
     Parameters
     ----------
     seed : (2,), int. range_db : decibels from 0 to 255. under : pictures without a bird to mix in, black for none.
+    strength : 0 to 1, how much of gain, noise, mixing and masks is wanted; what lies `under` is chosen elsewhere.
     """
     draws = Draws(seed, tf.shape(pictures)[0])
     steps_per_db = 255 / range_db
     if augmentation.mixup:
-        pictures, targets = mix_up(pictures, targets, draws, augmentation.mixup, steps_per_db)
+        pictures, targets = mix_up(pictures, targets, draws, augmentation.mixup * strength, steps_per_db)
     if augmentation.background and under is not None:
         pictures = mix_under(pictures, under, draws, steps_per_db)
     if augmentation.noise:
-        pictures = add_noise(pictures, draws, augmentation.noise, steps_per_db)
+        pictures = add_noise(pictures, draws, augmentation.noise * strength, steps_per_db)
     if augmentation.gain_db:
-        change = augmentation.gain_db * steps_per_db
-        pictures = tf.clip_by_value(pictures + draws.uniform(-change, change, 1, 1), 0, 255)
-    pictures = mask(pictures, draws, augmentation.time_mask, axis=2)
-    return mask(pictures, draws, augmentation.frequency_mask, axis=1), targets
+        change = augmentation.gain_db * strength * steps_per_db
+        pictures = tf.clip_by_value(pictures + change * draws.uniform(-1.0, 1.0, 1, 1), 0, 255)
+    if augmentation.time_mask:
+        pictures = mask(pictures, draws, augmentation.time_mask * strength, axis=2)
+    if augmentation.frequency_mask:
+        pictures = mask(pictures, draws, augmentation.frequency_mask * strength, axis=1)
+    return pictures, targets
 
 
 def sum_of_powers(one: Any, other: Any, steps_per_db: float) -> Any:
@@ -110,12 +120,10 @@ def add_noise(pictures: Any, draws: Draws, share: float, steps_per_db: float) ->
 
 def mask(pictures: Any, draws: Draws, share: float, axis: int) -> Any:
     """Blacken stripes of up to `share` of an axis: Park and others 2019, "SpecAugment", without time warping."""
-    if share == 0:
-        return pictures
     size = pictures.shape[axis]
     places = tf.range(size, dtype=tf.float32)[None, :]
     for _ in range(_STRIPES):
-        width = draws.uniform(0.0, share * size, 1)
+        width = share * size * draws.uniform(0.0, 1.0, 1)
         start = draws.uniform(0.0, 1.0, 1) * (size - width)
         kept = tf.cast((places < start) | (places >= start + width), tf.float32)
         pictures *= kept[:, None, :] if axis == 2 else kept[:, :, None]

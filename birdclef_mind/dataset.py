@@ -32,7 +32,7 @@ def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.D
         wanted.set_shape((None, targets.shape[1]))
         return pictures, wanted
 
-    return tf.data.Dataset.range(len(pixels)).batch(batch_size).map(shaped).prefetch(2)
+    return _untuned(tf.data.Dataset.range(len(pixels)).batch(batch_size).map(shaped).prefetch(2))
 
 
 def training_dataset(material: Material, training: Training, epoch: int) -> tf.data.Dataset:
@@ -40,12 +40,14 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
 
     Returns
     -------
-    Batches of ({"pixels", "under", "seed"}, targets): (batch, rows, frames, 1), uint8, twice, and (batch, 2), int32.
-    What is done to pictures beyond choosing and moving windows is left to the device. A batch that would not be full
-    is left out, other segments in every epoch: a few pictures alone would sway what a network normalises by.
+    Batches of ({"pixels", "under", "seed", "strength"}, targets): (batch, rows, frames, 1), uint8, twice, (batch, 2),
+    int32, and (batch,), float32, how strongly they are to be changed. What is done to pictures beyond choosing and
+    moving windows is left to the device. A batch that would not be full is left out, other segments in every epoch: a
+    few pictures alone would sway what a network normalises by.
     """
     plan = plan_epoch(material, training, epoch)
     shape = material.pictures.pixels.shape[1:]
+    strength = training.augmentation.strength(epoch, training.epochs)
 
     def take(draws: Array) -> tuple[Array, Array, Array, Array]:
         places = plan.places[draws]
@@ -64,11 +66,19 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
             pictures.set_shape((None, *shape, 1))
         seeds.set_shape((None, 2))
         wanted.set_shape((None, material.targets.shape[1]))
-        return {"pixels": pixels, "under": below, "seed": seeds}, wanted
+        strengths = tf.fill(tf.shape(draws), tf.constant(strength, tf.float32))
+        return {"pixels": pixels, "under": below, "seed": seeds, "strength": strengths}, wanted
 
     size = min(training.batch_size, material.draws)
     draws = tf.data.Dataset.range(material.draws).batch(size, drop_remainder=True)
-    return draws.map(shaped, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return _untuned(draws.map(shaped, num_parallel_calls=2, deterministic=True).prefetch(2))
+
+
+def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Without the thread that tunes a pipeline: nothing here is left to tune, and its end is waited for up to 10 s."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)
 
 
 def roll_frames(pixels: Array, turns: Array) -> Array:

@@ -29,11 +29,14 @@ class Learner(keras.Model):  # type: ignore[misc]
     def train_step(self, data: Any) -> Any:
         """Change a batch of `dataset.training_dataset`, then take the usual step."""
         given, targets = data
-        pictures, under = (tf.cast(given[name], tf.float32)[..., 0] for name in ("pixels", "under"))
-        changed, wanted = augment(
-            pictures, targets, given["seed"][0], self._training.augmentation, self._range_db, under
-        )
+        changed, wanted = self.changed(given, targets)
         return super().train_step((changed[..., None], self._softened(wanted)))
+
+    def changed(self, given: Any, targets: Any) -> tuple[Any, Any]:
+        """The pictures (n, rows, frames) and targets of a batch as the augmentation changes them."""
+        pictures, under = (tf.cast(given[name], tf.float32)[..., 0] for name in ("pixels", "under"))
+        augmentation, strength = self._training.augmentation, given["strength"][0]
+        return augment(pictures, targets, given["seed"][0], augmentation, self._range_db, under, strength)
 
     def _softened(self, targets: Any) -> Any:
         """Targets (n, classes), drawn from 0 and 1 by label smoothing towards what is wanted on average."""

@@ -120,7 +120,8 @@ def plan_epoch(material: Material, training: Training, epoch: int) -> Plan:
     under = np.full(draws, -1)
     if augmentation.background and material.birdless.size:
         chosen = material.birdless[rng.integers(0, material.birdless.size, draws)]
-        under = np.where(rng.random(draws) < augmentation.background, chosen, -1)
+        share = augmentation.background * augmentation.strength(epoch, training.epochs)
+        under = np.where(rng.random(draws) < share, chosen, -1)
     return Plan(places, shifts, turns, under)
 
 

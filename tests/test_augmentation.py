@@ -140,3 +140,22 @@ def test_nothing_is_ever_flipped(pictures, targets):
     for picture in changed.numpy():
         seen = picture[0][picture[0] > 0]
         assert (np.diff(seen) > 0).all()
+
+
+def test_at_no_strength_nothing_changes_and_at_half_less_does(pictures, targets):
+    everything = Augmentation(roll=False, gain_db=6, noise=0.8, mixup=0.8, time_mask=0.3, frequency_mask=0.3)
+    off, half, full = (
+        augment(pictures, targets, [1, 2], everything, 80.0, strength=tf.constant(strength))
+        for strength in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_array_equal(off[0], pictures)
+    np.testing.assert_array_equal(off[1], targets)
+    joined = [np.sum(wanted, axis=1).tolist().count(2) for _, wanted in (half, full)]
+    assert 0 < joined[0] < joined[1]
+    black = [np.mean(np.asarray(changed) == 0) for changed, _ in (half, full)]
+    assert 0.3 * black[1] < black[0] < 0.8 * black[1]
+
+
+def test_strength_grows_with_the_epochs_that_ease_in():
+    assert [Augmentation(ease_in=0.4).strength(epoch, 10) for epoch in (0, 1, 2, 4, 9)] == [0, 0.25, 0.5, 1, 1]
+    assert Augmentation().strength(0, 10) == 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,9 @@ def material(rng):
 
 
 def collected(dataset):
-    batches = [(*given.values(), wanted) for given, wanted in dataset.as_numpy_iterator()]
-    return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    """All batches of a dataset as one dict of arrays, its targets among them."""
+    batches = [{**given, "targets": wanted} for given, wanted in dataset.as_numpy_iterator()]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def plain(**values):
@@ -42,7 +45,8 @@ def test_held_out_pictures_come_in_order_as_floats(material):
 
 
 def test_training_shows_each_segment_once_in_a_new_order_every_epoch(material):
-    orders = [collected(training_dataset(material, plain(), epoch))[-1].argmax(axis=1).tolist() for epoch in (0, 1, 0)]
+    shown = [collected(training_dataset(material, plain(), epoch)) for epoch in (0, 1, 0)]
+    orders = [batch["targets"].argmax(axis=1).tolist() for batch in shown]
     assert sorted(orders[0]) == list(range(COUNT))
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
@@ -62,21 +66,33 @@ def test_what_would_not_fill_a_batch_waits_for_another_epoch(material):
 
 
 def test_without_augmentation_pictures_are_those_of_the_cache(material):
-    pictures, under, _, wanted = collected(training_dataset(material, plain(), 0))
-    np.testing.assert_array_equal(pictures[..., 0], material.pictures.pixels[wanted.argmax(axis=1)])
-    assert not under.any()
+    shown = collected(training_dataset(material, plain(), 0))
+    own = material.pictures.pixels[shown["targets"].argmax(axis=1)]
+    np.testing.assert_array_equal(shown["pixels"][..., 0], own)
+    assert not shown["under"].any()
+    assert (shown["strength"] == 1).all()
 
 
 def test_what_lies_under_has_no_bird(material):
-    _, under, _, _ = collected(training_dataset(material, plain(background=0.5), 0))
+    under = collected(training_dataset(material, plain(background=0.5), 0))["under"]
     some = under[..., 0][under.any(axis=(1, 2, 3))]
     assert 3 < len(some) < 20
     birdless = {picture.tobytes() for picture in material.pictures.pixels[:3]}
     assert {picture.tobytes() for picture in some} <= birdless
 
 
+def test_changes_ease_in_over_the_first_epochs(material):
+    training = replace(plain(background=1.0, ease_in=0.5), epochs=8)
+    shown = [collected(training_dataset(material, training, epoch)) for epoch in (0, 2, 4, 7)]
+    assert [batch["strength"][0] for batch in shown] == [0, 0.5, 1, 1]
+    under = [batch["under"].any(axis=(1, 2, 3)).mean() for batch in shown]
+    assert under[0] == 0
+    assert 0.2 < under[1] < 0.8
+    assert under[2:] == [1, 1]
+
+
 def test_every_draw_has_a_seed_of_its_own(material):
-    seeds = [collected(training_dataset(material, plain(), epoch))[2] for epoch in (0, 1)]
+    seeds = [collected(training_dataset(material, plain(), epoch))["seed"] for epoch in (0, 1)]
     assert len({tuple(seed) for seed in np.concatenate(seeds)}) == 2 * COUNT
 
 
@@ -87,9 +103,9 @@ def test_rolling_turns_each_picture_by_its_own_amount(material):
 
 
 def test_training_rolls_when_asked(material):
-    pictures, _, _, wanted = collected(training_dataset(material, Training(batch_size=5), 0))
+    shown = collected(training_dataset(material, Training(batch_size=5), 0))
     turns = []
-    for picture, place in zip(pictures[..., 0], wanted.argmax(axis=1), strict=True):
+    for picture, place in zip(shown["pixels"][..., 0], shown["targets"].argmax(axis=1), strict=True):
         own = material.pictures.pixels[place]
         fits = [turn for turn in range(own.shape[1]) if (np.roll(own, turn, axis=1) == picture).all()]
         assert len(fits) == 1

@@ -54,6 +54,8 @@ class Augmentation:
     noise, mixup, background : share of the pictures that get noise, a second song (its birds are wanted too), or a
         segment without a bird.
     time_mask, frequency_mask : two stripes of up to this share of the frames, or the bands, are blackened.
+    ease_in : share of the epochs over which gain, noise, mixing and masks grow from nothing; hidden under all of them,
+        quiet songs take a network long to find.
     """
 
     roll: bool = True
@@ -65,6 +67,7 @@ class Augmentation:
     background: float = 0.0
     time_mask: float = 0.0
     frequency_mask: float = 0.0
+    ease_in: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("roll", "shift"):
@@ -72,9 +75,13 @@ class Augmentation:
         for name in ("prefer_sound", "gain_db"):
             value = getattr(self, name)
             require(is_number(value) and value >= 0, name, "a number from 0", value)
-        for name in ("noise", "mixup", "background", "time_mask", "frequency_mask"):
+        for name in ("noise", "mixup", "background", "time_mask", "frequency_mask", "ease_in"):
             value = getattr(self, name)
             require(is_number(value) and 0 <= value <= 1, name, "a share from 0 to 1", value)
+
+    def strength(self, epoch: int, epochs: int) -> float:
+        """How much of it an epoch, counted from 0, is given: 0 to 1."""
+        return min(1.0, epoch / (self.ease_in * epochs)) if self.ease_in else 1.0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

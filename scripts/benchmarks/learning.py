@@ -18,24 +18,19 @@ def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), batches=BATCHE
 def of_recipe(name, training, features, batches):
     import tensorflow as tf
 
-    from birdclef_mind.augmentation import augment
     from birdclef_mind.dataset import training_dataset
 
     material = made_up(features, batches * training.batch_size)
     learner = learner_of(training, features, batches)
-    ready = list(training_dataset(material, training, 0))
+    ready = list(training_dataset(material, training, training.epochs - 1))
     again = tf.data.Dataset.from_tensors(ready[0]).repeat(batches)
 
-    @tf.function
-    def change(given, wanted):
-        pictures, under = (tf.cast(given[key], tf.float32)[..., 0] for key in ("pixels", "under"))
-        return augment(pictures, wanted, given["seed"][0], training.augmentation, features.range_db, under)
-
+    change, last = tf.function(learner.changed), training.epochs - 1
     works = {
-        "chosen and moved, ready for the device": lambda: [None for _ in training_dataset(material, training, 1)],
+        "chosen and moved, ready for the device": lambda: [None for _ in training_dataset(material, training, last)],
         "mixed and masked on the device": lambda: [change(*batch) for batch in ready],
         "trained, both together": lambda: learner.fit(
-            training_dataset(material, training, 2), shuffle=False, verbose=0
+            training_dataset(material, training, last), shuffle=False, verbose=0
         ),
     }
     learner.fit(again, shuffle=False, verbose=0)
