@@ -28,7 +28,7 @@ from birdclef_mind.recipes import Network
 
 FACTS = folder_kinds.BUNDLE
 WEIGHTS = "model.weights.h5"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ def save(bundle: Bundle, folder: Path) -> None:
             _bare(bundle, model).save_weights(part)
         weights.append({"sha256": files.sha256(folder / name), "values_sha256": values_digest(model)})
     facts = {
-        "format": FORMAT,
         "network": asdict(bundle.network),
         "classes": list(bundle.classes.names),
         "common_names": dict(bundle.common_names),
@@ -92,7 +91,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "versions": {"birdclef_mind": __version__, "keras": keras.__version__, "numpy": np.__version__},
         "record": dict(bundle.record),
     }
-    files.write_json(folder / FACTS, facts)
+    files.write_facts(folder / FACTS, facts, FORMAT)
 
 
 def _weights_names(count: int) -> list[str]:
@@ -109,9 +108,7 @@ def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
 
 def load(folder: Path) -> Bundle:
     """Load a bundle; BundleError when a part is missing, changed, or of another format. Nothing in it is run."""
-    facts = files.read_facts(folder, FACTS, "a bundle", BundleError)
-    if facts.get("format") != FORMAT:
-        raise BundleError(f"{folder / FACTS}: expected a bundle of format {FORMAT}; train again")
+    facts = files.read_facts(folder, FACTS, "a bundle", BundleError, FORMAT)
     try:
         features = Features.from_dict(facts["features"])
         if facts["fingerprint"] != features.fingerprint():

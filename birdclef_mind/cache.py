@@ -7,6 +7,8 @@ OUT/failures.csv              recordings that gave no picture, and why; absent w
 """
 
 import csv
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ Array = np.ndarray[Any, Any]
 FACTS = folder_kinds.CACHE
 INDEX = "index.csv"
 FAILURES = "failures.csv"
+FORMAT = 1
 COLUMNS = (
     "label", "secondary_labels", "recording", "author", "segment", "start_s",
     "fmin", "frange", "loudness_dbfs", "clipped", "silent",
@@ -113,15 +116,17 @@ def picture_path(root: Path, label: str, recording: str) -> Path:
 
 def open_cache(root: Path) -> Cache:
     """Open a complete cache; StoreError says what is missing."""
-    facts = files.read_facts(root, FACTS, "a cache", StoreError)
+    facts = files.read_facts(root, FACTS, "a cache", StoreError, FORMAT)
     if not facts.get("complete"):
         raise StoreError(
             f"{root}: expected a complete cache; its making was interrupted, run `cache` again to finish it"
         )
     try:
         features = Features.from_dict(facts["features"])
-        with (root / INDEX).open(newline="", encoding="utf-8") as file:
-            rows = tuple(_index_row(cells) for cells in csv.DictReader(file))
+        content = (root / INDEX).read_bytes()
+        if hashlib.sha256(content).hexdigest() != facts["index_sha256"]:
+            raise StoreError(f"{root / INDEX}: was changed since it was written; run `cache` again")
+        rows = tuple(_index_row(cells) for cells in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
         classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
         return Cache(root, features, classes, names, Path(facts["competition"]), rows)
     except (OSError, KeyError, ValueError, TypeError) as error:

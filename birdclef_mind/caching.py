@@ -75,7 +75,7 @@ def write_cache(
     wanted = [recording for recording in competition.recordings if recording.label in chosen]
     files.remove_parts(out)
     packs.unpack(out)
-    files.write_json(out / cache.FACTS, {"complete": False, "features": asdict(features)})
+    files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
     results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
@@ -86,7 +86,7 @@ def write_cache(
         packs.pack(sorted({cache.picture_path(out, r.label, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
     counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
-    files.write_json(
+    files.write_facts(
         out / cache.FACTS,
         {
             "complete": True,
@@ -98,8 +98,10 @@ def write_cache(
             "versions": {"birdclef_mind": __version__, "store_format": store.FORMAT},
             "counts": counts,
             "moved": {recording: dict(windows) for recording, windows in moves.items()},
+            "index_sha256": files.sha256(out / cache.INDEX),
             "seconds": round(seconds, 3),
         },
+        cache.FORMAT,
     )
     return CacheReport(len(wanted), segments, made, len(good) - made, removed, tuple(failures))
 

@@ -124,7 +124,7 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
     competition = open_competition(args.competition)
     folder = comparison.open_folder(args.out)
     facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
-    comparison.finish(folder, facts)
+    folder.finish(facts, comparison.FACTS)
     write_comparison(args.out)
     terminal.say("\n".join([*comparison_lines(facts), ""]))
     terminal.end(

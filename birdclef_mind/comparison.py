@@ -11,7 +11,7 @@ from birdclef_mind import audio, files, folder_kinds
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import PRESETS, Features
 from birdclef_mind.errors import AudioError, ConfigError
-from birdclef_mind.explanation import FORMAT, PARTS, Folder, sound_errors
+from birdclef_mind.explanation import PARTS, Folder, sound_errors
 from birdclef_mind.features import Pictures, pictures_to_samples, samples_to_pictures
 from birdclef_mind.likeness import likeness
 from birdclef_mind.progress import Track, untracked
@@ -112,11 +112,6 @@ def open_folder(out: Path) -> Folder:
     for path in (out / FACTS, out / PAGE, *(path for part in PARTS for path in (out / part).glob("*"))):
         path.unlink(missing_ok=True)
     return Folder(out, next(iter(PRESETS.values())))
-
-
-def finish(folder: Folder, facts: Mapping[str, Any]) -> None:
-    """Write the facts of a comparison that stands alone, which makes its folder complete."""
-    files.write_json(folder.root / FACTS, {"format": FORMAT, **facts})
 
 
 def _recordings_by_bird(recordings: Sequence[Recording], bird: str | None) -> dict[str, list[Recording]]:

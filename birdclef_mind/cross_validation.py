@@ -112,7 +112,7 @@ def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any
     files.write_text(out / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
     measures = measure(out, whole, rows, targets, scores)
     each = [
-        files.read_facts(out / f"fold_{number + 1}", SCORES, "a fold", BundleError) for number in range(len(members))
+        files.read_object(out / f"fold_{number + 1}", SCORES, "a fold", BundleError) for number in range(len(members))
     ]
     for level in ("segments", "recordings"):
         _mean_over_folds(measures[level], [fold[level] for fold in each])

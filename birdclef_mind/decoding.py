@@ -30,7 +30,7 @@ from birdclef_mind.recipes import Decoding
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]
 
-FORMAT = 1
+FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"
 
 
@@ -86,8 +86,8 @@ def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DE
     if not path.is_file():
         raise BundleError(f"{folder}: holds no decoders; `birdclef-mind train-decoders {folder} CACHE` trains them")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT or facts["network_sha256"] != values_digest(bundle.model):
+        facts = files.read_facts(folder, path.name, "decoders", BundleError, FORMAT)
+        if facts["network_sha256"] != values_digest(bundle.model):
             raise BundleError(f"{path}: expected decoders of this network, got those of an older or another one")
         decoders = build_decoders(anatomy.taps(), anatomy.rows_frames)
         weights = folder / f"{name}.weights.h5"
@@ -142,7 +142,6 @@ def _train(
     with files.whole(weights) as part:
         _together(decoders).save_weights(part)
     facts = {
-        "format": FORMAT,
         "network_sha256": network_sha256,
         "weights_sha256": files.sha256(weights),
         "shapes": {tap.name: list(tap.shape) for tap in taps},
@@ -150,7 +149,7 @@ def _train(
         "epochs": decoders.epochs,
         "decoding": asdict(decoding),
     }
-    files.write_json(folder / f"{name}.json", facts)
+    files.write_facts(folder / f"{name}.json", facts, FORMAT)
     progress.unlink(missing_ok=True)
     return decoders
 

@@ -7,11 +7,12 @@ OUT/recordings/*            whole training recordings, as they are
 OUT/patches/*.png, *.npy    filter patches as contact sheets and as arrays
 """
 
+import hashlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +30,7 @@ Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"
-FORMAT = 3
+FORMAT = 4
 # What a layer keeps differs from the input by far more than these leave.
 _QUICK_ROUNDS = 12
 PARTS = ("pictures", "sounds", "patches", "recordings")
@@ -45,6 +46,7 @@ class Folder:
     def __init__(self, root: Path, features: Features) -> None:
         self.root, self.features = root, features
         self.threads = os.cpu_count() or 1
+        self._digests: dict[str, str] = {}
         self._pool = ThreadPoolExecutor(self.threads)
         self._asked: list[Future[tuple[str, float]]] = []
 
@@ -78,6 +80,7 @@ class Folder:
         path = f"recordings/{name}{source.suffix.lower()}"
         with files.whole(self.root / path) as part:
             shutil.copyfile(source, part)
+        self._digests[path] = files.sha256(self.root / path)
         return path
 
     def sound_later(self, name: str, pixels: Array, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
@@ -100,13 +103,23 @@ class Folder:
         (error,) = sound_errors(pixels[None], scale, sounds, self.features)
         return self.sound(name, sounds[0]), float(error)
 
-    def finish(self, facts: dict[str, Any]) -> None:
-        """Write the facts, which makes the folder complete."""
-        files.write_json(self.root / FACTS, {"format": FORMAT, **facts})
+    def finish(self, facts: Mapping[str, Any], name: str = FACTS) -> None:
+        """Write the facts and the digest of every file, which makes the folder complete."""
+        files.write_facts(self.root / name, {**facts, "files": dict(sorted(self._digests.items()))}, FORMAT)
 
     def _write(self, name: str, content: bytes) -> None:
         with files.whole(self.root / name) as part:
             part.write_bytes(content)
+        self._digests[name] = hashlib.sha256(content).hexdigest()
+
+
+def check_files(root: Path, facts: dict[str, Any]) -> None:
+    """Refuse a folder one of whose files is missing or was changed since `Folder.finish`."""
+    for name, digest in facts["files"].items():
+        if Path(name).parent.as_posix() not in PARTS:
+            raise BundleError(f"{root}: expected files in {', '.join(PARTS)} alone, got {name!r}")
+        if not (root / name).is_file() or files.sha256(root / name) != digest:
+            raise BundleError(f"{root / name}: is missing or was changed since it was written; run `explain` again")
 
 
 def check_folder(root: Path, bundle_sha256: str) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.folder_kinds import kind_of, known_kinds
+from birdclef_mind.folder_kinds import kind_of, known_kinds, remedy
 
 PART_PREFIX = ".part-"
+_SEAL = "sha256"
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
+def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
     """The JSON object `name` of a folder that should be a `kind`; `error` says what is there instead."""
     path = folder / name
     if not path.is_file():
@@ -56,6 +57,30 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
     if not isinstance(facts, dict):
         raise error(f"{path}: expected a JSON object, got {type(facts).__name__}")
     return facts
+
+
+def write_facts(path: Path, facts: Mapping[str, Any], version: int) -> None:
+    """Write what a folder is, with its format and a digest by which `read_facts` knows that no byte has changed."""
+    write_json(path, sealed({"format": version, **facts}))
+
+
+def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError], version: int) -> dict[str, Any]:
+    """What `write_facts` wrote; `error` for another format, or anything that was changed since."""
+    facts = read_object(folder, name, kind, error)
+    if facts.get("format") != version:
+        got = facts.get("format", "none")
+        raise error(f"{folder / name}: expected {kind} of format {version}, got {got!r}; {remedy(name)}")
+    expected = sealed(facts)[_SEAL]
+    if facts.get(_SEAL) != expected:
+        raise error(f"{folder / name}: was changed since it was written (its digest is {expected}); {remedy(name)}")
+    return facts
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts with the SHA-256 of all of them but itself."""
+    bare = {name: value for name, value in facts.items() if name != _SEAL}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
+    return {**bare, _SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[BirdclefMindError]) -> None:

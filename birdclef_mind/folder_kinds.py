@@ -16,6 +16,18 @@ _KINDS = {
     COMPETITION: "a competition folder",
 }
 
+_MAKERS = {
+    CACHE: "run `cache` again",
+    BUNDLE: "train again",
+    EXPLANATION: "run `explain` again",
+    COMPARISON: "run `compare` again",
+}
+
+
+def remedy(name: str) -> str:
+    """How the file that tells a folder's kind is made anew."""
+    return _MAKERS.get(name, "run `train-decoders` again")
+
 
 def known_kinds() -> tuple[str, ...]:
     """The kinds that `kind_of` can tell by name."""

@@ -26,7 +26,7 @@ DEADLINE_MINUTES = 110.0
 def check_build(inputs: Path, build: str) -> Config:
     """The dataset's settings; ConfigError when the dataset is of another build than the kernel."""
     folder = find_folder(inputs, BUILD_FILE, "the dataset of this project")
-    mounted = files.read_facts(folder, BUILD_FILE, "a dataset", ConfigError).get("build")
+    mounted = files.read_object(folder, BUILD_FILE, "a dataset", ConfigError).get("build")
     if mounted != build:
         raise ConfigError(
             f"{folder}: expected build {build} of the dataset, got {mounted}: Kaggle serves an older or newer version; "

@@ -94,11 +94,14 @@ def grey_png(pixels: Array, text: PngImagePlugin.PngInfo | None = None) -> bytes
 
 
 def read(path: Path) -> Strip:
-    """Read a strip; StoreError says what is wrong with the file."""
-    facts, image = _open(path)
+    """Read a strip; StoreError says what is wrong with the file, be it a single bit."""
+    content = _content(path)
+    facts, image = _open(path, content)
     try:
         with image:
             wide = np.asarray(image)
+        # Decoding alone does not compare the checksums of pixels.
+        Image.open(io.BytesIO(content)).verify()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise StoreError(f"{path}: broken picture ({error})") from error
     count = len(facts.starts_s)
@@ -110,17 +113,24 @@ def read(path: Path) -> Strip:
 
 def read_facts(path: Path) -> StripFacts:
     """What the file says about itself, without decoding pixels; StoreError when it says nothing."""
-    facts, image = _open(path)
+    facts, image = _open(path, _content(path))
     image.close()
     return facts
 
 
-def _open(path: Path) -> tuple[StripFacts, Image.Image]:
+def _content(path: Path) -> bytes:
     try:
-        image = Image.open(io.BytesIO(packs.read(path)), formats=("PNG",))
-        facts = json.loads(image.info.get(CHUNK, "null"))
+        return packs.read(path)
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _open(path: Path, content: bytes) -> tuple[StripFacts, Image.Image]:
+    try:
+        image = Image.open(io.BytesIO(content), formats=("PNG",))
+        facts = json.loads(image.info.get(CHUNK, "null"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise StoreError(f"{path}: expected a picture of this store, got {error}") from error
     if not _is_valid(facts):

@@ -9,6 +9,7 @@ import pytest
 from birdclef_mind import bundle as bundles
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError
+from birdclef_mind.files import sealed
 from birdclef_mind.inference import Predictor
 
 
@@ -54,10 +55,12 @@ def spoil(folder, how):
         path.unlink()
     elif how == "other values":
         facts["weights"][0]["values_sha256"] = "0"
-        path.write_text(json.dumps(facts))
+        path.write_text(json.dumps(sealed(facts)))
+    elif how == "other name":
+        path.write_text(path.read_text().replace("samwhi1", "samwhj1"))
     else:
         facts.update(how)
-        path.write_text(json.dumps(facts))
+        path.write_text(json.dumps(sealed(facts)))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,8 @@ def spoil(folder, how):
         ("no weights", "missing"),
         ("no json", "expected JSON"),
         ("gone", "expected a bundle, a folder with bundle.json, found a folder with confusion.png"),
-        ({"format": 1}, "expected a bundle of format 2; train again"),
+        ("other name", "bundle.json: was changed since it was written"),
+        ({"format": 1}, "expected a bundle of format 3, got 1; train again"),
         ({"network": {"name": "os.system"}}, "expected one of classic"),
         ({"network": "classic"}, "expected a table of settings"),
         ({"weights": []}, "expected a bundle of this program"),

@@ -17,6 +17,7 @@ from birdclef_mind.cache import open_cache
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import samples_to_pictures
+from birdclef_mind.files import sealed
 
 
 def index(folder):
@@ -132,12 +133,18 @@ def test_what_is_no_complete_cache_is_refused(sample_folder, tmp_path):
     for content, message in [
         ("{", "expected JSON"),
         ("[]", "expected a JSON object"),
-        (json.dumps({**facts, "complete": False}), "interrupted, run `cache` again"),
-        (json.dumps({**facts, "classes": None}), "expected the index of a cache"),
+        (json.dumps({**facts, "classes": ["samwhj1"]}), "was changed since it was written"),
+        (json.dumps(sealed({**facts, "complete": False})), "interrupted, run `cache` again"),
+        (json.dumps(sealed({**facts, "classes": None})), "expected the index of a cache"),
     ]:
         (tmp_path / "c" / "cache.json").write_text(content)
         with pytest.raises(StoreError, match=message):
             open_cache(tmp_path / "c")
+    (tmp_path / "c" / "cache.json").write_text(json.dumps(facts))
+    index = tmp_path / "c" / "index.csv"
+    index.write_text(index.read_text().replace("Sample author", "Simple author", 1))
+    with pytest.raises(StoreError, match="index.csv: was changed since it was written; run `cache` again"):
+        open_cache(tmp_path / "c")
 
 
 def test_a_picture_of_another_configuration_is_refused(sample_folder, tmp_path):

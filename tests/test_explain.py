@@ -6,7 +6,7 @@ import pytest
 from conftest import FEW, make_cache
 from PIL import Image
 
-from birdclef_mind import audio, decoding
+from birdclef_mind import audio, decoding, files
 from birdclef_mind import bundle as bundles
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.cache import open_cache
@@ -141,9 +141,9 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
         ({"network_sha256": "0"}, "expected decoders of this network, got those of an older or another one"),
         ({"weights_sha256": "0"}, "was changed since"),
         ({"shapes": {}}, "expected decoders of this program"),
-        ({"format": 9}, "expected decoders of this network"),
+        ({"format": 9}, "expected decoders of format 2"),
     ]:
-        (folder / "decoders.json").write_text(json.dumps({**facts, **change}))
+        (folder / "decoders.json").write_text(json.dumps(files.sealed({**facts, **change})))
         with pytest.raises(BundleError, match=message):
             decoding.load_decoders(folder, bundle, anatomy)
         with pytest.raises(BundleError, match=message):

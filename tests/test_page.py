@@ -297,7 +297,8 @@ def test_a_page_shows_what_was_corrected_and_begins_with_it(explained, visit, tm
 def written(facts, folder, tmp_path, name="report.html"):
     """A page of changed facts, with the files of an explanation."""
     copied = shutil.copytree(folder, tmp_path / "explanation")
-    files.write_json(copied / FACTS, json.loads(json.dumps({"format": FORMAT, **facts})))
+    written = json.loads((copied / FACTS).read_text())
+    files.write_facts(copied / FACTS, {**json.loads(json.dumps(facts)), "files": written["files"]}, FORMAT)
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     write_report(copied, path)

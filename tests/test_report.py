@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from birdclef_mind import files
 from birdclef_mind.cli import main
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError
@@ -183,8 +184,23 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
     (tmp_path / "page_files" / "mine.txt").write_text("")
     with pytest.raises(ConfigError, match="found something else in it"):
         write_report(folder, tmp_path / "page.html")
-    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 3")]:
+    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 4")]:
         (folder / "explanation.json").write_text(content)
+        with pytest.raises(BundleError, match=message):
+            write_report(folder, tmp_path / "other.html")
+    shutil.copy(explained[0] / "explanation.json", folder)
+    for path in sorted([*folder.glob("sounds/*.mp3"), *folder.glob("pictures/*.png")])[::20]:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(BundleError, match=f"{path.name}: is missing or was changed since it was written"):
+            write_report(folder, tmp_path / "other.html")
+        path.write_bytes(content)
+    facts = json.loads((folder / "explanation.json").read_text())
+    for text, message in [
+        (json.dumps({**facts, "notes": ["<b>"]}), "was changed since it was written"),
+        (json.dumps(files.sealed({**facts, "files": {"../../secret": "0"}})), "expected files in pictures, .* alone"),
+    ]:
+        (folder / "explanation.json").write_text(text)
         with pytest.raises(BundleError, match=message):
             write_report(folder, tmp_path / "other.html")
     with pytest.raises(BundleError, match="expected an explanation, a folder with explanation.json, found nothing"):
@@ -208,6 +224,7 @@ def test_commands_without_a_network_import_no_heavy_library(command, sample_fold
     }[command]
     code = """
 import sys
+from birdclef_mind import files
 from birdclef_mind.cli import main
 try:
     status = main(sys.argv[1:])

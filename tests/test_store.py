@@ -58,6 +58,25 @@ def test_a_damaged_picture_is_refused(rng, tmp_path, kind):
         store.read(tmp_path / "x.png")
 
 
+def test_a_single_bit_that_matters_is_noticed(rng, tmp_path):
+    """Any bit turned over is refused, but for those of the last, empty part, which change nothing."""
+    whole = strip(rng, 3)
+    content = store.encode(whole)
+    refused = 0
+    for place in [*range(0, len(content), 37), *range(len(content) - 60, len(content))]:
+        (tmp_path / "x.png").write_bytes(
+            content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :]
+        )
+        try:
+            read = store.read(tmp_path / "x.png")
+        except StoreError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(read.pixels, whole.pixels)
+            assert read.facts == whole.facts
+    assert refused > len(content) // 37
+
+
 @pytest.mark.parametrize(
     "chunk", [None, "null", "[]", "{", '{"format": 99}', '{"format": 2, "starts_s": [0], "low": ["x"]}']
 )

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from birdclef_mind import comparison, files
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.explanation import FACTS, FORMAT, PARTS
+from birdclef_mind.explanation import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.report.client import client_facts, typical_examples
 from birdclef_mind.spectrum import hz_to_mel
 
@@ -57,17 +57,16 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
 
 def write_comparison(folder: Path) -> None:
     """Render a comparison of features as a page in its own folder."""
-    facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError)
+    facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError, FORMAT)
     template = _environment(quote, facts["common_names"]).get_template("compare.html")
     first = Features.from_dict(facts["setups"][0]["features"])
     files.write_text(folder / comparison.PAGE, template.render(comparison=_with_ticks(facts), own=None, **_axes(first)))
 
 
 def read_explanation(folder: Path) -> dict[str, Any]:
-    """The facts of a complete explanation folder; BundleError when it is none."""
-    facts = files.read_facts(folder, FACTS, "an explanation", BundleError)
-    if facts.get("format") != FORMAT:
-        raise BundleError(f"{folder / FACTS}: expected an explanation of format {FORMAT}; run `explain` again")
+    """The facts of a complete explanation folder; BundleError when it is none, or a byte of it was changed."""
+    facts = files.read_facts(folder, FACTS, "an explanation", BundleError, FORMAT)
+    check_files(folder, facts)
     return facts
 
 
