@@ -12,6 +12,7 @@ import soundfile
 
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError
+from birdclef_mind.locations import at_hand
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +59,7 @@ def read_audio(path: Path, sample_rate_hz: int) -> Array:
     """
     _refuse_endless(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with at_hand(path) as own, soundfile.SoundFile(own) as file:
             rate_hz = file.samplerate
             # By blocks, since a header may promise hours of sound that the file does not hold.
             blocks = [block.mean(axis=1) for block in _blocks(file)]
@@ -88,7 +89,8 @@ def read_header(path: Path) -> Header | None:
     """Read a sound file's header; None when it cannot be read."""
     try:
         _refuse_endless(path)
-        info = soundfile.info(path)
+        with at_hand(path) as own:
+            info = soundfile.info(own)
     except (AudioError, soundfile.LibsndfileError, RuntimeError, OSError, TypeError):
         return None
     return Header(min(float(info.duration), float(LONGEST_S)), info.samplerate, info.channels)

@@ -22,6 +22,7 @@ from birdclef_mind.config import Features
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.labels import Classes
+from birdclef_mind.locations import ask_each, is_remote, location
 from birdclef_mind.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
@@ -100,8 +101,9 @@ class Cache:
         places: dict[tuple[str, str], list[int]] = {}
         for place, row in enumerate(rows):
             places.setdefault((row.folder, row.recording), []).append(place)
-        for (folder, recording), wanted in track(places.items(), len(places), "reading pictures"):
-            strip = self.strip(folder, recording)
+        strips = ask_each(lambda name: self.strip(*name), places, remote=is_remote(self.root))
+        read = zip(places.values(), strips, strict=True)
+        for wanted, strip in track(read, len(places), "reading pictures"):
             segments = [rows[place].segment for place in wanted]
             pixels[wanted] = strip.pixels[segments]
             low[wanted] = [strip.facts.low[segment] for segment in segments]
@@ -128,7 +130,7 @@ def open_cache(root: Path) -> Cache:
             raise StoreError(f"{root / INDEX}: was changed since it was written; run `cache` again")
         rows = tuple(_index_row(cells) for cells in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
         classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
-        return Cache(root, features, classes, names, Path(facts["competition"]), rows)
+        return Cache(root, features, classes, names, location(facts["competition"]), rows)
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{root / INDEX}: expected the index of a cache, got {error!r}; run `cache` again") from error
 
@@ -154,8 +156,9 @@ def write_index(root: Path, recordings: Sequence[Recording], features: Features)
     with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for recording in recordings:
-            facts = store.read_facts(picture_path(root, recording.label, recording.filename))
+        paths = (picture_path(root, recording.label, recording.filename) for recording in recordings)
+        read = ask_each(store.read_facts, paths, remote=is_remote(root))
+        for recording, facts in zip(recordings, read, strict=True):
             writer.writerows(_cells(recording, facts))
             segments += len(facts.starts_s)
             seconds += max(facts.starts_s) + features.windowing.length_s

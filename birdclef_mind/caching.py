@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import __version__, audio, cache, files, packs, store
+from birdclef_mind import __version__, audio, cache, files, locations, packs, store
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, StoreError
+from birdclef_mind.errors import AudioError, ConfigError, StoreError
 from birdclef_mind.features import samples_to_pictures
 from birdclef_mind.folder_kinds import kind_of, known_kinds
 from birdclef_mind.labels import Classes
@@ -68,7 +68,10 @@ def write_cache(
     be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
     only moved windows concern a cache; without them they go back to where they were. With `pack` the pictures end in
     one archive a label. With the address of a Dask `scheduler` the workers of its cluster make the pictures.
+    Recordings and pictures may stand in object storage, see `locations`; archives may not.
     """
+    if pack and locations.is_remote(out):
+        raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
     _refuse_foreign_folder(out)
     moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
@@ -141,12 +144,15 @@ def _run(
 def _make(path: Path, filename: str, features: Features, moved: Mapping[int, float], target: Path) -> _Result:
     """Make one recording's picture, unless it is there and right."""
     try:
-        if not path.is_file():
-            raise AudioError("missing")
-        source = store.Source(filename, path.stat().st_size, files.sha256(path))
-        if _is_current(target, features, source, moved):
-            return _Result(filename)
-        samples = audio.read_audio(path, features.sample_rate_hz)
+        with locations.at_hand(path) as own:
+            if not own.is_file():
+                raise FileNotFoundError
+            source = store.Source(filename, own.stat().st_size, files.sha256(own))
+            if _is_current(target, features, source, moved):
+                return _Result(filename)
+            samples = audio.read_audio(own, features.sample_rate_hz)
+    except FileNotFoundError:
+        return _Result(filename, failure="missing")
     except AudioError as error:
         return _Result(filename, failure=str(error))
     except OSError as error:
@@ -204,7 +210,7 @@ def _remove_strangers(out: Path, wanted: set[Path]) -> int:
         if path not in wanted and _is_ours(path):
             path.unlink()
             removed += 1
-    for folder in out.iterdir():
+    for folder in [] if locations.is_remote(out) else out.iterdir():
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return removed

@@ -2,14 +2,14 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from birdclef_mind import __version__, commands, training_commands
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.terminal import Terminal
+from birdclef_mind.locations import faults, reached
+from birdclef_mind.terminal import Terminal, ended_early
 
 Run = Callable[[argparse.Namespace, Terminal], int]
 
@@ -20,22 +20,16 @@ STATUS_HELP = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    args = build_parser().parse_args(arguments)
+    name = "birdclef-mind"
     try:
+        args = build_parser().parse_args(arguments)
+        name = f"{name} {args.command}"
         status: int = args.run(args, Terminal(args.quiet))
         return status
-    except BirdclefMindError as error:
-        print(f"birdclef-mind {args.command}: {error}", file=sys.stderr)
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        print(f"birdclef-mind {args.command}: {error.strerror or error}{where}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(
-            f"\nbirdclef-mind {args.command}: interrupted; the same command goes on from here",
-            file=sys.stderr,
-        )
-        return 130
-    return 2
+    except (BirdclefMindError, KeyboardInterrupt) as error:
+        return ended_early(error, name)
+    except faults() as error:
+        return ended_early(error, name)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -116,8 +110,8 @@ def _add_cache(group: Group) -> None:
         "turn the training recordings into 8-bit pictures; run again after an interruption, it goes on",
         "cache birdclef-2023 runs/cache --preset mel32 --labels 9",
     )  # fmt: skip
-    parser.add_argument("competition", type=Path, help="competition folder with train_metadata.csv and train_audio/")
-    parser.add_argument("out", type=Path, help="folder for the pictures, new or a cache to complete")
+    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("out", type=reached, help="folder for the pictures, new or a cache to complete")
     parser.add_argument("--preset", help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
     parser.add_argument("--labels", help="birds: all (default), the first N by order of appearance, or a list a,b,c")
     parser.add_argument("--step", type=float, help="seconds from one 5 s window to the next (default: 5)")
@@ -134,7 +128,7 @@ def _add_train(group: Group) -> None:
         "train a network on a cache, measure it on recordings held out, and write its bundle; interrupted, it goes on",
         "train runs/cache runs/bundle --recipe modern",
     )  # fmt: skip
-    parser.add_argument("cache", type=Path, help="folder written by `cache`")
+    parser.add_argument("cache", type=reached, help="folder written by `cache`")
     parser.add_argument("out", type=Path, help="folder for the bundle, new or one to replace")
     parser.add_argument("--recipe", help="how it is trained: classic (default) or modern, for logmel128 pictures")
     parser.add_argument("--model", help="network: classic, resnet, efficientnetb0, … (default: the recipe's)")
@@ -184,7 +178,7 @@ def _add_train_decoders(group: Group) -> None:
         "train-decoders runs/bundle runs/cache",
     )  # fmt: skip
     parser.add_argument("bundle", type=Path, help="folder written by `train`")
-    parser.add_argument("cache", type=Path, help="the cache it was trained on")
+    parser.add_argument("cache", type=reached, help="the cache it was trained on")
     parser.add_argument("--epochs", type=int, help="passes over the training segments, at most (default: 30)")
     parser.add_argument("--seed", type=int, help="of weights and order (default: 111)")
 
@@ -196,7 +190,7 @@ def _add_explain(group: Group) -> None:
         "explain runs/bundle runs/cache runs/explanation --examples 12",
     )  # fmt: skip
     parser.add_argument("bundle", type=Path, help="folder written by `train`")
-    parser.add_argument("cache", type=Path, help="the cache it was trained on")
+    parser.add_argument("cache", type=reached, help="the cache it was trained on")
     parser.add_argument("out", type=Path, help="folder for the explanation")
     parser.add_argument("--examples", type=int, default=12, help="held-out segments to choose (default: 12)")
     parser.add_argument(
@@ -225,7 +219,7 @@ def _add_compare(group: Group) -> None:
         "set features side by side on the same segments: pictures, rebuilt sounds, measures",
         "compare birdclef-2023 runs/comparison --presets logmel128",
     )  # fmt: skip
-    parser.add_argument("competition", type=Path, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
     parser.add_argument("out", type=Path, help="folder for the comparison")
     parser.add_argument(
         "--presets", default="logmel128", metavar="A,B",
@@ -251,7 +245,7 @@ def _add_infer(group: Group) -> None:
         "infer runs/bundle birdclef-2023 submission.csv --deadline 110",
     )  # fmt: skip
     parser.add_argument("bundle", type=Path, help="folder written by `train`")
-    parser.add_argument("competition", type=Path, help="competition folder with test_soundscapes/")
+    parser.add_argument("competition", type=reached, help="competition folder with test_soundscapes/")
     parser.add_argument("out", type=Path, help="the submission to write; a log stands beside it")
     parser.add_argument("--deadline", type=float, metavar="MINUTES", help="stop computing in time to end by then")
     parser.add_argument(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -13,6 +14,7 @@ import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
 from birdclef_mind.folder_kinds import kind_of, known_kinds, remedy
+from birdclef_mind.locations import is_remote, put
 
 PART_PREFIX = ".part-"
 _SEAL = "sha256"
@@ -23,8 +25,13 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
     The temporary name keeps the suffix, which some writers insist on. The folder is made when it is missing.
-    Two processes may write the same path: the last to finish wins.
+    Two processes may write the same path: the last to finish wins. In object storage the object is put at the end.
     """
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
+            put(Path(folder) / path.name, path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")
     try:
@@ -96,6 +103,8 @@ def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[Bi
 
 def remove_parts(folder: Path) -> None:
     """Delete what interrupted runs left under temporary names in `folder` and one level below it."""
+    if is_remote(folder):
+        return
     for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
         for part in folder.glob(pattern):
             part.unlink(missing_ok=True)

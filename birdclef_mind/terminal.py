@@ -29,6 +29,22 @@ def import_tensorflow_quietly() -> None:
         os.close(kept)
 
 
+def ended_early(error: BaseException, name: str) -> int:
+    """Say in one sentence why the command `name` ended, and give its exit status."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever reads has seen enough; what is left in the buffer must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        print(f"\n{name}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    words = str(error)
+    if isinstance(error, OSError):
+        words = (error.strerror or words) + (f" ({error.filename})" if error.filename else "")
+    print(f"{name}: {words}", file=sys.stderr)
+    return 2
+
+
 class Terminal:
     """Lines on standard output, progress on standard error; nothing of either when quiet."""
 
