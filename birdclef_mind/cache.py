@@ -112,7 +112,11 @@ class Cache:
 
 
 def picture_path(root: Path, label: str, recording: str) -> Path:
-    """Where a recording's picture stands: the whole file name is kept, so `a.wav` and `a.ogg` do not meet."""
+    """Where a recording's picture stands: the whole file name is kept, so `a.wav` and `a.ogg` do not meet.
+
+    >>> picture_path(Path("cache"), "barswa", "barswa/XC113914.ogg").as_posix()
+    'cache/barswa/XC113914.ogg.png'
+    """
     return root / label / (recording.removeprefix(f"{label}/").replace("/", "__") + ".png")
 
 

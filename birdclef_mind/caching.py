@@ -201,6 +201,7 @@ def _refuse_foreign_folder(out: Path) -> None:
             found = kind_of(out)
             what = found if found in known_kinds() else f"{strangers[0]} and no {cache.FACTS}"
             raise StoreError(f"{out}: expected a new, empty or cache folder, found {what}")
+    files.refuse_links(out, StoreError)
 
 
 def _remove_strangers(out: Path, wanted: set[Path]) -> int:

@@ -6,7 +6,6 @@ Names in the tables are data from strangers: they are parsed, never evaluated, a
 import ast
 import csv
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from birdclef_mind import folder_kinds
 from birdclef_mind.audio import SUFFIXES
 from birdclef_mind.errors import TableError
 from birdclef_mind.folder_kinds import kind_of
+from birdclef_mind.labels import is_label, is_reserved
 from birdclef_mind.tables import table_rows
 
 METADATA = folder_kinds.COMPETITION
@@ -26,8 +26,8 @@ REQUIRED_COLUMNS = ("primary_label", "secondary_labels", "filename")
 MOUNT_VARIABLE = "BIRDCLEF_MIND_COMPETITION"
 KAGGLE_CANDIDATES = ("/kaggle/input/competitions/birdclef-2023", "/kaggle/input/birdclef-2023")
 
-# No separator of a path, a list or a table, no space and nothing that does not print.
-_LABEL = re.compile(r"[\w.'-]{1,60}")
+# A picture's file has the whole name of its recording in it, with a temporary name before and an ending behind.
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -163,16 +163,19 @@ def find_competition(argument: Path | None = None) -> Path:
 
 
 def _safe_filename(table: str, row: int, name: str) -> str:
-    parts = PurePosixPath(name).parts
+    parts, where = PurePosixPath(name).parts, f"{table}, row {row}, column filename"
     leads_out = not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or ":" in parts[0]
-    if leads_out or any(len(part.encode()) > 240 or not part.strip(". ") for part in parts):
-        raise TableError(f"{table}, row {row}, column filename: expected a path inside {TRAIN_AUDIO}, got {name!r}")
+    if leads_out or any(not part.strip(". ") for part in parts):
+        raise TableError(f"{where}: expected a path inside {TRAIN_AUDIO}, got {name!r}")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise TableError(f"{where}: expected a name of at most {_LONGEST_NAME} bytes, got {len(name.encode())}")
+    if any(map(is_reserved, parts)):
+        raise TableError(f"{where}: expected a name that every system can give a file, got {name!r}")
     return str(PurePosixPath(name))
 
 
 def _safe_label(table: str, row: int, column: str, label: str, known: set[str] | None) -> str:
-    # A label names a folder of the cache and a column of the submission.
-    if not _LABEL.fullmatch(label) or label.startswith("."):
+    if not is_label(label):
         raise TableError(f"{table}, row {row}, column {column}: expected a label, got {label!r}")
     if known is not None and label not in known:
         raise TableError(

@@ -49,7 +49,11 @@ class Windowing:
         )
 
     def starts_s(self, duration_s: float) -> list[float]:
-        """Start of every segment of a recording; there is always at least one."""
+        """Start of every segment of a recording; there is always at least one, and no short tail.
+
+        >>> Windowing().starts_s(12.0), Windowing().starts_s(10.4), Windowing().starts_s(0.2)
+        ([0.0, 5.0, 10.0], [0.0, 5.0], [0.0])
+        """
         beyond_first_s = duration_s - self.length_s - self.shortest_tail_s
         more = max(0, math.floor(beyond_first_s / self.step_s + 1e-9) + 1)
         return [self.start_s(segment) for segment in range(1 + more)]

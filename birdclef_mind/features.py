@@ -149,6 +149,13 @@ def levels_to_pixels(levels: Array, scale: PixelScale) -> Array:
     Returns
     -------
     (segments, rows, frames), uint8.
+
+    >>> scale = PixelScale(np.float32([-80]), np.float32([80]))
+    >>> pixels = levels_to_pixels(np.float32([[[-90, -80, -40, 0, 10]]]), scale)
+    >>> pixels.tolist()
+    [[[0, 0, 128, 255, 255]]]
+    >>> np.round(pixels_to_levels(pixels, scale).astype(float), 1).tolist()
+    [[[-80.0, -80.0, -39.8, 0.0, 0.0]]]
     """
     width = scale.width[:, None, None]
     steps_per_level = np.divide(255, width, out=np.zeros_like(width), where=width > 0)

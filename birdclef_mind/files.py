@@ -1,5 +1,6 @@
 """Files that are whole or absent: written under a temporary name, then renamed; and their digests."""
 
+import errno
 import hashlib
 import json
 import os
@@ -32,6 +33,9 @@ def whole(path: Path) -> Iterator[Path]:
             yield Path(folder) / path.name
             put(Path(folder) / path.name, path)
         return
+    if path.exists() and not path.is_file():
+        # Renaming would put a file in the place of a device or a pipe.
+        raise FileExistsError(errno.EEXIST, "expected a file or nothing to write to, found a folder or a device", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")
     try:
@@ -91,7 +95,7 @@ def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[BirdclefMindError]) -> None:
-    """Raise `error` when a folder to write to is a file, or holds more than the names of a `kind`; `*` for any."""
+    """Raise `error` for a folder to write to that is a file, holds a link, or more than `own`, names with `*`."""
     if folder.exists() and not folder.is_dir():
         raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
     strangers = sorted(path.name for path in folder.glob("*") if not any(fnmatch(path.name, name) for name in own))
@@ -99,6 +103,14 @@ def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[Bi
         found = kind_of(folder)
         what = found if found in known_kinds() else strangers[0]
         raise error(f"{folder}: expected a new, empty or {kind} folder, found {what}")
+    refuse_links(folder, error)
+
+
+def refuse_links(folder: Path, error: type[BirdclefMindError]) -> None:
+    """Raise `error` when a folder to write to holds a link: what is written or removed behind it lies elsewhere."""
+    for path in [] if is_remote(folder) else sorted(folder.glob("*")):
+        if path.is_symlink():
+            raise error(f"{path}: expected a file or a folder to write to, found a link to {path.readlink()}")
 
 
 def remove_parts(folder: Path) -> None:

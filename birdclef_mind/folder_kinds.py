@@ -25,7 +25,11 @@ _MAKERS = {
 
 
 def remedy(name: str) -> str:
-    """How the file that tells a folder's kind is made anew."""
+    """How the file that tells a folder's kind is made anew.
+
+    >>> remedy("bundle.json")
+    'train again'
+    """
     return _MAKERS.get(name, "run `train-decoders` again")
 
 

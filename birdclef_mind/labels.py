@@ -1,5 +1,6 @@
 """The ordered list of birds, and labels as targets."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,25 @@ import numpy as np
 from birdclef_mind.errors import ConfigError
 
 Array = np.ndarray[Any, Any]
+
+# No separator of a path, a list or a table, no space and nothing that does not print.
+_LABEL = re.compile(r"[\w.'-]{1,60}")
+# Devices on Windows, whatever their ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def is_label(text: str) -> bool:
+    """Whether it can name a bird: a folder of the cache, a column of the submission, a word of a list.
+
+    >>> is_label("barswa"), is_label("../barswa"), is_label("barswa,comsan"), is_label("aux")
+    (True, False, False, False)
+    """
+    return bool(_LABEL.fullmatch(text)) and not text.startswith(".") and not is_reserved(text)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether some system takes a file of this name for a device."""
+    return bool(_RESERVED.fullmatch(name))
 
 
 @dataclass(frozen=True)
@@ -20,6 +40,9 @@ class Classes:
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
             raise ConfigError(f"classes: expected at least one name, each once, got {list(self.names)!r}")
+        for name in self.names:
+            if not is_label(name):
+                raise ConfigError(f"classes: expected labels, got {name!r}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,6 +83,9 @@ def choose_labels(in_order: Sequence[str], wanted: str) -> Classes:
     Parameters
     ----------
     in_order : a label for each row of the table, repeats included.
+
+    >>> choose_labels(["comsan", "barswa", "comsan", "abythr1"], "2").names
+    ('comsan', 'barswa')
     """
     appearing = list(dict.fromkeys(in_order))
     if wanted == "all":

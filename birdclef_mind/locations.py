@@ -21,7 +21,11 @@ _REQUESTS = 16
 
 
 def location(text: str) -> Path:
-    """A folder's path, or a place in object storage where `text` is an address; nothing is asked there yet."""
+    """A folder's path, or a place in object storage where `text` is an address; nothing is asked there yet.
+
+    >>> location("runs/cache").as_posix()
+    'runs/cache'
+    """
     if not _ADDRESS.match(text):
         return Path(text)
     try:

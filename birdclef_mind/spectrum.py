@@ -83,7 +83,11 @@ def mel_filters(features: Features) -> scipy.sparse.csr_array:
 
 
 def hz_to_mel(hz: Array) -> Array:
-    """Slaney's scale: linear below 1 kHz, logarithmic above; `mel_to_hz` undoes it exactly."""
+    """Slaney's scale: linear below 1 kHz, logarithmic above; `mel_to_hz` undoes it exactly.
+
+    >>> hz_to_mel(np.array([200.0, 1000.0, 6400.0])).tolist()
+    [3.0, 15.0, 42.0]
+    """
     hz = np.asarray(hz, float)
     return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / np.log(6.4))
 

@@ -82,17 +82,29 @@ class Terminal:
 
 
 def command(*words: str | Path) -> str:
-    """A command of this program as the user would type it."""
+    """A command of this program as the user would type it.
+
+    >>> command("train", "my cache", "bundle")
+    "birdclef-mind train 'my cache' bundle"
+    """
     return shlex.join(["birdclef-mind", *map(str, words)])
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The names of a list "a,b,c"."""
+    """The names of a list.
+
+    >>> names_in("mel16, mfcc16")
+    ('mel16', 'mfcc16')
+    """
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def counted(number: int, thing: str) -> str:
-    """A number and what it counts: "1 recording", "2 recordings"."""
+    """A number and what it counts.
+
+    >>> counted(1, "recording"), counted(2, "recording")
+    ('1 recording', '2 recordings')
+    """
     return f"{number} {thing}" + ("" if number == 1 else "s")
 
 

@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import fcntl
+import json
 import shutil
 from pathlib import Path
 
@@ -26,7 +28,7 @@ SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=1
 
 
 # What takes longest begins first, so that no process is left with it at the end.
-LONGEST = ("test_explain", "test_rehearsal", "test_cli", "test_page", "test_report")
+LONGEST = ("test_explain", "test_kills", "test_rehearsal", "test_any_model", "test_training", "test_cli")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -71,23 +73,49 @@ def trained(cache_folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def decoded(trained, cache_folder, tmp_path_factory):
-    """A bundle with decoders, trained a little."""
-    from birdclef_mind import bundle as bundles
-    from birdclef_mind import decoding
+def once(tmp_path_factory):
+    """Make a folder once for all processes of a test run: `once(name, make)`, where `make` fills it; nobody changes it."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    folder = shutil.copytree(trained[0], tmp_path_factory.mktemp("decoded") / "bundle")
-    decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
+    def folder(name, make):
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (root / name).exists():
+                make(root / f"{name}.making")
+                (root / f"{name}.making").rename(root / name)
+        return root / name
+
     return folder
 
 
 @pytest.fixture(scope="session")
-def explained(decoded, cache_folder, tmp_path_factory):
-    """(folder, facts) of an explanation of three segments."""
-    from birdclef_mind.explain import Explaining, explain
+def decoded(trained, cache_folder, once):
+    """A bundle with decoders, trained a little."""
 
-    out = tmp_path_factory.mktemp("explained") / "x"
-    return out, explain(decoded, open_cache(cache_folder), out, Explaining(examples=3, seeds=2))
+    def make(folder):
+        from birdclef_mind import bundle as bundles
+        from birdclef_mind import decoding
+
+        shutil.copytree(trained[0], folder)
+        decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
+
+    return once("decoded", make)
+
+
+@pytest.fixture(scope="session")
+def explained(decoded, cache_folder, once, tmp_path_factory):
+    """(folder, facts) of an explanation of three segments."""
+
+    def make(folder):
+        from birdclef_mind.explain import Explaining, explain
+
+        # Explaining adds an independent network to the bundle.
+        bundle = shutil.copytree(decoded, tmp_path_factory.mktemp("bundle") / "b")
+        explain(bundle, open_cache(cache_folder), folder, Explaining(examples=3, seeds=2))
+
+    folder = once("explained", make)
+    return folder, json.loads((folder / "explanation.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,11 @@ class Augmentation:
             require(is_number(value) and 0 <= value <= 1, name, "a share from 0 to 1", value)
 
     def strength(self, epoch: int, epochs: int) -> float:
-        """How much of it an epoch, counted from 0, is given: 0 to 1."""
+        """How much of it an epoch, counted from 0, is given: 0 to 1.
+
+        >>> [Augmentation(ease_in=0.5).strength(epoch, 8) for epoch in (0, 1, 4, 7)]
+        [0.0, 0.25, 1.0, 1.0]
+        """
         return min(1.0, epoch / (self.ease_in * epochs)) if self.ease_in else 1.0
 
     @classmethod
@@ -184,7 +188,11 @@ PARTS: dict[str, Any] = {
 
 
 def without(training: Training, names: Iterable[str]) -> Training:
-    """A recipe with some of its parts, or of its augmentation's, left out; ConfigError for what is no part."""
+    """A recipe with some of its parts, or of its augmentation's, left out; ConfigError for what is no part.
+
+    >>> without(recipe("modern"), ["mixup", "noise_floor"]).augmentation.mixup
+    0.0
+    """
     plain = Augmentation(roll=False)
     augmentations = [item.name for item in fields(Augmentation)]
     for name in names:

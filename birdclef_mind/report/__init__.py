@@ -190,6 +190,7 @@ def _embedded(path: Path) -> str:
 def _copy(explanation: Path, folder: Path, out: Path) -> None:
     if folder.exists() and any(path.name not in PARTS for path in folder.iterdir()):
         raise ConfigError(f"{folder}: expected to put the files of {out.name} there, found something else in it")
+    files.refuse_links(folder, ConfigError)
     for part in PARTS:
         shutil.rmtree(folder / part, ignore_errors=True)
         shutil.copytree(

@@ -1,0 +1,65 @@
+"""Commands killed with -9 at random moments, started again: the same result, and never half a file under its name."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KILLS = 20
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """Kill a command and give the report; `imports` are done once, before any run."""
+
+    def run(words, imports=(), template=None):
+        spec = {
+            "words": list(map(str, words)), "imports": imports, "template": template and str(template), "kills": KILLS,
+            "root": str(tmp_path / "homes"), "seed": 7,
+        }  # fmt: skip
+        (tmp_path / "spec.json").write_text(json.dumps(spec))
+        command = [sys.executable, Path(__file__).with_name("killing.py"), tmp_path / "spec.json"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def assert_nothing_lost(report):
+    assert report["kills"] == KILLS
+    assert set(report["statuses"]) == {0}
+    assert report["half"] == []
+    assert report["differences"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_caching(killed, sample_folder, jobs):
+    assert_nothing_lost(killed(["cache", sample_folder, "{home}/cache", "--jobs", jobs]))
+
+
+@pytest.mark.slow
+def test_training(killed, cache_folder):
+    words = ["train", cache_folder, "{home}/bundle", "--epochs", "3", "--batch-size", "8"]
+    assert_nothing_lost(killed(words, ["birdclef_mind.training"]))
+
+
+@pytest.mark.slow
+def test_training_decoders(killed, cache_folder, trained):
+    words = ["train-decoders", "{home}/bundle", cache_folder, "--epochs", "1"]
+    assert_nothing_lost(killed(words, ["birdclef_mind.decoding"], trained[0]))
+
+
+@pytest.mark.slow
+def test_explaining(killed, cache_folder, trained):
+    words = ["explain", "{home}/bundle", cache_folder, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
+    assert_nothing_lost(killed([*words, "--second", trained[0]], ["birdclef_mind.explain"], trained[0]))
+
+
+@pytest.mark.slow
+def test_inferring(killed, sample_folder, trained):
+    words = ["infer", trained[0], sample_folder, "{home}/submission.csv"]
+    assert_nothing_lost(killed(words, ["birdclef_mind.submission"]))
