@@ -54,9 +54,9 @@ def test_training_decoders(killed, cache_folder, trained):
 
 
 @pytest.mark.slow
-def test_explaining(killed, cache_folder, trained):
+def test_explaining(killed, cache_folder, decoded, trained):
     words = ["explain", "{home}/bundle", cache_folder, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
-    assert_nothing_lost(killed([*words, "--second", trained[0]], ["birdclef_mind.explain"], trained[0]))
+    assert_nothing_lost(killed([*words, "--second", trained[0]], ["birdclef_mind.explain"], decoded))
 
 
 @pytest.mark.slow
