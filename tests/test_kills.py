@@ -1,13 +1,39 @@
 """Commands killed with -9 at random moments, started again: the same result, and never half a file under its name."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from conftest import FEW, make_cache
+from killing import small
+
+from birdclef_mind.cache import open_cache
+from birdclef_mind.recipes import Training
+from birdclef_mind.sample import Sample, write_sample
 
 KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory):
+    """A competition of a few recordings, its cache, a bundle of a small network, and the same with decoders."""
+    from birdclef_mind import bundle, decoding, training
+    from birdclef_mind.model import NETWORKS
+
+    root = tmp_path_factory.mktemp("little")
+    made = SimpleNamespace(**{name: root / name for name in ("competition", "cache", "bundle", "decoded")})
+    write_sample(made.competition, Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=15))
+    make_cache(made.competition, made.cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "small", small)
+        training.train(open_cache(made.cache), made.bundle, Training(model="small", epochs=1))
+        shutil.copytree(made.bundle, made.decoded)
+        decoding.train_bundle_decoders(made.decoded, bundle.load(made.decoded), open_cache(made.cache), FEW)
+    return made
 
 
 @pytest.fixture
@@ -42,24 +68,24 @@ def test_caching(killed, sample_folder, jobs):
 
 
 @pytest.mark.slow
-def test_training(killed, cache_folder):
-    words = ["train", cache_folder, "{home}/bundle", "--epochs", "3", "--batch-size", "8"]
+def test_training(killed, little):
+    words = ["train", little.cache, "{home}/bundle", "--model", "small", "--epochs", "6", "--batch-size", "2"]
     assert_nothing_lost(killed(words, ["birdclef_mind.training"]))
 
 
 @pytest.mark.slow
-def test_training_decoders(killed, cache_folder, trained):
-    words = ["train-decoders", "{home}/bundle", cache_folder, "--epochs", "1"]
-    assert_nothing_lost(killed(words, ["birdclef_mind.decoding"], trained[0]))
+def test_training_decoders(killed, little):
+    words = ["train-decoders", "{home}/bundle", little.cache, "--epochs", "2"]
+    assert_nothing_lost(killed(words, ["birdclef_mind.decoding"], little.bundle))
 
 
 @pytest.mark.slow
-def test_explaining(killed, cache_folder, decoded, trained):
-    words = ["explain", "{home}/bundle", cache_folder, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
-    assert_nothing_lost(killed([*words, "--second", trained[0]], ["birdclef_mind.explain"], decoded))
+def test_explaining(killed, little):
+    words = ["explain", "{home}/bundle", little.cache, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
+    assert_nothing_lost(killed([*words, "--second", little.bundle], ["birdclef_mind.explain"], little.decoded))
 
 
 @pytest.mark.slow
-def test_inferring(killed, sample_folder, trained):
-    words = ["infer", trained[0], sample_folder, "{home}/submission.csv"]
+def test_inferring(killed, little):
+    words = ["infer", little.bundle, little.competition, "{home}/submission.csv"]
     assert_nothing_lost(killed(words, ["birdclef_mind.submission"]))

@@ -143,3 +143,11 @@ def test_a_folder_is_no_address(tmp_path):
 
 def test_what_is_asked_at_once_comes_in_order():
     assert list(ask_each(str, range(40), remote=True)) == list(ask_each(str, range(40), remote=False))
+
+
+def test_no_more_is_asked_than_is_waited_for():
+    asked = []
+    answers = ask_each(asked.append, range(200), remote=True)
+    for _ in range(10):
+        next(answers)
+    assert 10 <= len(asked) <= 10 + 16
