@@ -91,28 +91,30 @@ def once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def decoded(trained, cache_folder, once):
-    """A bundle with decoders, trained a little."""
+    """A bundle with decoders, trained a little, and an independent network."""
 
     def make(folder):
         from birdclef_mind import bundle as bundles
         from birdclef_mind import decoding
+        from birdclef_mind.results import SECOND
+        from birdclef_mind.training import train
 
+        cache = open_cache(cache_folder)
         shutil.copytree(trained[0], folder)
-        decoding.train_bundle_decoders(folder, bundles.load(folder), open_cache(cache_folder), FEW)
+        decoding.train_bundle_decoders(folder, bundles.load(folder), cache, FEW)
+        train(cache, folder / SECOND, Training(epochs=3, batch_size=8, seed=112))
 
     return once("decoded", make)
 
 
 @pytest.fixture(scope="session")
-def explained(decoded, cache_folder, once, tmp_path_factory):
+def explained(decoded, cache_folder, once):
     """(folder, facts) of an explanation of three segments."""
 
     def make(folder):
         from birdclef_mind.explain import Explaining, explain
 
-        # Explaining adds an independent network to the bundle.
-        bundle = shutil.copytree(decoded, tmp_path_factory.mktemp("bundle") / "b")
-        explain(bundle, open_cache(cache_folder), folder, Explaining(examples=3, seeds=2))
+        explain(decoded, open_cache(cache_folder), folder, Explaining(examples=3, seeds=2))
 
     folder = once("explained", make)
     return folder, json.loads((folder / "explanation.json").read_text())

@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import librosa
 import numpy as np
 import pytest
 
 from birdclef_mind import audio
-from birdclef_mind.config import PRESETS
+from birdclef_mind.config import PRESETS, Features, Windowing
 from birdclef_mind.features import (
+    ROUNDS,
     Pictures,
     PixelScale,
+    bands_to_levels,
+    bands_to_samples,
+    levels_to_bands,
     levels_to_pixels,
     levels_to_scale,
     pictures_to_samples,
@@ -128,12 +134,74 @@ def test_sound_of_a_picture_is_as_loud_as_the_original(sounds):
     np.testing.assert_allclose(back.std(axis=1), sounds.std(axis=1), rtol=0.1)
 
 
+def test_a_sound_whose_picture_has_a_narrow_scale_is_heard(sounds):
+    features = PRESETS["mel32"]
+    pictures = samples_to_pictures(sounds[:1] * np.float32(1e-4), features)
+    assert 0 < pictures.scale.width[0] < 1
+    assert pictures_to_samples(pictures, features).any()
+
+
+def test_bands_come_back_from_their_levels(rng):
+    bands = rng.uniform(1, 1e5, (2, 16, 7)).astype(np.float32)
+    for features in (PRESETS["mel16"], PRESETS["logmel128"], replace(PRESETS["mfcc16"], n_coeffs=16, n_mels=16)):
+        np.testing.assert_allclose(levels_to_bands(bands_to_levels(bands, features), features), bands, rtol=1e-3)
+    assert (levels_to_bands(np.float32([[[-1, 2]]]), PRESETS["mel32"]) == [[[0, 2]]]).all()
+    decibels = levels_to_bands(np.float32([[[10, 200, 999]]]), PRESETS["logmel128"])
+    np.testing.assert_allclose(decibels, [[[10, 1e20, 1e20]]], rtol=1e-5)
+
+
 def test_the_seed_decides_the_invented_phase(sounds):
     features = PRESETS["mel16"]
-    pictures = samples_to_pictures(sounds[:1], features)
-    first, same, other = (pictures_to_samples(pictures, features, seed=seed) for seed in (1, 1, 2))
+    pictures = samples_to_pictures(sounds[:2], features)
+    first, same, other = (pictures_to_samples(pictures, features, seed=seed) for seed in (0, 0, 2))
     np.testing.assert_array_equal(first, same)
     assert np.abs(first - other).max() > 0.01
+    bands = levels_to_bands(pixels_to_levels(pictures.pixels, pictures.scale), features)
+    for found in (
+        pictures_to_samples(pictures, features),
+        pictures_to_samples(pictures, features, threads=2),
+        pictures_to_samples(pictures, features, rounds=ROUNDS),
+        bands_to_samples(bands, features),
+        bands_to_samples(bands.astype(float), features),
+    ):
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, first)
+    assert np.abs(pictures_to_samples(pictures, features, rounds=1) - first).max() > 0.01
+
+
+def sound_by_definition(bands, features, seed, rounds):
+    """Griffin and Lim with momentum, the bands scaled in each round: with librosa's transforms, in double precision."""
+    rate, length, hop = features.sample_rate_hz, features.n_fft, features.hop_samples
+    filters = librosa.filters.mel(sr=rate, n_fft=length, n_mels=features.n_mels, fmin=features.fmin_hz, dtype=float)
+
+    def scaled(spectrum):
+        has = filters @ np.abs(spectrum) ** features.power
+        gain = filters.T @ np.minimum(bands / np.maximum(has, 1e-14), 1e4)
+        return spectrum * (gain / np.maximum(filters.sum(axis=0), 1e-9)[:, None]) ** (1 / features.power)
+
+    def sound(spectrum):
+        return librosa.istft(spectrum, hop_length=hop, length=features.segment_samples, dtype=float)
+
+    turns = np.random.default_rng(seed).random((features.frames, features.bins), np.float32).T
+    spectrum, before = scaled(np.exp(2j * np.pi * turns)), 0
+    for _ in range(rounds):
+        possible = librosa.stft(sound(spectrum), n_fft=length, hop_length=hop, pad_mode="constant", dtype=complex)
+        spectrum, before = scaled(possible - 0.99 / 1.99 * before), possible
+    return sound(spectrum)
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 2])
+def test_the_sound_of_bands_follows_its_definition(rng, power):
+    features = Features(
+        kind="mel", n_mels=8, n_fft=64, hop_samples=16, sample_rate_hz=8000, fmax_hz=4000, power=power,
+        windowing=Windowing(length_s=0.5, step_s=0.5),
+    )  # fmt: skip
+    bands = rng.uniform(0, 1, (2, 8, features.frames)).astype(np.float32)
+    bands[1, :, ::3] = 0
+    found = bands_to_samples(bands, features, seed=3, rounds=2)
+    for one, wanted in zip(found, bands, strict=True):
+        expected = sound_by_definition(wanted, features, 3, 2)
+        np.testing.assert_allclose(one, expected, atol=2e-3 * np.abs(expected).max())
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -74,6 +76,22 @@ def test_rows_without_a_bird_do_not_count_for_top1_nor_in_the_confusion():
     assert found["top1"] == 1
     assert found["confusion"] == [[1, 0], [0, 0]]
     assert metrics.top1(np.zeros((2, 2)), scores[:2]) == 0
+
+
+def test_every_measure_stands_under_its_name_as_a_plain_value(table):
+    truth, scores = table
+    found = metrics.measures(truth, scores, list("abcde"))
+    assert list(found) == [
+        "rows", "classes", "top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision", "per_class",
+        "confusion",
+    ]  # fmt: skip
+    assert (found["rows"], found["classes"]) == (37, 5)
+    assert found["padded_cmap_of_constant"] == metrics.padded_cmap_of_constant(truth)
+    assert [bird["label"] for bird in found["per_class"]] == list("abcde")
+    wanted = metrics.average_precisions(truth, scores).tolist()
+    assert [bird["average_precision"] for bird in found["per_class"]] == [*wanted[:3], None, wanted[4]]
+    assert all(type(count) is int for row in found["confusion"] for count in row)
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_order_of_rows_changes_nothing(table, rng):
