@@ -1,14 +1,18 @@
 """Pictures and targets as a `tf.data` pipeline; a byte a pixel in memory, floats only a batch at a time."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.recipes import Training
-from birdclef_mind.sampling import Material, moved_windows, plan_epoch
+from birdclef_mind.sampling import Material, Plan, moved_windows, plan_epoch
 
 Array = np.ndarray[Any, Any]
+
+# There is nothing in the functions here that TensorFlow would have to rewrite as a graph.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.Dataset:
@@ -23,16 +27,19 @@ def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.D
     Batches of (batch, rows, frames, 1), float32, 0–255, and (batch, classes), float32, two prepared ahead.
     """
 
-    def take(places: Array) -> tuple[Array, Array]:
-        return pixels[places][..., None].astype(np.float32), targets[places]
-
     def shaped(places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        take = partial(take_pictures, pixels, targets)
         pictures, wanted = tf.numpy_function(take, [places], [tf.float32, tf.float32], stateful=False)
         pictures.set_shape((None, *pixels.shape[1:], 1))
         wanted.set_shape((None, targets.shape[1]))
         return pictures, wanted
 
-    return _untuned(tf.data.Dataset.range(len(pixels)).batch(batch_size).map(shaped).prefetch(2))
+    return _untuned(tf.data.Dataset.range(len(pixels)).batch(batch_size).map(_as_written(shaped)).prefetch(2))
+
+
+def take_pictures(pixels: Array, targets: Array, places: Array) -> tuple[Array, Array]:
+    """The pictures at some places, (places, rows, frames, 1), float32, and their targets."""
+    return pixels[places][..., None].astype(np.float32), targets[places]
 
 
 def training_dataset(material: Material, training: Training, epoch: int) -> tf.data.Dataset:
@@ -49,18 +56,9 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
     shape = material.pictures.pixels.shape[1:]
     strength = training.augmentation.strength(epoch, training.epochs)
 
-    def take(draws: Array) -> tuple[Array, Array, Array, Array]:
-        places = plan.places[draws]
-        pixels = moved_windows(material, places, plan.shifts[draws])
-        if plan.turns[draws].any():
-            pixels = roll_frames(pixels, plan.turns[draws])
-        under = plan.under[draws]
-        below = material.pixels(under) * (under >= 0)[:, None, None].astype(np.uint8)
-        seeds = np.stack([np.full(len(draws), training.seed * 10_007 + epoch), draws], axis=1) % 2**31
-        return pixels[..., None], below[..., None], seeds.astype(np.int32), material.targets[places]
-
     def shaped(draws: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         types = [tf.uint8, tf.uint8, tf.int32, tf.float32]
+        take = partial(take_draws, material, plan, training.seed * 10_007 + epoch)
         pixels, below, seeds, wanted = tf.numpy_function(take, [draws], types, stateful=False)
         for pictures in (pixels, below):
             pictures.set_shape((None, *shape, 1))
@@ -71,7 +69,19 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
 
     size = min(training.batch_size, material.draws)
     draws = tf.data.Dataset.range(material.draws).batch(size, drop_remainder=True)
-    return _untuned(draws.map(shaped, num_parallel_calls=2, deterministic=True).prefetch(2))
+    return _untuned(draws.map(_as_written(shaped), num_parallel_calls=2, deterministic=True).prefetch(2))
+
+
+def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple[Array, Array, Array, Array]:
+    """What `training_dataset` gives for some draws of an epoch, but for the strength."""
+    places = plan.places[draws]
+    pixels = moved_windows(material, places, plan.shifts[draws])
+    if plan.turns[draws].any():
+        pixels = roll_frames(pixels, plan.turns[draws])
+    under = plan.under[draws]
+    below = material.pixels(under) * (under >= 0)[:, None, None].astype(np.uint8)
+    seeds = np.stack([np.full(len(draws), seed), draws], axis=1) % 2**31
+    return pixels[..., None], below[..., None], seeds.astype(np.int32), material.targets[places]
 
 
 def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:

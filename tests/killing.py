@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import soundfile
 from PIL import Image
+from small_network import small
 
 from birdclef_mind.terminal import import_tensorflow_quietly
 
@@ -53,23 +54,6 @@ def half_files(home):
         except Exception as error:
             found.append(f"{path.relative_to(home)}: {error!r}")
     return found
-
-
-def small(picture, noise_floor):
-    """A network with a layer of each kind, so that a run takes seconds; what is lost in it does not depend on its size."""
-    from keras import layers
-
-    chain = [
-        layers.Rescaling(1 / 255, name="rescaling"),
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="convolution_1"),
-        layers.MaxPooling2D(4, name="pooling_1"),
-        layers.Flatten(name="flatten"),
-        layers.Dense(8, activation="relu", name="embedding"),
-    ]
-    value = picture
-    for layer in chain:
-        value = layer(value)
-    return value
 
 
 class Killing:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from birdclef_mind.config import Features, Windowing
-from birdclef_mind.dataset import picture_dataset, roll_frames, training_dataset
+from birdclef_mind.dataset import picture_dataset, roll_frames, take_draws, take_pictures, training_dataset
 from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.recipes import Augmentation, Training
-from birdclef_mind.sampling import Material
+from birdclef_mind.sampling import Material, plan_epoch
 
 FEATURES = Features(
     kind="logmel", n_mels=4, power=2.0, windowing=Windowing(length_s=0.1, step_s=0.1, shortest_tail_s=0.05)
@@ -42,6 +42,20 @@ def test_held_out_pictures_come_in_order_as_floats(material):
     assert pictures.dtype == np.float32
     np.testing.assert_array_equal(pictures[..., 0], pixels)
     np.testing.assert_array_equal(wanted, targets)
+
+
+def test_batches_are_what_their_draws_take(material):
+    training = Training(batch_size=5, seed=3, augmentation=Augmentation(roll=True, background=0.5))
+    whole = take_draws(material, plan_epoch(material, training, 2), 3 * 10_007 + 2, np.arange(COUNT))
+    shown = collected(training_dataset(material, training, 2))
+    for name, wanted in zip(("pixels", "under", "seed", "targets"), whole, strict=True):
+        assert shown[name].dtype == wanted.dtype
+        np.testing.assert_array_equal(shown[name], wanted)
+    pixels, targets = material.pictures.pixels, material.targets
+    pictures, wanted = take_pictures(pixels, targets, np.arange(5))
+    first, first_wanted = next(picture_dataset(pixels, targets, 5).as_numpy_iterator())
+    np.testing.assert_array_equal(first, pictures)
+    np.testing.assert_array_equal(first_wanted, wanted)
 
 
 def test_training_shows_each_segment_once_in_a_new_order_every_epoch(material):

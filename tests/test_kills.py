@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import FEW, make_cache
-from killing import small
+from small_network import small
 
 from birdclef_mind.cache import open_cache
 from birdclef_mind.recipes import Training

@@ -1,0 +1,18 @@
+"""A network for tests of what surrounds networks: it is read backwards, kept and resumed as any other, in little time."""
+
+
+def small(picture, noise_floor):
+    """A network with a layer of each kind, and few weights; in the place of one that `model` names."""
+    from keras import layers
+
+    chain = [
+        layers.Rescaling(1 / 255, name="rescaling"),
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="convolution_1"),
+        layers.MaxPooling2D(4, name="pooling_1"),
+        layers.Flatten(name="flatten"),
+        layers.Dense(8, activation="relu", name="embedding"),
+    ]
+    value = picture
+    for layer in chain:
+        value = layer(value)
+    return value

@@ -1,0 +1,104 @@
+"""What each kernel does once it has the package, in a process that can be looked into; `test_rehearsal` confines them."""
+
+import json
+import time
+
+import pytest
+from conftest import tree
+from small_network import small
+
+from birdclef_mind import kernel_steps
+from birdclef_mind.competition import read_sample_submission
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.sample import Sample, write_sample
+from birdclef_mind.submission_check import find_fault
+
+CONFIG = """[training]
+model = "small"
+epochs = 1
+[decoding]
+epochs = 1
+steps = 2
+[showing]
+examples = 1
+seeds = 1
+sheets = 3
+"""
+BUILD = "b1"
+ROWS = [f"soundscape_9000{number}_{end}" for number in (1, 2) for end in (5, 10)]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """The project's dataset and the competition as they are mounted, with a recording that cannot be read."""
+    root = tmp_path_factory.mktemp("input")
+    dataset, competition = root / "datasets" / "me" / "birdclef-mind", root / "competitions" / "birdclef-2023"
+    dataset.mkdir(parents=True)
+    (dataset / "build.json").write_text(json.dumps({"build": BUILD}))
+    (dataset / "config.toml").write_text(CONFIG)
+    write_sample(competition, Sample(species=2, recordings=4, authors=4, soundscapes=2, soundscape_s=10))
+    sorted((competition / "train_audio").glob("*/*.ogg"))[0].write_bytes(b"no sound")
+    return root
+
+
+def out(inputs, name):
+    """Where a kernel writes, and the next find it."""
+    return inputs / "notebooks" / "me" / name
+
+
+@pytest.fixture(scope="module")
+def trained_there(inputs):
+    """What the first two kernels print; their outputs stand among the inputs."""
+    from birdclef_mind.model import NETWORKS
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "small", small)
+        kernel_steps.cache_images(inputs, out(inputs, "cache-images"), BUILD)
+        kernel_steps.train(inputs, out(inputs, "train"), BUILD)
+        yield
+
+
+def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
+    failures = (out(inputs, "cache-images") / "cache" / "failures.csv").read_text()
+    assert failures.count("\n") == 2
+    bundle = {path.name for path in (out(inputs, "train") / "bundle").iterdir()}
+    assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
+
+
+@pytest.mark.parametrize(("minutes", "computed"), [(None, 4), ("0", 0)])
+def test_the_submission_is_whole_however_little_time_there_is(
+    trained_there, inputs, tmp_path, minutes, computed, monkeypatch, capsys
+):
+    if minutes:
+        monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", minutes)
+    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    labels = read_sample_submission(inputs / "competitions" / "birdclef-2023" / "sample_submission.csv").labels
+    assert find_fault(tmp_path / "submission.csv", labels, ROWS) is None
+    said = capsys.readouterr().out
+    assert f"2 soundscapes, 4 rows, {computed} of them computed" in said
+    assert said.count("kept its priors: soundscape_9000") == (2 if minutes else 0)
+
+
+def test_a_hidden_run_may_lack_the_training_table(trained_there, inputs, tmp_path):
+    table = inputs / "competitions" / "birdclef-2023" / "train_metadata.csv"
+    content = table.read_bytes()
+    table.unlink()
+    try:
+        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    finally:
+        table.write_bytes(content)
+    assert (tmp_path / "submission.csv").is_file()
+
+
+def test_the_report_is_one_page_and_the_inputs_are_left_alone(trained_there, inputs, tmp_path):
+    before = tree(inputs)
+    kernel_steps.explain(inputs, tmp_path, BUILD)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert "data:audio/mpeg" in (tmp_path / "report.html").read_text()
+    assert tree(inputs) == before
+
+
+def test_a_dataset_of_another_build_is_refused(inputs, tmp_path):
+    with pytest.raises(ConfigError, match="expected build b2 of the dataset, got b1"):
+        kernel_steps.submit(inputs, tmp_path, "b2", time.monotonic())
+    assert list(tmp_path.iterdir()) == []
