@@ -12,7 +12,7 @@ from birdclef_mind import bundle as bundles
 from birdclef_mind.errors import TableError
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.scoring import read_scores
-from birdclef_mind.submission import write_submission
+from birdclef_mind.submission import Table, write_submission
 from birdclef_mind.submission_check import find_fault
 
 
@@ -68,8 +68,9 @@ def test_scores_do_not_depend_on_the_batch(bundle, rng):
     assert predictor.scores(pixels[:0]).shape == (0, 3)
 
 
-def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, competition_folder, tmp_path):
-    first, second, third = bundle.classes.names
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0)])
+def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, competition_folder, tmp_path, order):
+    first, missing, third = (bundle.classes.names[place] for place in order)
     listed = [
         ["row_id", "zzz", third, "aaa", first],
         ["elsewhere_5", *"0000"],
@@ -84,7 +85,15 @@ def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, comp
     assert not table.values[:, [0, 2]].any()
     priors = dict(zip(bundle.classes.names, bundle.priors, strict=True))
     np.testing.assert_allclose(table.values[0], [0, priors[third], 0, priors[first]], rtol=1e-6)
-    assert second not in table.columns
+    _, pictures = soundscape_pictures(competition_folder / "test_soundscapes" / "soundscape_90001.ogg", bundle)
+    scores = dict(zip(bundle.classes.names, Predictor(bundle).scores(pictures.pixels)[1], strict=True))
+    np.testing.assert_allclose(table.values[1], [0, scores[third], 0, scores[first]], rtol=1e-5)
+    assert missing not in table.columns
+
+
+def test_rows_and_scores_that_do_not_match_are_an_error(bundle):
+    with pytest.raises(ValueError, match="shorter"):
+        Table(bundle, None).fill(["a_5", "a_10"], np.zeros((1, 3)))
 
 
 def test_bad_soundscapes_keep_priors_and_are_listed(bundle, competition_folder, tmp_path):
@@ -168,9 +177,18 @@ def test_a_soundscape_longer_than_its_rows_gives_no_more(bundle, competition_fol
     assert (report.rows, report.computed) == (2, 2)
 
 
+def test_a_sample_that_lists_no_more_than_half_of_a_soundscape_is_completed(bundle, competition_folder, tmp_path):
+    soundfile.write(competition_folder / "test_soundscapes" / "half.flac", np.zeros(320_000), 32_000)
+    with (competition_folder / "sample_submission.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["row_id", *sorted(bundle.classes.names)], ["half_5", 0, 0, 0]])
+    write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    rows = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids
+    assert [row for row in rows if row.startswith("half")] == ["half_5", "half_10"]
+
+
 def test_time_may_have_begun_to_count_before(bundle, sample_folder, tmp_path):
     report = write_submission(
-        bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1, started=0.0, clock=lambda: 61.0
+        bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1, started=0.0, clock=lambda: 60.5
     )
     assert (report.computed, len(report.problems)) == (0, 2)
     assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
