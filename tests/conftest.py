@@ -8,10 +8,13 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import fcntl
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_network import small
 from visiting import Visit
 
 from birdclef_mind.cache import open_cache
@@ -92,19 +95,28 @@ def once(tmp_path_factory):
 @pytest.fixture(scope="session")
 def decoded(trained, cache_folder, once):
     """A bundle with decoders, trained a little, and an independent network."""
+    return once("decoded", lambda folder: add_decoders(trained[0], cache_folder, folder))
 
-    def make(folder):
-        from birdclef_mind import bundle as bundles
-        from birdclef_mind import decoding
-        from birdclef_mind.results import SECOND
-        from birdclef_mind.training import train
 
-        cache = open_cache(cache_folder)
-        shutil.copytree(trained[0], folder)
-        decoding.train_bundle_decoders(folder, bundles.load(folder), cache, FEW)
-        train(cache, folder / SECOND, Training(epochs=3, batch_size=8, seed=112))
+@pytest.fixture(scope="session")
+def little(once):
+    """What tests take that need some network, not a good one, made once: competition, cache, bundle, the same decoded.
 
-    return once("decoded", make)
+    The network is `small_network.small`, which `model` knows from here on.
+    """
+    from birdclef_mind.model import NETWORKS
+    from birdclef_mind.training import train
+
+    sample, training = (
+        Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=10),
+        Training(model="small", epochs=1, batch_size=8),
+    )
+    NETWORKS["small"] = small
+    competition = once("little_competition", lambda folder: write_sample(folder, sample))
+    cache = once("little_cache", lambda folder: make_cache(competition, folder))
+    bundle = once("little_bundle", lambda folder: train(open_cache(cache), folder, training))
+    with_decoders = once("little_decoded", lambda folder: add_decoders(bundle, cache, folder))
+    return SimpleNamespace(competition=competition, cache=cache, bundle=bundle, decoded=with_decoders)
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +178,20 @@ def make_cache(folder, out, preset="mel32", labels="all", **options):
     competition = open_competition(folder)
     classes = choose_labels([recording.label for recording in competition.recordings], labels)
     return write_cache(competition, classes, PRESETS[preset], out, **options)
+
+
+def add_decoders(bundle, cache_folder, out):
+    """A bundle's copy with decoders and an independent network."""
+    from birdclef_mind import bundle as bundles
+    from birdclef_mind import decoding
+    from birdclef_mind.results import SECOND
+    from birdclef_mind.training import train
+
+    cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)
+    own = bundles.load(copy)
+    decoding.train_bundle_decoders(copy, own, cache, FEW)
+    settings = Training.from_dict(own.record["training"])
+    train(cache, copy / SECOND, replace(settings, seed=settings.seed + 1))
 
 
 def tree(folder):

@@ -1,11 +1,5 @@
 import csv
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 
 import numpy as np
@@ -190,30 +184,3 @@ def test_a_strangers_archive_leads_nowhere(sample_folder, tmp_path):
         with pytest.raises(StoreError, match=message):
             make_cache(sample_folder, out)
     assert not (tmp_path.parent / "hurt.png").exists()
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_killed_at_random_moments_it_ends_as_if_undisturbed(sample_folder, cache_folder, tmp_path, jobs):
-    chance = random.Random(jobs)
-    words = [
-        sys.executable,
-        "-m",
-        "birdclef_mind",
-        "cache",
-        sample_folder,
-        tmp_path / "c",
-        "--jobs",
-        str(jobs),
-    ]
-    killed = 0
-    while killed < 5:
-        process = subprocess.Popen([*words, "--quiet"], start_new_session=True)
-        time.sleep(chance.uniform(0.6, 1.6))
-        os.killpg(process.pid, signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        for path in tmp_path.glob("c/*/[!.]*.png"):
-            store.read(path)
-        if process.returncode == 0:
-            break
-    assert subprocess.run([*words, "--quiet"], check=False).returncode == 0
-    assert tree(tmp_path / "c") == tree(cache_folder)

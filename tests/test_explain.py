@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import FEW, make_cache
+from conftest import FEW, make_cache, tree
 from PIL import Image
 
 from birdclef_mind import audio, decoding, files
@@ -94,20 +94,20 @@ def test_every_class_has_answers_and_what_is_not_learned_is_said(explained):
         assert entry["recognised"] == sum(answer["recognised"] for answer in cards)
 
 
-def test_a_second_run_gives_the_same_facts(explained, decoded, cache_folder, tmp_path):
-    out = shutil.copytree(explained[0], tmp_path / "x")
-    again = explain(decoded, open_cache(cache_folder), out, Explaining(examples=3, seeds=2))
-    assert again["fidelity"] == explained[1]["fidelity"]
-    for path in (explained[0] / "pictures").iterdir():
-        assert (out / "pictures" / path.name).read_bytes() == path.read_bytes()
+def test_a_second_run_gives_the_same_bytes(little, tmp_path):
+    trees = []
+    for _ in range(2):
+        explain(little.decoded, open_cache(little.cache), tmp_path / "x", Explaining(examples=2, seeds=2))
+        trees.append(tree(tmp_path / "x"))
+    assert trees[0] == trees[1]
 
 
-def test_named_segments_and_own_sounds_are_explained(decoded, cache_folder, sample_folder, tmp_path):
-    cache = open_cache(cache_folder)
+def test_named_segments_and_own_sounds_are_explained(little, tmp_path):
+    cache = open_cache(little.cache)
     row = cache.rows[1]
-    sound = next((sample_folder / "test_soundscapes").glob("*.ogg"))
+    sound = next((little.competition / "test_soundscapes").glob("*.ogg"))
     explaining = Explaining(segments=(f"{row.recording}@{row.start_s:g}",), sounds=(sound,), seeds=1)
-    facts = explain(decoded, cache, tmp_path / "x", explaining)
+    facts = explain(little.decoded, cache, tmp_path / "x", explaining)
     # The picture error of an example has the unit of the table's, however few examples there are.
     errors = [
         layer["picture_error"] for card in facts["examples"] for layer in card["layers"] if layer["method"] == "decoder"
@@ -116,7 +116,7 @@ def test_named_segments_and_own_sounds_are_explained(decoded, cache_folder, samp
     shown = [(card["recording"], card["start_s"], card["why"]) for card in facts["examples"]]
     assert shown == [
         (row.recording, row.start_s, "named"),
-        *[(sound.name, start_s, "your own recording") for start_s in (0, 5, 10)],
+        *[(sound.name, start_s, "your own recording") for start_s in (0, 5)],
     ]
 
 
@@ -151,9 +151,9 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
         assert not (tmp_path / "x").exists()
 
 
-def test_interrupted_decoder_training_goes_on(trained, cache_folder, decoded, tmp_path, monkeypatch):
-    folder = shutil.copytree(trained[0], tmp_path / "b")
-    bundle, cache, said = bundles.load(folder), open_cache(cache_folder), []
+def test_interrupted_decoder_training_goes_on(little, tmp_path):
+    folder = shutil.copytree(little.bundle, tmp_path / "b")
+    bundle, cache, said = bundles.load(folder), open_cache(little.cache), []
 
     def stop(line):
         if "epoch 1/2" in line and "twin" not in line:
@@ -164,7 +164,7 @@ def test_interrupted_decoder_training_goes_on(trained, cache_folder, decoded, tm
     assert (folder / "decoders.progress.npz").is_file()
     decoders = decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
     assert said[0] == "going on after epoch 1"
-    whole = decoding.load_decoders(decoded, bundle, read_anatomy(bundle.model))
+    whole = decoding.load_decoders(little.decoded, bundle, read_anatomy(bundle.model))
     assert decoders.best_losses == pytest.approx(whole.best_losses, rel=1e-4)
     assert not list(folder.glob("*.npz"))
     (folder / "decoders.progress.npz").write_bytes(b"broken")
@@ -224,13 +224,13 @@ def test_another_explanation_is_not_overwritten(explained, decoded, cache_folder
         explain(decoded, open_cache(cache_folder), out)
 
 
-def test_the_commands_say_what_they_did(trained, cache_folder, tmp_path, capsys):
-    folder = shutil.copytree(trained[0], tmp_path / "b")
-    assert main(["train-decoders", str(folder), str(cache_folder), "--epochs", "1"]) == 0
-    assert "9 decoders, 1 epoch in" in capsys.readouterr().out
-    words = ["explain", folder, cache_folder, tmp_path / "x", "--examples", "2", "--seeds", "1"]
+def test_the_commands_say_what_they_did(little, tmp_path, capsys):
+    folder = shutil.copytree(little.bundle, tmp_path / "b")
+    assert main(["train-decoders", str(folder), str(little.cache), "--epochs", "1"]) == 0
+    assert "3 decoders, 1 epoch in" in capsys.readouterr().out
+    words = ["explain", folder, little.cache, tmp_path / "x", "--examples", "2", "--seeds", "1"]
     assert main([str(word) for word in words]) == 0
     shown = capsys.readouterr().out
-    assert "2 examples and 3 birds explained" in shown
+    assert "2 examples and 2 birds explained" in shown
     assert "mean picture" in shown
     assert "answers by search, seed 0:" in shown

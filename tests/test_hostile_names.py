@@ -15,14 +15,14 @@ TAGS = ("title", "artist", "comment", "album", "copyright", "genre", "software")
 
 
 @pytest.fixture(scope="module")
-def hostile_page(sample_folder, tmp_path_factory):
+def hostile_page(little, tmp_path_factory):
     """The report of a competition whose every free field is hostile."""
     root = tmp_path_factory.mktemp("hostile")
     competition = root / "competition"
-    with (sample_folder / "train_metadata.csv").open(newline="") as file:
+    with (little.competition / "train_metadata.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for number, row in enumerate(rows):
-        own = sample_folder / "train_audio" / row["filename"]
+        own = little.competition / "train_audio" / row["filename"]
         row["filename"] = f"{row['primary_label']}/{number}{FILE}"
         path = competition / "train_audio" / row["filename"]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,8 @@ def hostile_page(sample_folder, tmp_path_factory):
     assert main(["cache", str(competition), str(cache), "--quiet", "--jobs", "1"]) == 0
     marks = "recording,start_s,action,value\n" + f'"{rows[0]["filename"].replace(chr(34), chr(34) * 2)}",0,drop,\n'
     (root / "overrides.csv").write_text(marks)
-    words = ["train", str(cache), str(bundle), "--epochs", "1", "--quiet", "--overrides", str(root / "overrides.csv")]
-    assert main(words) == 0
+    words = ["train", str(cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]
+    assert main([*words, "--overrides", str(root / "overrides.csv")]) == 0
     explain = ["explain", str(bundle), str(cache), str(root / "x"), "--examples", "2", "--seeds", "1", "--quiet"]
     assert main([*explain, "--second", str(bundle)]) == 0
     assert main(["report", str(root / "x"), str(page), "--single-file", "--quiet"]) == 0

@@ -1,39 +1,13 @@
 """Commands killed with -9 at random moments, started again: the same result, and never half a file under its name."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from conftest import FEW, make_cache
-from small_network import small
-
-from birdclef_mind.cache import open_cache
-from birdclef_mind.recipes import Training
-from birdclef_mind.sample import Sample, write_sample
 
 KILLS = 20
-
-
-@pytest.fixture(scope="module")
-def little(tmp_path_factory):
-    """A competition of a few recordings, its cache, a bundle of a small network, and the same with decoders."""
-    from birdclef_mind import bundle, decoding, training
-    from birdclef_mind.model import NETWORKS
-
-    root = tmp_path_factory.mktemp("little")
-    made = SimpleNamespace(**{name: root / name for name in ("competition", "cache", "bundle", "decoded")})
-    write_sample(made.competition, Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=15))
-    make_cache(made.competition, made.cache)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "small", small)
-        training.train(open_cache(made.cache), made.bundle, Training(model="small", epochs=1))
-        shutil.copytree(made.bundle, made.decoded)
-        decoding.train_bundle_decoders(made.decoded, bundle.load(made.decoded), open_cache(made.cache), FEW)
-    return made
 
 
 @pytest.fixture
