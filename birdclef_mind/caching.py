@@ -13,7 +13,7 @@ import numpy as np
 from birdclef_mind import __version__, audio, cache, files, locations, packs, store
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, ConfigError, StoreError
+from birdclef_mind.errors import AudioError, ConfigError, StoreError, reason_of
 from birdclef_mind.features import samples_to_pictures
 from birdclef_mind.folder_kinds import kind_of, known_kinds
 from birdclef_mind.labels import Classes
@@ -153,12 +153,10 @@ def _make(path: Path, filename: str, features: Features, moved: Mapping[int, flo
             samples = audio.read_audio(own, features.sample_rate_hz)
     except FileNotFoundError:
         return _Result(filename, failure="missing")
-    except AudioError as error:
-        return _Result(filename, failure=str(error))
+    except (AudioError, MemoryError) as error:
+        return _Result(filename, failure=reason_of(error))
     except OSError as error:
         return _Result(filename, failure=f"cannot be read ({error.strerror})")
-    except MemoryError:
-        return _Result(filename, failure="not enough memory")
     with files.whole(target) as part:
         part.write_bytes(store.encode(make_strip(samples, features, source, moved)))
     return _Result(filename, made=True)

@@ -27,3 +27,12 @@ class BundleError(BirdclefMindError):
 
 class KaggleError(BirdclefMindError):
     """Kaggle, or its command line, did not do what was asked; the message says what to do next."""
+
+
+def reason_of(error: Exception) -> str:
+    """What a list of failures says of an error, a sentence; Python says nothing of a lack of memory.
+
+    >>> reason_of(AudioError("missing")), reason_of(MemoryError())
+    ('missing', 'not enough memory')
+    """
+    return str(error) or "not enough memory"

@@ -11,7 +11,7 @@ import numpy as np
 
 from birdclef_mind import audio, competition, files
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.errors import AudioError, BundleError
+from birdclef_mind.errors import AudioError, BundleError, reason_of
 from birdclef_mind.inference import BATCH, averaged, soundscape_pictures
 from birdclef_mind.model import moments
 from birdclef_mind.progress import Track, untracked
@@ -107,4 +107,4 @@ def _events_of(
         try:
             yield path, listener.events(soundscape_pictures(path, bundle)[1].pixels)
         except (AudioError, MemoryError) as error:
-            problems.append(f"{path.name}: {error or 'not enough memory'}")
+            problems.append(f"{path.name}: {reason_of(error)}")

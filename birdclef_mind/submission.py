@@ -18,7 +18,7 @@ from birdclef_mind.audio import Header
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.competition import SampleSubmission
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, TableError
+from birdclef_mind.errors import AudioError, TableError, reason_of
 from birdclef_mind.features import Pictures
 from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.inference import Predictor, soundscape_pictures
@@ -127,8 +127,8 @@ def write_submission(
         table.expect(_expected_rows(path, header, bundle.features.side_by_side, table.rows, listed[path.stem]))
     begun = clock()
     _write_checked(table, out)
-    # What it took to write priors and read them again it takes at the end too.
-    ending_s = _SPARE * (clock() - begun)
+    # What it took to write priors and read them again it takes at the end too, and perhaps once before.
+    ending_s = 2 * _SPARE * (clock() - begun)
     problems = _compute(table, bundle, paths, out, _Clock(clock, started, deadline_minutes), ending_s, track)
     fault = _write_checked(table, out)
     if fault:
@@ -180,7 +180,7 @@ def _compute(
                 problems += [f"{late.name}: no time left before the deadline" for late in paths[number:]]
                 break
             except (AudioError, MemoryError) as error:
-                problems.append(f"{path.name}: {error or 'not enough memory'}")
+                problems.append(f"{path.name}: {reason_of(error)}")
             if clock.now() - written > _WRITE_EVERY_S:
                 table.write(out)
                 written = clock.now()

@@ -2,6 +2,7 @@ import csv
 import os
 import shutil
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,7 @@ def read(path):
 
 def assert_valid(path, columns):
     table = read_scores(path)
+    assert b"\r" not in path.read_bytes()
     assert table.columns == columns
     assert np.isfinite(table.values).all()
     assert (table.values >= 0).all()
@@ -92,8 +94,11 @@ def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, comp
 
 
 def test_rows_and_scores_that_do_not_match_are_an_error(bundle):
-    with pytest.raises(ValueError, match="shorter"):
-        Table(bundle, None).fill(["a_5", "a_10"], np.zeros((1, 3)))
+    table = Table(bundle, None)
+    table.expect(["a_5", "a_10"])
+    for shape in ((1, 3), (2, 2)):
+        with pytest.raises(ValueError, match="shorter"):
+            table.fill(["a_5", "a_10"], np.zeros(shape))
 
 
 def test_bad_soundscapes_keep_priors_and_are_listed(bundle, competition_folder, tmp_path):
@@ -138,19 +143,99 @@ def test_a_deadline_leaves_a_valid_file(bundle, competition_folder, tmp_path, mo
     assert len(assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids) == 24
 
 
-def test_a_soundscape_that_hangs_does_not_pass_the_deadline(bundle, sample_folder, tmp_path, monkeypatch):
-    free = threading.Event()
+@pytest.fixture
+def eight(competition_folder):
+    """A competition of eight soundscapes of three windows, alike."""
+    folder = competition_folder / "test_soundscapes"
+    for number in range(2, 9):
+        shutil.copy(folder / "soundscape_90001.ogg", folder / f"soundscape_9000{number}.ogg")
+    return competition_folder
 
-    def hanging(path, bundle):
-        if "90002" in path.name:
-            free.wait(60)
+
+class Time:
+    """A clock that goes on only when told, and when scores are computed."""
+
+    def __init__(self, monkeypatch, scores_s=0.0, writing_s=0.0, begin_s=0.0):
+        self.now_s, self.writes = begin_s, 0
+        scores, write = Predictor.scores, Table.write
+
+        def slow_scores(predictor, pixels):
+            self.now_s += scores_s
+            return scores(predictor, pixels)
+
+        def slow_write(table, path):
+            self.now_s += writing_s
+            self.writes += 1
+            write(table, path)
+
+        monkeypatch.setattr(Predictor, "scores", slow_scores)
+        monkeypatch.setattr(Table, "write", slow_write)
+
+    def __call__(self):
+        return self.now_s
+
+
+def test_what_is_computed_is_written_about_once_a_minute(bundle, eight, tmp_path, monkeypatch):
+    clock, on_disk = Time(monkeypatch, scores_s=25, begin_s=1000), []
+
+    def track(items, total, what):
+        assert (total, what) == (8, "soundscapes")
+        for item in items:
+            on_disk.append((clock.writes, len(np.unique(read_scores(tmp_path / "s.csv").values, axis=0))))
+            yield item
+
+    report = write_submission(bundle, eight, tmp_path / "s.csv", clock=clock, track=track)
+    assert report.computed == 24
+    # After 75 and 150 s, and at the end; before, only the priors are there.
+    assert [writes for writes, _ in on_disk] == [1, 1, 1, 2, 2, 2, 3, 3]
+    assert clock.writes == 4
+    assert [rows > 1 for _, rows in on_disk] == [False] * 3 + [True] * 5
+
+
+def test_time_is_left_to_write_what_was_computed(bundle, eight, tmp_path, monkeypatch):
+    clock = Time(monkeypatch, scores_s=30, writing_s=100)
+    report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=8, clock=clock)
+    # Begun at 100, 130 and not at 160 s: it would take up to 45 s, and writing up to 300.
+    assert (report.computed, report.seconds) == (6, 260)
+
+
+def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monkeypatch):
+    def failing(path, bundle):
+        if "90001" in path.name:
+            raise MemoryError
         return soundscape_pictures(path, bundle)
 
+    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", failing)
+    clock = Time(monkeypatch, scores_s=100)
+    report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=5, clock=clock)
+    assert report.problems[0] == "soundscape_90001.ogg: not enough memory"
+    assert [line.partition(": ")[2] for line in report.problems[1:]] == ["no time left before the deadline"] * 5
+    assert report.computed == 6
+
+
+def test_soundscapes_that_hang_do_not_pass_the_deadline(bundle, eight, tmp_path, monkeypatch):
+    free, begun, ended = threading.Event(), [], []
+
+    def hanging(path, bundle):
+        begun.append(path.name)
+        if "90001" not in path.name:
+            free.wait(60)
+        found = soundscape_pictures(path, bundle)
+        ended.append(path.name)
+        return found
+
     monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", hanging)
-    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=0.1)
-    free.set()
+    monkeypatch.setattr("birdclef_mind.submission._workers", lambda: 2)
+    report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=0.1)
+    assert ended == ["soundscape_90001.ogg"], "what hangs is not waited for"
     assert report.computed == 3
-    assert report.problems == ("soundscape_90002.ogg: no time left before the deadline",)
+    assert report.problems == tuple(
+        f"soundscape_9000{number}.ogg: no time left before the deadline" for number in range(2, 9)
+    )
+    free.set()
+    while len(ended) < len(begun):
+        time.sleep(0.01)
+    assert sorted(begun) == [f"soundscape_9000{number}.ogg" for number in (1, 2, 3)], "the rest is not begun any more"
 
 
 def test_pipes_devices_and_folders_keep_priors(bundle, competition_folder, tmp_path):

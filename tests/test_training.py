@@ -64,13 +64,13 @@ def test_settings_and_versions_are_written_out(trained):
 def test_killed_it_goes_on_and_ends_as_if_undisturbed(sample_folder, tmp_path):
     make_cache(sample_folder, tmp_path / "c", preset="logmel128", labels="3")
     cache, said = open_cache(tmp_path / "c"), []
-    wanted = replace(recipe("modern"), epochs=4, batch_size=8, validation_share=0.3)
+    wanted = replace(recipe("modern"), epochs=3, batch_size=8, validation_share=0.3)
     train(cache, tmp_path / "whole", wanted)
     command = [sys.executable, "-m", "birdclef_mind", "train", str(tmp_path / "c"), str(tmp_path / "killed")]
-    command += ["--recipe", "modern", "--epochs", "4", "--batch-size", "8", "--validation-share", "0.3"]
+    command += ["--recipe", "modern", "--epochs", "3", "--batch-size", "8", "--validation-share", "0.3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         for line in running.stdout:
-            if line.startswith("epoch 2/4"):
+            if line.startswith("epoch 1/3"):
                 break
         running.kill()
     assert (tmp_path / "killed" / "training.progress.npz").is_file()
