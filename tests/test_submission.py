@@ -185,7 +185,7 @@ def test_what_is_computed_is_written_about_once_a_minute(bundle, eight, tmp_path
             yield item
 
     report = write_submission(bundle, eight, tmp_path / "s.csv", clock=clock, track=track)
-    assert report.computed == 24
+    assert (report.computed, report.seconds) == (24, 200)
     # After 75 and 150 s, and at the end; before, only the priors are there.
     assert [writes for writes, _ in on_disk] == [1, 1, 1, 2, 2, 2, 3, 3]
     assert clock.writes == 4
@@ -283,6 +283,8 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
     folder = competition_folder / "test_soundscapes"
     soundfile.write(folder / "stereo, 48 kHz.wav", rng.normal(0, 0.1, (48_000 * 7, 2)), 48_000)
     soundfile.write(folder / "long.flac", np.zeros(8_000 * 600 + 2_400), 8_000)
+    soundfile.write(folder / "longer.flac", np.zeros(8_000 * 601 + 4_000), 8_000)
+    soundfile.write(folder / "usual.flac", np.zeros(32_000 * 600), 32_000)
     (folder / "torn.ogg").write_bytes((folder / "soundscape_90001.ogg").read_bytes()[:2000])
     report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
     table = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
@@ -294,6 +296,33 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
     assert "stereo, 48 kHz.wav: 2 channels at 48000 Hz, taken as their mean at 32000 Hz" in log
     assert "stereo, 48 kHz.wav: 7.0 s long instead of 600" in log
     assert "long.flac: 1 channels at 8000 Hz" in log
+    assert "longer.flac: 601.5 s long instead of 600" in log
+    assert "long.flac: 600" not in log
+    assert "usual" not in log
+
+
+def test_names_with_commas_and_quotes_are_cells_of_their_own(bundle, competition_folder, tmp_path):
+    folder = competition_folder / "test_soundscapes"
+    for name in ('a "b".ogg', "c, d.ogg"):
+        shutil.copy(folder / "soundscape_90001.ogg", folder / name)
+    write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    cells = [line.rpartition("_")[0] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
+    assert {cell for cell in cells if "9000" not in cell} == {'"a ""b""', '"c, d'}
+    assert {cell for cell in cells if "9000" in cell} == {"soundscape_90001", "soundscape_90002"}
+    rows = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids
+    assert 'a "b"_5' in rows
+    assert "c, d_15" in rows
+
+
+def test_the_log_says_what_was_written_and_what_is_unusual(bundle, sample_folder, tmp_path):
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv")
+    assert report.soundscapes == 2
+    assert (tmp_path / "s.log").read_text().splitlines() == [
+        f"features {bundle.features.fingerprint()}",
+        "rows 6, computed 6, soundscapes 2",
+        "soundscape_90001.ogg: 15.0 s long instead of 600",
+        "soundscape_90002.ogg: 15.0 s long instead of 600",
+    ]
 
 
 def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, tmp_path, monkeypatch):
@@ -342,7 +371,8 @@ def test_without_soundscapes_the_sample_rows_get_priors(bundle, competition_fold
     shutil.rmtree(competition_folder / "test_soundscapes")
     report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
     assert (report.rows, report.computed) == (3, 0)
-    assert "there are no soundscapes" in (tmp_path / "s.log").read_text()
+    remark = "there are no soundscapes: every row the sample lists has its priors"
+    assert (tmp_path / "s.log").read_text().splitlines()[2:] == [remark]
 
 
 def test_without_a_sample_the_columns_are_the_networks_birds(bundle, competition_folder, tmp_path):
