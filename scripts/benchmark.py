@@ -2,12 +2,10 @@
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
 import answering
@@ -15,6 +13,8 @@ import backwards
 import caching
 import growth
 import learning
+
+from birdclef_mind.terminal import import_tensorflow_quietly
 
 
 def rows(args):
@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--growth", action="store_true", help="also how cost grows, which takes minutes")
     parser.add_argument("--explanation", type=Path, help="also how long its report takes")
     args = parser.parse_args()
+    import_tensorflow_quietly()
     found = []
     for row in rows(args):
         found.append(row)

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from birdclef_mind import files
+from birdclef_mind import explanation, files
 from birdclef_mind.cli import main
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError
@@ -64,6 +64,20 @@ def test_in_its_own_folder_the_page_needs_no_copies(explained, tmp_path):
     write_report(folder, folder / "report.html")
     assert {path.name for path in folder.iterdir()} == before | {"report.html"}
     assert all((folder / unquote(a)).is_file() for a in Page((folder / "report.html").read_text()).addresses)
+
+
+def test_networks_without_patches_have_a_page_elsewhere(explained, tmp_path):
+    folder = shutil.copytree(explained[0], tmp_path / "x")
+    shutil.rmtree(folder / "patches")
+    written = json.loads((folder / "explanation.json").read_text())
+    digests = {name: digest for name, digest in written["files"].items() if not name.startswith("patches/")}
+    facts = {**written, "filters": [], "files": digests}
+    del facts["format"], facts["sha256"]
+    files.write_facts(folder / "explanation.json", facts, explanation.FORMAT)
+    write_report(folder, tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text())
+    assert page.addresses
+    assert all((tmp_path / unquote(address)).is_file() for address in page.addresses)
 
 
 def test_a_single_file_needs_nothing_beside_it(explained, tmp_path):

@@ -193,6 +193,8 @@ def _copy(explanation: Path, folder: Path, out: Path) -> None:
     files.refuse_links(folder, ConfigError)
     for part in PARTS:
         shutil.rmtree(folder / part, ignore_errors=True)
-        shutil.copytree(
-            explanation / part, folder / part, ignore=shutil.ignore_patterns("*.npy", f"{files.PART_PREFIX}*")
-        )
+        # Networks that are no plain chain have no patches, for one.
+        if (explanation / part).is_dir():
+            shutil.copytree(
+                explanation / part, folder / part, ignore=shutil.ignore_patterns("*.npy", f"{files.PART_PREFIX}*")
+            )
