@@ -31,7 +31,15 @@ SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=1
 
 
 # What takes longest begins first, so that no process is left with it at the end.
-LONGEST = ("test_explain", "test_kills", "test_rehearsal", "test_any_model", "test_training", "test_cli")
+LONGEST = (
+    "test_kills",
+    "test_rehearsal",
+    "test_explain",
+    "test_cli",
+    "test_training",
+    "test_any_model",
+    "test_bad_disks",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import make_cache, tree
+from joblib.externals.loky import get_reusable_executor
 
 from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
@@ -30,6 +31,8 @@ def server():
     }  # fmt: skip
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
+    # Processes that an earlier test has left for the next know nothing of this environment.
+    get_reusable_executor().shutdown(wait=True)
     import fsspec
 
     fsspec.filesystem("s3", use_listings_cache=False).mkdir("birds")
