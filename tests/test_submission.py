@@ -284,7 +284,7 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
     soundfile.write(folder / "stereo, 48 kHz.wav", rng.normal(0, 0.1, (48_000 * 7, 2)), 48_000)
     soundfile.write(folder / "long.flac", np.zeros(8_000 * 600 + 2_400), 8_000)
     soundfile.write(folder / "longer.flac", np.zeros(8_000 * 601 + 4_000), 8_000)
-    soundfile.write(folder / "usual.flac", np.zeros(32_000 * 600), 32_000)
+    soundfile.write(folder / "usual.flac", np.zeros(32_000 * 601), 32_000)
     (folder / "torn.ogg").write_bytes((folder / "soundscape_90001.ogg").read_bytes()[:2000])
     report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
     table = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
@@ -303,11 +303,11 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
 
 def test_names_with_commas_and_quotes_are_cells_of_their_own(bundle, competition_folder, tmp_path):
     folder = competition_folder / "test_soundscapes"
-    for name in ('a "b".ogg', "c, d.ogg"):
+    for name in ('a "b".ogg', "c, d.ogg", "X.ogg"):
         shutil.copy(folder / "soundscape_90001.ogg", folder / name)
     write_submission(bundle, competition_folder, tmp_path / "s.csv")
     cells = [line.rpartition("_")[0] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
-    assert {cell for cell in cells if "9000" not in cell} == {'"a ""b""', '"c, d'}
+    assert {cell for cell in cells if "9000" not in cell} == {'"a ""b""', '"c, d', "X"}
     assert {cell for cell in cells if "9000" in cell} == {"soundscape_90001", "soundscape_90002"}
     rows = assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids
     assert 'a "b"_5' in rows
