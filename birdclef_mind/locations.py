@@ -7,14 +7,13 @@ knows. An object there is whole or absent, so nothing is renamed; what needs a f
 import re
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+from birdclef_mind.ahead import ahead
 from birdclef_mind.errors import ConfigError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -82,14 +81,9 @@ def ask_each(work: Callable[[Any], Any], items: Iterable[Any], *, remote: bool) 
     if not remote:
         yield from map(work, items)
         return
-    waiting = iter(items)
     with ThreadPoolExecutor(_REQUESTS) as pool:
-        asked = deque(pool.submit(work, item) for item in islice(waiting, _REQUESTS))
-        while asked:
-            result = asked.popleft().result()
-            # One more only when one is taken, so that answers do not pile up.
-            asked.extend(pool.submit(work, item) for item in islice(waiting, 1))
-            yield result
+        for _, answer in ahead(pool, work, items, _REQUESTS):
+            yield answer.result()
 
 
 def faults() -> tuple[type[Exception], ...]:

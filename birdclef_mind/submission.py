@@ -4,22 +4,23 @@ import csv
 import io
 import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from birdclef_mind import audio, competition, files
+from birdclef_mind.ahead import ahead
 from birdclef_mind.audio import Header
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.competition import SampleSubmission
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, TableError, reason_of
-from birdclef_mind.features import Pictures
 from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.progress import Track, untracked
@@ -166,8 +167,10 @@ def _compute(
     problems: list[str] = []
     written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
+    # The next ones are on their way; no more of them than fit in memory.
+    coming = ahead(pool, partial(soundscape_pictures, bundle=bundle), paths, _workers())
     try:
-        for number, (path, pictures) in enumerate(track(_ahead(pool, bundle, paths), len(paths), "soundscapes")):
+        for number, (path, pictures) in enumerate(track(coming, len(paths), "soundscapes")):
             try:
                 spare_s = clock.spare_s(_SPARE * slowest_s + ending_s)
                 if spare_s is not None and spare_s < 0:
@@ -187,18 +190,6 @@ def _compute(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return problems
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, bundle: Bundle, paths: Sequence[Path]
-) -> Iterator[tuple[Path, Future[tuple[tuple[float, ...], Pictures]]]]:
-    """Soundscapes in order, the next ones on their way; no more of them than fit in memory."""
-    waiting: deque[tuple[Path, Future[tuple[tuple[float, ...], Pictures]]]] = deque()
-    for path in paths:
-        waiting.append((path, pool.submit(soundscape_pictures, path, bundle)))
-        if len(waiting) > _workers():
-            yield waiting.popleft()
-    yield from waiting
 
 
 def _workers() -> int:

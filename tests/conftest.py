@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_network import small
+from small_network import know_small
 from visiting import Visit
 
 from birdclef_mind.cache import open_cache
@@ -112,14 +112,11 @@ def little(once):
 
     The network is `small_network.small`, which `model` knows from here on.
     """
-    from birdclef_mind.model import NETWORKS
     from birdclef_mind.training import train
 
-    sample, training = (
-        Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=10),
-        Training(model="small", epochs=1, batch_size=8),
-    )
-    NETWORKS["small"] = small
+    know_small()
+    sample = Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=10)
+    training = Training(model="small", epochs=1, batch_size=8)
     competition = once("little_competition", lambda folder: write_sample(folder, sample))
     cache = once("little_cache", lambda folder: make_cache(competition, folder))
     bundle = once("little_bundle", lambda folder: train(open_cache(cache), folder, training))

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import soundfile
 from PIL import Image
-from small_network import small
+from small_network import know_small
 
 from birdclef_mind.terminal import import_tensorflow_quietly
 
@@ -121,9 +121,7 @@ def main():
     spec = json.loads(Path(sys.argv[1]).read_text())
     if spec["imports"]:
         import_tensorflow_quietly()
-        from birdclef_mind.model import NETWORKS
-
-        NETWORKS["small"] = small
+        know_small()
     for name in spec["imports"]:
         __import__(name)
     print(json.dumps(Killing(spec).report(spec["kills"])))

@@ -168,13 +168,9 @@ def test_interrupted_decoder_training_goes_on(little, tmp_path):
     assert decoders.best_losses == pytest.approx(whole.best_losses, rel=1e-4)
     assert not list(folder.glob("*.npz"))
     (folder / "decoders.progress.npz").write_bytes(b"broken")
-
-    def stop_at_once(line):
-        assert "cannot be used, beginning anew" in line
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=stop_at_once)
+    said.clear()
+    decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
+    assert "cannot be used, beginning anew" in said[0]
 
 
 def test_retraining_a_bundle_removes_its_decoders(decoded, cache_folder, tmp_path):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from conftest import tree
-from small_network import small
+from small_network import know_small
 
 from birdclef_mind import kernel_steps
 from birdclef_mind.competition import read_sample_submission
@@ -48,14 +48,10 @@ def out(inputs, name):
 
 @pytest.fixture(scope="module")
 def trained_there(inputs):
-    """What the first two kernels print; their outputs stand among the inputs."""
-    from birdclef_mind.model import NETWORKS
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "small", small)
-        kernel_steps.cache_images(inputs, out(inputs, "cache-images"), BUILD)
-        kernel_steps.train(inputs, out(inputs, "train"), BUILD)
-        yield
+    """The first two kernels have run; their outputs stand among the inputs."""
+    know_small()
+    kernel_steps.cache_images(inputs, out(inputs, "cache-images"), BUILD)
+    kernel_steps.train(inputs, out(inputs, "train"), BUILD)
 
 
 def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
