@@ -18,7 +18,7 @@ import h5py
 import keras
 import numpy as np
 
-from birdclef_mind import __version__, files, folder_kinds
+from birdclef_mind import __version__, files, folder_kinds, folders
 from birdclef_mind import model as networks
 from birdclef_mind.calibration import Calibration
 from birdclef_mind.config import Features
@@ -69,11 +69,22 @@ class Bundle:
 
 
 def save(bundle: Bundle, folder: Path) -> None:
-    """Write a bundle; until it is whole the folder holds no `bundle.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FACTS).unlink(missing_ok=True)
-    for path in folder.glob("member_*.weights.h5"):
-        path.unlink()
+    """Make a folder, new or of an earlier bundle, hold a bundle and nothing else; what stood there stays until then."""
+
+    def own(folder: Path) -> list[str]:
+        return [FACTS, WEIGHTS] if files.is_sealed(folder / FACTS) else []
+
+    with (
+        folders.claimed(folder, "bundle", BundleError, adopt=own) as ledger,
+        folders.renewed(ledger, last=FACTS) as stage,
+    ):
+        write(bundle, stage)
+
+
+def write(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle's files into a folder; BundleError, before any is, for weights that are not finite."""
+    for model in bundle.members:
+        _require_finite(model, f"{folder}: not written")
     weights = []
     for name, model in zip(_weights_names(len(bundle.members)), bundle.members, strict=True):
         with files.whole(folder / name) as part:
@@ -92,6 +103,12 @@ def save(bundle: Bundle, folder: Path) -> None:
         "record": dict(bundle.record),
     }
     files.write_facts(folder / FACTS, facts, FORMAT)
+
+
+def _require_finite(model: keras.Model, where: str) -> None:
+    for variable in model.variables:
+        if not np.isfinite(np.asarray(variable)).all():
+            raise BundleError(f"{where}: expected weights that are finite, got others in {variable.path}; train again")
 
 
 def _weights_names(count: int) -> list[str]:
@@ -164,6 +181,7 @@ def _load_weights(model: keras.Model, weights: Path, expected: Mapping[str, str]
         model.load_weights(weights)
     if values_digest(model) != expected["values_sha256"]:
         raise BundleError(f"{weights}: expected the weights of this network, got others")
+    _require_finite(model, str(weights))
 
 
 def _digest(weights: Path) -> str:

@@ -24,6 +24,7 @@ from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.labels import Classes
 from birdclef_mind.locations import ask_each, is_remote, location
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.tables import table_writer
 
 Array = np.ndarray[Any, Any]
 
@@ -158,7 +159,7 @@ def write_index(root: Path, recordings: Sequence[Recording], features: Features)
     """Derive the index from the pictures themselves: (segments, seconds of sound they cover)."""
     segments, seconds = 0, 0.0
     with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = table_writer(file)
         writer.writerow(COLUMNS)
         paths = (picture_path(root, recording.label, recording.filename) for recording in recordings)
         read = ask_each(store.read_facts, paths, remote=is_remote(root))

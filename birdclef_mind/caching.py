@@ -1,8 +1,7 @@
 """Making a picture cache: parallel, resumable, atomic a file; one bad recording never stops the rest."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import __version__, audio, cache, files, locations, packs, store
+from birdclef_mind import __version__, audio, cache, files, folders, locations, packs, store
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, ConfigError, StoreError, reason_of
 from birdclef_mind.features import samples_to_pictures
-from birdclef_mind.folder_kinds import kind_of, known_kinds
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.progress import Track, untracked
-from birdclef_mind.workers import run_all
+from birdclef_mind.tables import csv_text
+from birdclef_mind.workers import check_workers, run_all
 
 Array = np.ndarray[Any, Any]
 
@@ -72,17 +71,44 @@ def write_cache(
     """
     if pack and locations.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
-    _refuse_foreign_folder(out)
+    check_workers(jobs, scheduler)
     moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
     wanted = [recording for recording in competition.recordings if recording.label in chosen]
-    files.remove_parts(out)
-    packs.unpack(out)
-    files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
-    results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
+    refuse_meeting(out, wanted)
+    with _claimed(out):
+        if pack:
+            packs.refuse_others(out / label for label in classes.names)
+        packs.unpack(out)
+        # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
+        before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
+        files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
+        results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
+        if before and not any(not result.failure for result in results):
+            files.write_text(out / cache.FACTS, before.decode("utf-8"))
+            first = results[0]
+            raise StoreError(
+                f"{competition.root}: expected recordings that can be read, found none among {len(results)}, such as "
+                f"{first.filename}: {first.failure}; {out} stays as it was"
+            )
+        return _finish(competition, classes, features, wanted, results, moves, out, pack)
+
+
+def _finish(
+    competition: Competition,
+    classes: Classes,
+    features: Features,
+    wanted: Sequence[Recording],
+    results: Sequence["_Result"],
+    moves: Moves,
+    out: Path,
+    pack: bool,
+) -> CacheReport:
+    """Derive the tables from the pictures that are there now, which makes the cache complete."""
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
-    removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in good})
+    # A recording that cannot be read today keeps the picture it has; the index does not name it.
+    removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in wanted})
     segments, seconds = cache.write_index(out, good, features)
     _write_failures(out, failures)
     if pack:
@@ -190,16 +216,39 @@ def _is_current(target: Path, features: Features, source: store.Source, moved: M
     return facts.fingerprint == features.fingerprint() and facts.source == source and facts.starts_s == starts_s
 
 
-def _refuse_foreign_folder(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise StoreError(f"{out}: expected a folder to write the cache to, found a file")
-    if out.is_dir() and not (out / cache.FACTS).is_file():
-        strangers = [path.name for path in out.iterdir() if not path.name.startswith(files.PART_PREFIX)]
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """Hold a cache's folder to write to; a place in object storage is only looked at."""
+    if locations.is_remote(out):
+        _refuse_foreign_place(out)
+        yield
+        return
+
+    def own(folder: Path) -> list[str]:
+        return [cache.FACTS] if files.is_sealed(folder / cache.FACTS) else []
+
+    with folders.claimed(out, "cache", StoreError, adopt=own, shared=True):
+        yield
+
+
+def _refuse_foreign_place(out: Path) -> None:
+    if out.is_dir() and not files.is_sealed(out / cache.FACTS):
+        strangers = [path.name for path in out.iterdir()]
         if strangers:
-            found = kind_of(out)
-            what = found if found in known_kinds() else f"{strangers[0]} and no {cache.FACTS}"
-            raise StoreError(f"{out}: expected a new, empty or cache folder, found {what}")
-    files.refuse_links(out, StoreError)
+            raise StoreError(f"{out}: expected a new, empty or cache folder, found {strangers[0]}")
+
+
+def refuse_meeting(out: Path, recordings: Sequence[Recording]) -> None:
+    """Raise StoreError when two recordings would have one picture, on a disk that knows capitals from small or not."""
+    seen: dict[str, Recording] = {}
+    for recording in recordings:
+        place = str(cache.picture_path(out, recording.label, recording.filename)).casefold()
+        other = seen.setdefault(place, recording)
+        if other is not recording:
+            raise StoreError(
+                f"{other.filename} and {recording.filename}: expected names that give two pictures, got one, "
+                f"{cache.picture_path(out, recording.label, recording.filename).name}; rename one of them"
+            )
 
 
 def _remove_strangers(out: Path, wanted: set[Path]) -> int:
@@ -209,9 +258,8 @@ def _remove_strangers(out: Path, wanted: set[Path]) -> int:
         if path not in wanted and _is_ours(path):
             path.unlink()
             removed += 1
-    for folder in [] if locations.is_remote(out) else out.iterdir():
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+            if not locations.is_remote(out) and not any(path.parent.iterdir()):
+                path.parent.rmdir()
     return removed
 
 
@@ -227,8 +275,5 @@ def _write_failures(out: Path, failures: Sequence[Failure]) -> None:
     if not failures:
         (out / cache.FAILURES).unlink(missing_ok=True)
         return
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("recording", "reason"))
-    writer.writerows((failure.recording, failure.reason) for failure in failures)
-    files.write_text(out / cache.FAILURES, buffer.getvalue())
+    rows = [(failure.recording, failure.reason) for failure in failures]
+    files.write_text(out / cache.FAILURES, csv_text(("recording", "reason"), rows))

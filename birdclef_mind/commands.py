@@ -4,16 +4,17 @@ import argparse
 import json
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from birdclef_mind.errors import BundleError
+from birdclef_mind.surroundings import import_tensorflow_quietly
 from birdclef_mind.terminal import (
     Terminal,
     command,
     comparison_lines,
     counted,
     fidelity_lines,
-    import_tensorflow_quietly,
     names_in,
     score_lines,
 )
@@ -85,21 +86,25 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the explanation of a bundle."""
     import_tensorflow_quietly()
     from birdclef_mind.cache import open_cache
+    from birdclef_mind.config import Config
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
     from birdclef_mind.explanation import FACTS, REPORT
+    from birdclef_mind.ledger import refuse_others
+    from birdclef_mind.recipes import Showing
     from birdclef_mind.report import write_report
 
+    showing = Config.read(args.config).showing if args.config else Showing()
+    given = {name: getattr(args, name) for name in ("examples", "seeds", "sheets") if getattr(args, name) is not None}
     explaining = Explaining(
-        examples=args.examples,
+        **{**asdict(showing), **given},
         segments=tuple(args.segment),
         sounds=tuple(args.audio),
-        seeds=args.seeds,
-        sheets=args.sheets,
         presets=names_in(args.presets),
         competition=args.competition,
         second=args.second,
     )
+    refuse_others([args.out / REPORT], BundleError)
     started = time.perf_counter()
     facts = explain_bundle(
         args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
@@ -111,7 +116,14 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         f"explained in {time.perf_counter() - started:.0f} s",
         [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
     )
-    return 0
+    return _tell_failures(facts["failures"], terminal)
+
+
+def _tell_failures(failed: dict[str, str], terminal: Terminal) -> int:
+    """Name recordings that could not be used; the status that this means."""
+    for recording, reason in failed.items():
+        terminal.say(f"failed: {recording}: {reason}")
+    return 1 if failed else 0
 
 
 def compare(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -122,17 +134,17 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
 
     setups = comparison.setups_named(names_in(args.presets))
     competition = open_competition(args.competition)
-    folder = comparison.open_folder(args.out)
-    facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
-    folder.finish(facts, comparison.FACTS)
-    write_comparison(args.out)
+    with comparison.open_folder(args.out) as folder:
+        facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
+        folder.finish(facts, comparison.FACTS)
+        write_comparison(folder.root)
     terminal.say("\n".join([*comparison_lines(facts), ""]))
     terminal.end(
         f"{counted(len(facts['setups']), 'set-up')} compared on {counted(facts['measured']['segments'], 'segment')} "
         f"of {counted(facts['measured']['birds'], 'bird')}",
         [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
     )
-    return 0
+    return _tell_failures(facts["failures"], terminal)
 
 
 def report(args: argparse.Namespace, terminal: Terminal) -> int:

@@ -1,17 +1,18 @@
 """Do the features keep the bird: several set-ups on the same segments, as pictures, as sounds, and measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, files, folder_kinds
+from birdclef_mind import audio, explanation, folder_kinds
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import PRESETS, Features
-from birdclef_mind.errors import AudioError, ConfigError
-from birdclef_mind.explanation import PARTS, Folder, sound_errors
+from birdclef_mind.errors import AudioError, ConfigError, reason_of
+from birdclef_mind.explanation import Folder, sound_errors
 from birdclef_mind.features import Pictures, pictures_to_samples, samples_to_pictures
 from birdclef_mind.likeness import likeness
 from birdclef_mind.progress import Track, untracked
@@ -20,7 +21,7 @@ from birdclef_mind.store import grey_png
 Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.COMPARISON
-PAGE = "compare.html"
+PAGE = explanation.COMPARISON_PAGE
 # The three set-ups that the notebook of 2023 compares by eye and ear.
 NOTEBOOK = ("mel16", "mfcc16", "mel32")
 _SHOWN = 9
@@ -60,7 +61,8 @@ def compare_features(
     names = {recording.label: recording.common_name for recording in competition.recordings}
     chosen = next(iter(by_bird))
     like = next(iter(setups.values()))
-    clips = _loudest_clips(competition, by_bird, like, track)
+    failed: dict[str, str] = {}
+    clips = _loudest_clips(competition, by_bird, like, failed, track)
     own = [clip for clip in clips if clip.label == chosen]
     if not own:
         raise ConfigError(f"bird: expected recordings of {chosen} that can be read, found none")
@@ -88,6 +90,7 @@ def compare_features(
         "originals": originals,
         "measured": {"segments": len(clips), "birds": len({clip.label for clip in clips})},
         "setups": setups_facts,
+        "failures": failed,
     }
 
 
@@ -106,12 +109,15 @@ def setups_named(names: Sequence[str], own: Features | None = None) -> dict[str,
     return {**{name: known[name] for name in setups}, own_name: own}
 
 
-def open_folder(out: Path) -> Folder:
-    """Begin a comparison that stands alone in a new folder, or in place of an earlier one."""
-    files.refuse_foreign(out, (FACTS, PAGE, *PARTS), "comparison", ConfigError)
-    for path in (out / FACTS, out / PAGE, *(path for part in PARTS for path in (out / part).glob("*"))):
-        path.unlink(missing_ok=True)
-    return Folder(out, next(iter(PRESETS.values())))
+@contextmanager
+def open_folder(out: Path) -> Iterator[Folder]:
+    """Begin a comparison that stands alone in a new folder, or takes the place of an earlier one when it is whole."""
+    features = next(iter(PRESETS.values()))
+    with (
+        explanation.claimed(out, "comparison", ConfigError) as ledger,
+        explanation.renewed(ledger, features, FACTS) as folder,
+    ):
+        yield folder
 
 
 def _recordings_by_bird(recordings: Sequence[Recording], bird: str | None) -> dict[str, list[Recording]]:
@@ -126,9 +132,16 @@ def _recordings_by_bird(recordings: Sequence[Recording], bird: str | None) -> di
 
 
 def _loudest_clips(
-    competition: Competition, by_bird: Mapping[str, Sequence[Recording]], features: Features, track: Track
+    competition: Competition,
+    by_bird: Mapping[str, Sequence[Recording]],
+    features: Features,
+    failed: dict[str, str],
+    track: Track,
 ) -> list[Clip]:
-    """Each recording's loudest window; of the first bird further windows where it has few recordings."""
+    """Each recording's loudest window; of the first bird further windows where it has few recordings.
+
+    `failed` gets those that cannot be read, and why.
+    """
     wanted = [
         recording
         for place, own in enumerate(by_bird.values())
@@ -140,7 +153,8 @@ def _loudest_clips(
     for recording in track(wanted, len(wanted), "reading recordings"):
         try:
             samples = audio.read_audio(competition.audio_path(recording), features.sample_rate_hz)
-        except AudioError:
+        except (AudioError, MemoryError) as error:
+            failed[recording.filename] = reason_of(error)
             continue
         segments = audio.cut(samples, features)
         order = np.argsort(-segments.loudness_dbfs(), kind="stable")

@@ -12,21 +12,25 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import files
+from birdclef_mind import bundle_folder, files, folders
 from birdclef_mind.bundle import Bundle
+from birdclef_mind.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.calibration import calibrate
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.inference import Predictor
+from birdclef_mind.ledger import Ledger
 from birdclef_mind.overrides import apply, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
-from birdclef_mind.results import OUT_OF_FOLD, SCORES, measure, remove_results, validation_table
+from birdclef_mind.results import measure, validation_table
 from birdclef_mind.training import Extras, refuse_unfit, train_split
 
 Array = np.ndarray[Any, Any]
 
+# Measuring and writing the joined bundle takes less.
+_JOINING_S = 600.0
 _AVERAGED = ("top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision")
 
 
@@ -57,28 +61,33 @@ def train_folds(
     """
     if only is not None and not 1 <= only <= folds:
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
-    folders = [out / f"fold_{number}" for number in range(1, folds + 1)]
-    refuse_unfit(cache, out, training)
+    own_folders = [out / f"{FOLD}{number}" for number in range(1, folds + 1)]
+    refuse_unfit(cache, training)
+    folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
     pictures = heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say)
     trained, kept = [], []
-    for number, (folder, split) in enumerate(zip(folders, splits, strict=True), start=1):
+    for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
         if only not in (None, number):
             continue
         if _is_done(folder, cache, training, sorted(split.validation), extras):
             kept.append(number)
             continue
         say(f"fold {number} of {folds}")
-        refuse_unfit(cache, folder, training)
-        train_split(cache, pictures, folder, training, split, extras, say=say)
+        with bundle_folder.claimed(folder) as ledger:
+            train_split(cache, pictures, ledger, training, split, extras, say=say)
         trained.append(number)
-    done = [_is_done(f, cache, training, sorted(s.validation), extras) for f, s in zip(folders, splits, strict=True)]
+    done = [
+        _is_done(f, cache, training, sorted(s.validation), extras) for f, s in zip(own_folders, splits, strict=True)
+    ]
     if not all(done):
         return FoldsReport(tuple(trained), tuple(kept), None)
-    members = [bundles.load(folder) for folder in folders]
+    members = [bundles.load(folder) for folder in own_folders]
     corrected = apply(extras.overrides, cache)
     checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
-    return FoldsReport(tuple(trained), tuple(kept), _join(out, members, checks))
+    # Machines that end their folds at the same time join them one after the other.
+    with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
+        return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks))
 
 
 def _is_done(folder: Path, cache: Cache, training: Training, held_out: list[str], extras: Extras) -> bool:
@@ -91,7 +100,7 @@ def _is_done(folder: Path, cache: Cache, training: Training, held_out: list[str]
     return same and record["overrides"] == to_record(extras.overrides)
 
 
-def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
+def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
     """Write the bundle of all members, their out-of-fold scores, and the measures."""
     predicted = [
         Predictor(member).scores(check.pixels).astype(float) for member, check in zip(members, checks, strict=True)
@@ -108,16 +117,17 @@ def _join(out: Path, members: list[Bundle], checks: list[Part]) -> dict[str, Any
         record=record,
         calibration=calibrate(targets, scores, first.network.answer),
     )
-    remove_results(out)
-    files.write_text(out / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
-    measures = measure(out, whole, rows, targets, scores)
     each = [
-        files.read_object(out / f"fold_{number + 1}", SCORES, "a fold", BundleError) for number in range(len(members))
+        files.read_object(ledger.folder / f"{FOLD}{number + 1}", SCORES, "a fold", BundleError)
+        for number in range(len(members))
     ]
-    for level in ("segments", "recordings"):
-        _mean_over_folds(measures[level], [fold[level] for fold in each])
-    files.write_json(out / SCORES, measures)
-    bundles.save(whole, out)
+    with bundle_folder.renewed(ledger) as stage:
+        files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
+        measures = measure(stage, whole, rows, targets, scores)
+        for level in ("segments", "recordings"):
+            _mean_over_folds(measures[level], [fold[level] for fold in each])
+        files.write_json(stage / SCORES, measures)
+        bundles.write(whole, stage)
     return measures
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
+from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.examples import evenly, real_sound
 from birdclef_mind.explanation import Folder
 from birdclef_mind.likeness import COPY, likeness
@@ -41,7 +42,7 @@ def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexR
 
 def write_sheets(
     folder: Folder, cache: Cache, rows: Sequence[IndexRow], scores: Array, pixels: Array, held_out: set[str],
-    competition: Path | None, whole: bool = True,
+    competition: Path | None, failed: dict[str, str], whole: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """Segments with their pictures, their sound, and flags; files are written to the folder.
 
@@ -49,6 +50,7 @@ def write_sheets(
     ----------
     rows, scores, pixels : segments of a cache, the network's scores (n, classes) and pictures (n, rows, frames).
     held_out : recordings that were not trained on. competition : folder of the real sound, None when not at hand.
+    failed : gets recordings that cannot be heard, and why.
     whole : whether whole recordings are copied, as they are, or each segment's own sound is made.
     """
     names = cache.classes.names
@@ -70,7 +72,7 @@ def write_sheets(
             "loudness_dbfs": row.loudness_dbfs,
             "clipped": row.clipped,
             "picture": folder.picture(f"segment-{place + 1:05d}", pixels[place]),
-            "sound": None if whole else _clip(folder, competition, row, cache, place),
+            "sound": None if whole else _clip(folder, competition, row, cache, place, failed),
             "answer": {"label": names[answered[place]], "score": round(float(surest[place]), 4)},
             "likeness": _rounded(alike.own[place]),
             "copy_of": int(alike.nearest[place]) if "copy" in flags[place] else None,
@@ -88,7 +90,7 @@ def write_sheets(
             {
                 "recording": recording,
                 "author": authors[recording],
-                "sound": _recording(folder, competition, recording, place) if whole else None,
+                "sound": _recording(folder, competition, recording, place, failed) if whole else None,
             }
             for place, recording in enumerate(recordings)
         ],
@@ -161,14 +163,27 @@ def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], lis
     return right_ones, wrong_ones
 
 
-def _clip(folder: Folder, competition: Path | None, row: IndexRow, cache: Cache, place: int) -> str | None:
-    samples = real_sound(row, competition, cache.features)
+def _clip(
+    folder: Folder, competition: Path | None, row: IndexRow, cache: Cache, place: int, failed: dict[str, str]
+) -> str | None:
+    samples = real_sound(row, competition, cache.features, failed)
     return None if samples is None else folder.sound(f"segment-{place + 1:05d}", samples)
 
 
-def _recording(folder: Folder, competition: Path | None, recording: str, place: int) -> str | None:
-    path = recording_path(competition, recording) if competition else None
-    return folder.recording(f"recording-{place + 1:05d}", path) if path else None
+def _recording(
+    folder: Folder, competition: Path | None, recording: str, place: int, failed: dict[str, str]
+) -> str | None:
+    if competition is None:
+        return None
+    path = recording_path(competition, recording)
+    if path is None:
+        failed[recording] = "missing"
+        return None
+    try:
+        return folder.recording(f"recording-{place + 1:05d}", path)
+    except (AudioError, MemoryError) as error:
+        failed[recording] = reason_of(error)
+        return None
 
 
 def _rounded(value: float) -> float | None:

@@ -1,6 +1,5 @@
 """The whole way once on the built-in sample: sample → cache → train → decoders → infer → score → explain."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.decoding import train_bundle_decoders
 from birdclef_mind.explain import Explaining, explain
-from birdclef_mind.explanation import FACTS, REPORT
+from birdclef_mind.explanation import REPORT
 from birdclef_mind.labels import choose_labels
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding, Training
@@ -69,10 +68,8 @@ def dry_run(
     files.write_json(out / "scores.json", scores)
     say("teaching decoders to redraw what each layer holds")
     train_bundle_decoders(bundle_folder, bundle, cache, decoding, say=say, track=track)
-    # The network is another one now, so an earlier explanation has nothing to say of it.
-    if (explanation / FACTS).is_file():
-        shutil.rmtree(explanation)
-    wanted = Explaining(examples=examples, seeds=1)
+    # The network may be another one now, of which an earlier explanation has nothing to say.
+    wanted = Explaining(examples=examples, seeds=1, replaces=True)
     facts = explain(bundle_folder, cache, explanation, wanted, say=say, track=track)
     write_report(explanation, explanation / REPORT)
     return DryRun(root, cache_folder, bundle_folder, submission, explanation, scores, facts)

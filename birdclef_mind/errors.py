@@ -25,14 +25,21 @@ class BundleError(BirdclefMindError):
     """A bundle is missing, broken, or does not fit what it is used with."""
 
 
+class DivergedError(ConfigError):
+    """A training whose numbers grew beyond all measure; what it was to replace stays."""
+
+
 class KaggleError(BirdclefMindError):
     """Kaggle, or its command line, did not do what was asked; the message says what to do next."""
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What a list of failures says of an error, a sentence; Python says nothing of a lack of memory.
 
     >>> reason_of(AudioError("missing")), reason_of(MemoryError())
     ('missing', 'not enough memory')
     """
-    return str(error) or "not enough memory"
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return words or "not enough memory"
+    return words or type(error).__name__

@@ -11,7 +11,7 @@ from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, ConfigError
+from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
 
 Array = np.ndarray[Any, Any]
@@ -91,9 +91,9 @@ def find_row(cache: Cache, wanted: str) -> IndexRow:
 
 
 def from_rows(
-    cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None
+    cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None, failed: dict[str, str]
 ) -> tuple[list[Example], Pictures]:
-    """Cached segments as examples, with their real sound where the competition folder has it."""
+    """Cached segments as examples, with their real sound where the competition folder has it; see `real_sound`."""
     examples = [
         Example(
             row.recording,
@@ -102,7 +102,7 @@ def from_rows(
             row.label,
             row.author,
             why,
-            real_sound(row, competition, cache.features),
+            real_sound(row, competition, cache.features, failed),
         )
         for row, why in chosen
     ]  # fmt: skip
@@ -132,14 +132,21 @@ def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example]
     return examples, Pictures(np.concatenate([pictures.pixels for _, pictures in parts]), scale)
 
 
-def real_sound(row: IndexRow, competition: Path | None, features: Features) -> Array | None:
-    """A segment's samples as recorded; None where the recording is not at hand."""
-    path = recording_path(competition, row.recording) if competition else None
+def real_sound(row: IndexRow, competition: Path | None, features: Features, failed: dict[str, str]) -> Array | None:
+    """A segment's samples as recorded; None where the recording is not at hand.
+
+    `failed` gets a recording that the competition's folder should have and that cannot be read, and why.
+    """
+    if competition is None:
+        return None
+    path = recording_path(competition, row.recording)
     if path is None:
+        failed[row.recording] = "missing"
         return None
     try:
         samples = audio.read_audio(path, features.sample_rate_hz)
-    except AudioError:
+    except (AudioError, MemoryError) as error:
+        failed[row.recording] = reason_of(error)
         return None
     own = audio.window(samples, row.start_s, features)
     return own if row.start_s * features.sample_rate_hz < samples.size else None

@@ -1,6 +1,7 @@
 """Reading the robot mind: a bundle and its pictures to an explanation folder."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.answer_cards import write_answers
 from birdclef_mind.blind_test import blind_clips
 from birdclef_mind.bundle import Bundle
+from birdclef_mind.bundle_folder import SECOND
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.competition import TRAIN_AUDIO, open_competition
@@ -23,10 +25,11 @@ from birdclef_mind.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation import Folder
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
+from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.overrides import from_record, summary, to_record
 from birdclef_mind.progress import Track, untracked
-from birdclef_mind.recipes import Training
+from birdclef_mind.recipes import Showing, Training
 from birdclef_mind.reconstruction import (
     METHODS,
     Backwards,
@@ -34,7 +37,6 @@ from birdclef_mind.reconstruction import (
     measure_fidelity,
     read_backwards,
 )
-from birdclef_mind.results import SECOND
 from birdclef_mind.training import Extras, train
 
 Array = np.ndarray[Any, Any]
@@ -59,17 +61,19 @@ class Explaining:
     presets : features compared besides the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
+    replaces : whether the explanation of another bundle gives way.
     """
 
-    examples: int = 12
+    examples: int = Showing.examples
     segments: tuple[str, ...] = ()
     sounds: tuple[Path, ...] = ()
-    seeds: int = 3
-    sheets: int = 3000
+    seeds: int = Showing.seeds
+    sheets: int = Showing.sheets
     whole_recordings: bool = True
     presets: tuple[str, ...] = ()
     competition: Path | None = None
     second: Path | None = None
+    replaces: bool = False
 
     def __post_init__(self) -> None:
         for name in ("examples", "seeds", "sheets"):
@@ -101,22 +105,25 @@ def explain(
     """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
 
     Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
-    is refused before anything is written. A bundle without decoders is explained without them.
+    is refused before anything is written. A bundle without decoders is explained without them. What stood in `out`
+    stays until the new explanation is whole. "failures" among the facts names recordings that cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
     as_cached, cache = cache, decoding.corrected(bundle, cache)
     learn, check = decoding.sides(bundle, cache)
     check = [row for row in check if not row.birdless]
-    wanted_folder = explaining.competition or cache.competition
-    competition = wanted_folder if (wanted_folder / TRAIN_AUDIO).is_dir() else None
+    competition = _competition(explaining, cache)
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = [examples.from_file(path, cache.features) for path in explaining.sounds]
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
     digest = bundles.values_digest(bundle.model)
-    explanation.check_folder(out, digest)
-    second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say, track)
-    with explanation.open_folder(out, bundle.features) as folder:
+    if not explaining.replaces:
+        explanation.check_folder(out, digest)
+    failed: dict[str, str] = {}
+    with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
+        second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say, track)
+        folder = opened.enter_context(explanation.renewed(ledger, bundle.features))
         mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
         unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
         shown = examples.evenly(unseen, _MOST_MEASURED)
@@ -127,7 +134,7 @@ def explain(
         if not named and not files:
             named = _choose(mind, shown, held_out, explaining.examples)
         say("working backwards from each layer")
-        chosen = examples.join([*([examples.from_rows(cache, named, competition)] if named else []), *files])
+        chosen = examples.join([*([examples.from_rows(cache, named, competition, failed)] if named else []), *files])
         cards = write_examples(backwards, folder, bundle, mind.answer, second, fidelity["mean_distance"], *chosen)
         say("asking what each bird sounds like to it")
         labels = [row.label for row in known]
@@ -135,15 +142,17 @@ def explain(
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
-        data = _data(mind, cache, [row for row, _ in named], explaining, competition, track)
-        comparison = _comparison(folder, bundle, setups, competition, track)
+        data = _data(mind, cache, [row for row, _ in named], explaining, competition, failed, track)
+        comparison, no_comparison = _comparison(folder, bundle, setups, competition, track)
+        failed.update(comparison["failures"] if comparison else {})
         say("making the sounds")
         add_sound_errors(cards, fidelity, folder.sounds_made(track))
         facts = {
             "bundle": _bundle_facts(bundle, digest),
             "performance": performance_facts(bundle_folder),
             "real_sound": str(competition) if competition else None,
-            "notes": _notes(competition, bool(check), second_saw),
+            "notes": [*_notes(competition, bool(check), second_saw), *no_comparison, *_heard_notes(failed)],
+            "failures": failed,
             "methods": METHODS,
             "skipped": dict(backwards.skipped),
             "anatomy": anatomy_facts(backwards),
@@ -230,29 +239,57 @@ def _data(
     always: Sequence[IndexRow],
     explaining: Explaining,
     competition: Path | None,
+    failed: dict[str, str],
     track: Track,
 ) -> dict[str, Any]:
     rows = choose_segments(cache.rows, explaining.sheets, always)
     pixels = cache.pictures(rows, track).pixels
     held_out = set(mind.bundle.record.get("validation_recordings", ()))
     return write_sheets(
-        mind.folder, cache, rows, mind.answer(pixels), pixels, held_out, competition, explaining.whole_recordings
+        mind.folder,
+        cache,
+        rows,
+        mind.answer(pixels),
+        pixels,
+        held_out,
+        competition,
+        failed,
+        explaining.whole_recordings,
     )
 
 
 def _comparison(
     folder: Folder, bundle: Bundle, setups: dict[str, Features], competition: Path | None, track: Track
-) -> dict[str, Any] | None:
-    """The features compared on the birds of the bundle; None when their recordings are not at hand."""
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The features compared on the birds of the bundle; None, and why, when their recordings are not at hand."""
     if competition is None:
-        return None
+        return None, []
     try:
         opened = open_competition(competition)
         known = set(bundle.classes.names)
         own = tuple(recording for recording in opened.recordings if recording.label in known)
-        return compare_features(replace(opened, recordings=own), folder, setups, track=track)
-    except (TableError, ConfigError):
-        return None
+        if not own:
+            return None, [f"Features are not compared: {competition} has no recording of these birds."]
+        return compare_features(replace(opened, recordings=own), folder, setups, track=track), []
+    except (TableError, ConfigError) as error:
+        return None, [f"Features are not compared: {error}."]
+
+
+def _competition(explaining: Explaining, cache: Cache) -> Path | None:
+    """Folder of the real sound; None when the one the cache was made from is not there. One that is named must be."""
+    folder = explaining.competition or cache.competition
+    if (folder / TRAIN_AUDIO).is_dir():
+        return folder
+    if explaining.competition:
+        raise ConfigError(f"competition: expected a folder with {TRAIN_AUDIO}/, found {kind_of(folder)} at {folder}")
+    return None
+
+
+def _heard_notes(failed: dict[str, str]) -> list[str]:
+    if not failed:
+        return []
+    name, reason = next(iter(failed.items()))
+    return [f"{len(failed)} recordings cannot be heard, such as {name}: {reason}."]
 
 
 def _corrections(bundle: Bundle) -> dict[str, Any] | None:

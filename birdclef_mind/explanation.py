@@ -12,17 +12,19 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind import audio, files, folder_kinds
+from birdclef_mind import audio, files, folder_kinds, folders
 from birdclef_mind.config import Features
-from birdclef_mind.errors import BundleError
+from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+from birdclef_mind.ledger import Ledger
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.store import grey_png
 
@@ -30,6 +32,7 @@ Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"
+COMPARISON_PAGE = "compare.html"
 FORMAT = 4
 # What a layer keeps differs from the input by far more than these leave.
 _QUICK_ROUNDS = 12
@@ -123,21 +126,33 @@ def check_files(root: Path, facts: dict[str, Any]) -> None:
 
 
 def check_folder(root: Path, bundle_sha256: str) -> None:
-    """Refuse a folder that holds the explanation of another bundle, or something else."""
+    """Refuse a folder that holds the explanation of another bundle."""
     held = root / FACTS
     if held.is_file() and _bundle_of(held) != bundle_sha256:
         raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
-    files.refuse_foreign(root, (FACTS, REPORT, *PARTS), "explanation", BundleError)
 
 
-def open_folder(root: Path, features: Features) -> Folder:
-    """Begin an explanation in a folder that `check_folder` allows; an earlier one of the same bundle is removed."""
-    for name in (FACTS, REPORT):
-        (root / name).unlink(missing_ok=True)
-    for part in PARTS:
-        for path in (root / part).glob("*"):
-            path.unlink()
-    return Folder(root, features)
+@contextmanager
+def renewed(ledger: Ledger, features: Features, last: str = FACTS) -> Iterator[Folder]:
+    """Begin an explanation in a folder that is claimed; what stood there gives way when the new one is whole."""
+    with folders.renewed(ledger, last=last) as stage, Folder(stage, features) as folder:
+        yield folder
+
+
+def claimed(root: Path, kind: str, error: type[BirdclefMindError]) -> AbstractContextManager[Ledger]:
+    """Hold an explanation's or a comparison's folder to write to."""
+    return folders.claimed(root, kind, error, adopt=_own_files)
+
+
+def _own_files(root: Path) -> list[str]:
+    """Files of a folder without a ledger, such as one that was copied: its facts list them."""
+    own: list[str] = []
+    for name, page in ((FACTS, REPORT), (folder_kinds.COMPARISON, COMPARISON_PAGE)):
+        if files.is_sealed(root / name):
+            listed = json.loads((root / name).read_text(encoding="utf-8")).get("files", {})
+            own += [name, *(path for path in listed if Path(path).parent.as_posix() in PARTS)]
+            own += [page] if (root / page).is_file() else []
+    return own
 
 
 def sound_errors(pixels: Array, scale: PixelScale, sounds: Array, features: Features) -> Array:

@@ -4,21 +4,23 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.folder_kinds import kind_of, known_kinds, remedy
+from birdclef_mind.folder_kinds import kind_of, remedy
 from birdclef_mind.locations import is_remote, put
 
 PART_PREFIX = ".part-"
 _SEAL = "sha256"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextmanager
@@ -37,12 +39,31 @@ def whole(path: Path) -> Iterator[Path]:
         # Renaming would put a file in the place of a device or a pipe.
         raise FileExistsError(errno.EEXIST, "expected a file or nothing to write to, found a folder or a device", path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")
+    part = path.with_name(part_name(path.name))
     try:
         yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_name(name: str, *, pid: int | None = None) -> str:
+    """The temporary name of a file; the digits in it tell it from a file that somebody else named alike."""
+    pid = os.getpid() if pid is None else pid
+    # Names are limited to 255 bytes, and what the name ends in is what writers look at.
+    kept = os.fsdecode(os.fsencode(name)[-200:])
+    return f"{PART_PREFIX}{pid}-{_proof(pid, kept)}-{kept}"
+
+
+def is_part(name: str) -> bool:
+    """Whether `part_name` made a name."""
+    pid, _, rest = name.removeprefix(PART_PREFIX).partition("-")
+    proof, _, kept = rest.partition("-")
+    return name.startswith(PART_PREFIX) and pid.isdecimal() and proof == _proof(int(pid), kept)
+
+
+def _proof(pid: int, name: str) -> str:
+    return hashlib.sha256(b"birdclef_mind %d %s" % (pid, os.fsencode(name))).hexdigest()[:8]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,7 +74,13 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON; NaN and infinity are refused, since JSON has neither."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A value as indented JSON; what no encoding can write, such as a path in Latin-1, is escaped."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _SURROGATE.sub(lambda sign: f"\\u{ord(sign.group()):04x}", text)
 
 
 def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
@@ -87,6 +114,15 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
     return facts
 
 
+def is_sealed(path: Path) -> bool:
+    """Whether a JSON file is, byte for value, what `write_facts` wrote, of whatever format: nobody else could have."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return isinstance(facts, dict) and facts.get(_SEAL) == sealed(facts)[_SEAL]
+    except (OSError, ValueError):
+        return False
+
+
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts with the SHA-256 of all of them but itself."""
     bare = {name: value for name, value in facts.items() if name != _SEAL}
@@ -94,32 +130,16 @@ def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**bare, _SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
-def refuse_foreign(folder: Path, own: Collection[str], kind: str, error: type[BirdclefMindError]) -> None:
-    """Raise `error` for a folder to write to that is a file, holds a link, or more than `own`, names with `*`."""
-    if folder.exists() and not folder.is_dir():
-        raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
-    strangers = sorted(path.name for path in folder.glob("*") if not any(fnmatch(path.name, name) for name in own))
-    if strangers:
-        found = kind_of(folder)
-        what = found if found in known_kinds() else strangers[0]
-        raise error(f"{folder}: expected a new, empty or {kind} folder, found {what}")
-    refuse_links(folder, error)
-
-
-def refuse_links(folder: Path, error: type[BirdclefMindError]) -> None:
-    """Raise `error` when a folder to write to holds a link: what is written or removed behind it lies elsewhere."""
-    for path in [] if is_remote(folder) else sorted(folder.glob("*")):
-        if path.is_symlink():
-            raise error(f"{path}: expected a file or a folder to write to, found a link to {path.readlink()}")
-
-
 def remove_parts(folder: Path) -> None:
     """Delete what interrupted runs left under temporary names in `folder` and one level below it."""
     if is_remote(folder):
         return
     for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
-        for part in folder.glob(pattern):
-            part.unlink(missing_ok=True)
+        for part in filter(lambda path: is_part(path.name), folder.glob(pattern)):
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

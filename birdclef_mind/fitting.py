@@ -21,6 +21,7 @@ Say = Callable[[str], None]
 
 PROGRESS = "training.progress.npz"
 LOGS = "logs"
+LOG_SUFFIX = ".birdclef_mind.v2"
 # What TensorBoard draws as a curve; TensorFlow alone can write it.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 
@@ -31,6 +32,7 @@ class Fitting:
     Attributes
     ----------
     history : a dict of measures an epoch. best_epoch : counted from 1. best : the network's weights there.
+    diverged : why it stopped before its end, in a sentence, "" where it did not.
     """
 
     def __init__(self, learner: Learner, training: Training, out: Path, key: str, say: Say) -> None:
@@ -38,9 +40,12 @@ class Fitting:
         self._progress, self._logs, self._key = out / PROGRESS, out / LOGS, key
         self.history: list[dict[str, float]] = []
         self.best_epoch, self.best = 0, list[Array]()
+        self.diverged = ""
 
     def run(self, material: Material, held_out: tuple[Array, Array] | None) -> None:
-        """Train to the end; the network then holds the weights of its best epoch.
+        """Train to the end, or to the first epoch whose loss or weights are not finite.
+
+        The network then holds the weights of its best epoch, where there is one.
 
         Parameters
         ----------
@@ -49,16 +54,24 @@ class Fitting:
         self._resume()
         batch = self.training.batch_size
         validation = None if held_out is None else picture_dataset(*held_out, batch)
-        writer = tf.summary.create_file_writer(str(self._logs))
-        while len(self.history) < self.training.epochs and not self._stale():
+        writer = tf.summary.create_file_writer(str(self._logs), filename_suffix=LOG_SUFFIX)
+        while len(self.history) < self.training.epochs and not self._stale() and not self.diverged:
             epoch, started = len(self.history), time.perf_counter()
             found = self.learner.fit(
                 training_dataset(material, self.training, epoch),
                 validation_data=validation, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0,
             )  # fmt: skip
-            self._end_epoch({name: float(values[0]) for name, values in found.history.items()}, started, writer)
+            measures = {name: float(values[0]) for name, values in found.history.items()}
+            if np.isfinite(list(measures.values())).all() and self._is_finite():
+                self._end_epoch(measures, started, writer)
+            else:
+                self.diverged = (
+                    f"training diverged in epoch {epoch + 1}, at a learning rate of {self.training.learning_rate:g}: "
+                    "its loss or its weights are no numbers any more; try a smaller --learning-rate"
+                )
         writer.close()
-        self.learner.network.set_weights(self.best)
+        if self.best:
+            self.learner.network.set_weights(self.best)
 
     def forget(self) -> None:
         """Remove what was kept to go on from."""
@@ -92,6 +105,9 @@ class Fitting:
             return False
         values = [self._rank(row)[0] for row in self.history]
         return len(values) - 1 - values.index(max(values)) >= self.training.patience
+
+    def _is_finite(self) -> bool:
+        return all(np.isfinite(value).all() for value in self.learner.network.get_weights())
 
     def _variables(self) -> list[Any]:
         return [*self.learner.network.variables, *self.learner.optimizer.variables]

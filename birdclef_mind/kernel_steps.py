@@ -15,7 +15,8 @@ from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, open_competit
 from birdclef_mind.config import Config
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.mounts import find_folder
-from birdclef_mind.terminal import Terminal, import_tensorflow_quietly, score_lines
+from birdclef_mind.surroundings import import_tensorflow_quietly
+from birdclef_mind.terminal import Terminal, score_lines
 
 BUILD_FILE = "build.json"
 CONFIG_FILE = "config.toml"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import filters
+from birdclef_mind.bundle_folder import HISTORY, SCORES
 from birdclef_mind.explanation import Folder
 from birdclef_mind.inversion import filter_patches
 from birdclef_mind.reconstruction import Backwards, rounded
-from birdclef_mind.results import HISTORY, SCORES
 
 Array = np.ndarray[Any, Any]
 

@@ -12,6 +12,8 @@ from birdclef_mind import files
 from birdclef_mind.errors import StoreError
 
 SUFFIX = ".zip"
+# The text chunk of every picture of the store, and how early it stands in the file.
+_MARK, _MARK_BEFORE = b"iTXtbirdclef_mind\0", 256
 
 
 def read(path: Path) -> bytes:
@@ -30,21 +32,31 @@ def read(path: Path) -> bytes:
         raise StoreError(f"{archive}: expected an archive of pictures, got {error}") from error
 
 
+def refuse_others(folders: Iterable[Path]) -> None:
+    """Raise StoreError when an archive that `pack` would write is there already and is not of pictures of ours."""
+    for folder in folders:
+        archive = _archive_of(folder)
+        if archive.exists() and not _is_ours(archive):
+            raise StoreError(f"{archive}: expected nothing there, or an archive of pictures, found another file")
+
+
 def pack(folders: Iterable[Path]) -> None:
     """Turn each folder into an archive beside it; interrupted, folder and archive may both be there."""
     for folder in folders:
+        packed = [path for path in sorted(folder.iterdir()) if _MARK in path.read_bytes()[:_MARK_BEFORE]]
         with files.whole(_archive_of(folder)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for path in sorted(folder.iterdir()):
+            for path in packed:
                 # Without a date of its own, so that the same pictures give the same archive.
                 archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
-        for path in folder.iterdir():
+        for path in packed:
             path.unlink()
-        folder.rmdir()
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def unpack(root: Path) -> None:
-    """Undo `pack` for every archive in `root`; a file that is there already is newer and stays."""
-    for path in sorted(root.glob(f"*{SUFFIX}")):
+    """Undo `pack` for every archive of ours in `root`; a file that is there already is newer and stays."""
+    for path in filter(_is_ours, sorted(root.glob(f"*{SUFFIX}"))):
         folder = path.with_name(path.name.removesuffix(SUFFIX))
         try:
             with zipfile.ZipFile(path) as archive:
@@ -58,6 +70,19 @@ def unpack(root: Path) -> None:
         except zipfile.BadZipFile as error:
             raise StoreError(f"{path}: expected an archive of pictures, got {error}") from error
         path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether an archive holds pictures of ours and nothing else; a broken one may be ours, and is named as such."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    if _MARK not in member.read(_MARK_BEFORE):
+                        return False
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return False
+    return True
 
 
 def _archive_of(folder: Path) -> Path:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from birdclef_mind import trees
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kaggle_program import Kaggle
-from birdclef_mind.staging import DATASET, KERNELS, build_id, stage_dataset, stage_kernel
+from birdclef_mind.ledger import Ledger
+from birdclef_mind.staging import DATASET, DATASET_FOLDER, KERNELS, build_id, claimed, stage_dataset, stage_kernel
 
 Say = Callable[[str], None]
 
@@ -34,8 +36,13 @@ class Pushing:
 
 def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
     """Create the dataset or give it a new version, and wait until Kaggle serves that; the build's id."""
-    folder, dataset = pushing.work / "dataset", f"{kaggle.owner}/{DATASET}"
-    build = stage_dataset(pushing.project, folder, kaggle.owner, pushing.config)
+    with claimed(pushing.work) as work:
+        return _push_dataset(kaggle, pushing, work, say)
+
+
+def _push_dataset(kaggle: Kaggle, pushing: Pushing, work: Ledger, say: Say) -> str:
+    folder, dataset = pushing.work / DATASET_FOLDER, f"{kaggle.owner}/{DATASET}"
+    build = stage_dataset(pushing.project, work, kaggle.owner, pushing.config)
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
     say(f"staged build {build} in {folder}: {names}")
     if pushing.dry:
@@ -64,16 +71,20 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
     """
     build = build or build_id(pushing.project, pushing.config)
     wanted = KERNELS if list(names) == ["all"] else tuple(names)
-    staged = [(name, stage_kernel(pushing.project, name, pushing.work / name, kaggle.owner, build)) for name in wanted]
-    for name, kernel in staged:
-        folder = pushing.work / name
-        if pushing.dry:
-            say(f"staged {kernel} in {folder}; would run: kaggle kernels push -p {folder}")
-            continue
-        _push_kernel(kaggle, pushing, folder, kernel, say)
+    with claimed(pushing.work) as work:
+        for name in wanted:
+            trees.refuse_others(work, _output(name), KaggleError)
+        staged = [(name, stage_kernel(pushing.project, name, work, kaggle.owner, build)) for name in wanted]
+        for name, kernel in staged:
+            folder = pushing.work / name
+            if pushing.dry:
+                say(f"staged {kernel} in {folder}; would run: kaggle kernels push -p {folder}")
+                continue
+            _push_kernel(kaggle, pushing, work, name, kernel, say)
 
 
-def _push_kernel(kaggle: Kaggle, pushing: Pushing, folder: Path, kernel: str, say: Say) -> None:
+def _push_kernel(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, say: Say) -> None:
+    folder = pushing.work / name
     status = kaggle.kernel_status(kernel)
     if status in _UNDER_WAY:
         raise KaggleError(f"{kernel}: is {status}; wait until it has ended, or cancel it on its page, then push again")
@@ -88,17 +99,21 @@ def _push_kernel(kaggle: Kaggle, pushing: Pushing, folder: Path, kernel: str, sa
         pushing,
         f"{kernel}: expected it to end; look at its page",
     )
-    out = folder.with_name(f"{folder.name}-output")
+    out = pushing.work / _output(name)
     status = kaggle.kernel_status(kernel)
-    _fetch(kaggle, kernel, out)
+    with trees.replaced(work, _output(name), KaggleError) as part:
+        _fetch(kaggle, kernel, part)
     if status != "complete":
         last = _last_words(out)
         raise KaggleError(f"{kernel}: ended with {status}: {last}; the whole log is in {out}; mend it and push again")
     say(f"{kernel} is complete; its output and log are in {out}")
 
 
+def _output(name: str) -> str:
+    return f"{name}-output"
+
+
 def _fetch(kaggle: Kaggle, kernel: str, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     kaggle.run("kernels", "output", kernel, "-p", str(out), "--force", "--page-size", "200")
 
 

@@ -11,11 +11,12 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files
+from birdclef_mind import files, folders, trees
 from birdclef_mind.competition import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.kaggle_program import Kaggle
@@ -60,20 +61,25 @@ class Rehearsing:
 
 
 class Mounts:
-    """Runs kernels in folders laid out as Kaggle mounts them; each in its own process and environment."""
+    """Runs kernels in folders laid out as Kaggle mounts them; each in its own process and environment.
+
+    `root` is a folder of its own, new and empty.
+    """
 
     def __init__(self, root: Path, competition: Path, layout: str) -> None:
         self.root, self.competition, self.layout = root, competition, layout
         self.outputs: dict[str, Path] = {}
         self.datasets: Mapping[str, list[dict[str, bytes]]] = {}
         self.environment: dict[str, str] = {}
+        self._runs = 0
         self._python = _bare_python(root / "python")
 
     def run(self, request: Mapping[str, Any]) -> tuple[bool, str, Path]:
         """Run a pushed kernel: (whether it ended well, its log, its output folder)."""
         slug = str(request["slug"])
-        place = self.root / slug.partition("/")[2]
-        shutil.rmtree(place, ignore_errors=True)
+        self._runs += 1
+        # Each run has a folder of its own, so that nothing has to be taken away.
+        place = self.root / f"{self._runs:02d}-{slug.partition('/')[2]}"
         inputs, out = place / "input", place / "working"
         for folder in (inputs, out):
             folder.mkdir(parents=True)
@@ -130,9 +136,18 @@ def rehearse(
     """
     # Kernels work in folders of their own, where a relative path would lead elsewhere.
     out = out.resolve()
-    files.refuse_foreign(out, ("home", "kaggle", "staged", "hidden"), "rehearsal", ConfigError)
-    home, mounts = out / "home", Mounts(out / "kaggle", competition.resolve(), rehearsing.layout)
-    home.mkdir(parents=True, exist_ok=True)
+    with folders.claimed(out, "rehearsal", ConfigError) as ledger, ExitStack() as opened:
+        home, kaggle, hidden = (
+            opened.enter_context(trees.rebuilt(ledger, name, ConfigError)) for name in ("home", "kaggle", "hidden")
+        )
+        mounts = Mounts(kaggle, competition.resolve(), rehearsing.layout)
+        return _rehearse(competition, out, home, hidden, mounts, rehearsing, say)
+
+
+def _rehearse(
+    competition: Path, out: Path, home: Path, hidden: Path, mounts: Mounts, rehearsing: Rehearsing,
+    say: Callable[[str], None],
+) -> dict[str, Any]:  # fmt: skip
     seconds: dict[str, float] = {}
     with StandIn(mounts.run) as stand_in:
         mounts.datasets = stand_in.datasets
@@ -152,16 +167,14 @@ def rehearse(
         hidden_s = None
         if rehearsing.hidden:
             request = stand_in.kernels[f"{OWNER}/birdclef-mind-submit"].request
-            submission, hidden_s = _hidden_run(mounts, request, rehearsing, out, say)
+            submission, hidden_s = _hidden_run(mounts, request, rehearsing, hidden, say)
     return {"submission": submission, "seconds": seconds, "hidden_s": hidden_s, "scores": scores}
 
 
 def _hidden_run(
-    mounts: Mounts, request: Mapping[str, Any], rehearsing: Rehearsing, out: Path, say: Callable[[str], None]
+    mounts: Mounts, request: Mapping[str, Any], rehearsing: Rehearsing, hidden: Path, say: Callable[[str], None]
 ) -> tuple[Path, float]:
     """The submit kernel alone, over many soundscapes that appear only now: (submission, seconds)."""
-    hidden = out / "hidden"
-    shutil.rmtree(hidden, ignore_errors=True)
     _link(mounts.competition, hidden)
     (hidden / TEST_SOUNDSCAPES).unlink(missing_ok=True)
     _make_soundscapes(mounts.competition, hidden / TEST_SOUNDSCAPES, rehearsing.hidden)
@@ -209,7 +222,6 @@ def _make_soundscapes(competition: Path, folder: Path, count: int) -> None:
 
 def _bare_python(folder: Path) -> Path:
     """A Python with every library of this one, but without this package and without a network."""
-    shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     packages = next(folder.glob("lib/python*/site-packages"))
     # Only the folder: what its own `.pth` files add, such as an editable installation, is left out.
@@ -220,7 +232,7 @@ def _bare_python(folder: Path) -> Path:
 
 def _link(source: Path, place: Path) -> None:
     """A folder whose entries are links to another's, so that nothing large is copied."""
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         (place / path.name).symlink_to(path.resolve(), target_is_directory=path.is_dir())
 

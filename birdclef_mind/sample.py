@@ -1,16 +1,16 @@
 """A small synthetic competition folder: invented birds with distinct songs, over noise, in BirdCLEF's shape."""
 
-import csv
-import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, files
+from birdclef_mind import audio, files, folders
 from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.tables import csv_text
 
 Array = np.ndarray[Any, Any]
 
@@ -18,6 +18,10 @@ RATE_HZ = 32_000
 WINDOW_S = 5
 SONGS = ("whistle", "trill", "chirp", "buzz")
 TRUTH = "truth.csv"
+_OWN_FILE = re.compile(
+    rf"{TRAIN_AUDIO}/sam[a-z]{{3}}\d+/SYN\d{{5}}\.ogg|{TEST_SOUNDSCAPES}/soundscape_\d{{5,}}\.ogg"
+    rf"|{re.escape(METADATA)}|{re.escape(SAMPLE_SUBMISSION)}"
+)
 # Peaks of songs.
 _LOUDNESS, _HARD_LOUDNESS = (0.1, 0.4), (0.03, 0.15)
 _COLUMNS = (
@@ -79,14 +83,26 @@ class Species:
 def write_sample(out: Path, sample: Sample = Sample()) -> None:
     """Write the folder: training table and recordings, test soundscapes, `sample_submission.csv`, `truth.csv`.
 
-    The same sample gives the same tables and the same sound. A folder that holds anything is refused.
+    The same sample gives the same tables and the same sound. A folder that holds anything but a sample that was stopped
+    before it was whole is refused.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TableError(f"{out}: expected a new or empty folder for the sample, found something in it")
+    if (out / TRUTH).exists():
+        raise TableError(f"{out}: expected a new or empty folder for the sample, found one with {TRUTH}")
     rng = np.random.default_rng(sample.seed)
     birds = invent_species(sample.species)
-    _write_recordings(out, sample, birds, rng)
-    _write_soundscapes(out, sample, birds, rng)
+    with (
+        folders.claimed(out, "sample", TableError, adopt=_unfinished) as ledger,
+        folders.renewed(ledger, last=TRUTH) as stage,
+    ):
+        _write_recordings(stage, sample, birds, rng)
+        _write_soundscapes(stage, sample, birds, rng)
+
+
+def _unfinished(out: Path) -> list[str]:
+    """Files of a sample that was stopped before it had its truth; none where anything else stands beside them."""
+    names = [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()]
+    own = [name for name in names if _OWN_FILE.fullmatch(name) or files.is_part(Path(name).name)]
+    return own if own == names else []
 
 
 def invent_species(count: int) -> list[Species]:
@@ -234,8 +250,4 @@ def _write_ogg(path: Path, sound: Array) -> None:
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: list[list[Any]]) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    files.write_text(path, buffer.getvalue())
+    files.write_text(path, csv_text(header, rows))

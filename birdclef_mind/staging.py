@@ -8,15 +8,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files
+from birdclef_mind import files, folders, trees
 from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kernel_steps import BUILD_FILE, CONFIG_FILE
+from birdclef_mind.ledger import Ledger
 
-DATASET = "birdclef-mind"
+DATASET, DATASET_FOLDER = "birdclef-mind", "dataset"
 KERNELS = ("cache-images", "train", "submit", "explain")
 _DATASET_METADATA, _KERNEL_METADATA = "dataset-metadata.json", "kernel-metadata.json"
 _OWNER, _UNSTAMPED = "OWNER", 'BUILD = "unstamped"'
@@ -40,25 +42,29 @@ def build_id(project: Path, config: Path | None) -> str:
     return digest.hexdigest()[:12]
 
 
-def stage_dataset(project: Path, out: Path, owner: str, config: Path | None = None) -> str:
-    """Write the dataset's folder, new and clean: wheel, settings, build; the build's id."""
+def claimed(work: Path) -> AbstractContextManager[Ledger]:
+    """Hold the folder for what is staged and fetched; KaggleError where another push is at work in it."""
+    return folders.claimed(work, "staging", KaggleError, shared=True)
+
+
+def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None = None) -> str:
+    """Write the dataset's folder below a claimed one, new and clean: wheel, settings, build; the build's id."""
     if config:
         Config.read(config)
-    _new_folder(out)
     build = build_id(project, config)
-    _build_wheel(project, out)
-    files.write_text(out / CONFIG_FILE, config.read_text(encoding="utf-8") if config else 'labels = "all"\n')
-    files.write_json(out / BUILD_FILE, {"build": build})
-    metadata = {"id": f"{owner}/{DATASET}", "title": DATASET, "licenses": [{"name": "other"}]}
-    files.write_json(out / _DATASET_METADATA, metadata)
+    with trees.rebuilt(work, DATASET_FOLDER, KaggleError) as out:
+        _build_wheel(project, out)
+        files.write_text(out / CONFIG_FILE, config.read_text(encoding="utf-8-sig") if config else 'labels = "all"\n')
+        files.write_json(out / BUILD_FILE, {"build": build})
+        metadata = {"id": f"{owner}/{DATASET}", "title": DATASET, "licenses": [{"name": "other"}]}
+        files.write_json(out / _DATASET_METADATA, metadata)
     return build
 
 
-def stage_kernel(project: Path, name: str, out: Path, owner: str, build: str) -> str:
-    """Write a kernel's folder with owner and build filled in, checked as Kaggle would; its "owner/slug"."""
+def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str) -> str:
+    """Write a kernel's folder below a claimed one, owner and build filled in, checked as Kaggle would; "owner/slug"."""
     if name not in KERNELS:
         raise KaggleError(f"kernel: expected one of {', '.join(KERNELS)}, got {name!r}")
-    _new_folder(out)
     source = project / "kernels" / name
     text = (source / _KERNEL_METADATA).read_text(encoding="utf-8").replace(f'"{_OWNER}/', f'"{owner}/')
     metadata = json.loads(text)
@@ -66,8 +72,9 @@ def stage_kernel(project: Path, name: str, out: Path, owner: str, build: str) ->
     check_kernel(metadata, f"{owner}/{DATASET}")
     if code.count(_UNSTAMPED) != 1:
         raise KaggleError(f"{source / metadata['code_file']}: expected the line {_UNSTAMPED} once")
-    files.write_text(out / metadata["code_file"], code.replace(_UNSTAMPED, f'BUILD = "{build}"'))
-    files.write_json(out / _KERNEL_METADATA, metadata)
+    with trees.rebuilt(work, name, KaggleError) as out:
+        files.write_text(out / metadata["code_file"], code.replace(_UNSTAMPED, f'BUILD = "{build}"'))
+        files.write_json(out / _KERNEL_METADATA, metadata)
     return str(metadata["id"])
 
 
@@ -116,8 +123,3 @@ def _build_wheel(project: Path, out: Path) -> None:
         raise KaggleError(
             f"the wheel could not be built ({made.stderr.strip()[-300:]}); `pip install setuptools` may be missing"
         )
-
-
-def _new_folder(out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)

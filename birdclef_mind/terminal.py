@@ -1,46 +1,34 @@
 """What a command shows while it works and when it ends."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from birdclef_mind.errors import reason_of
+
 if TYPE_CHECKING:
     from birdclef_mind.cross_validation import FoldsReport
     from birdclef_mind.runs import Run
 
+# What was done before is used again; other commands leave nothing half done.
+_RESUMED = ("cache", "train", "train-decoders", "dry-run")
 _LIKENESS = ("told_apart", "same_likeness", "different_likeness")
 
 
-def import_tensorflow_quietly() -> None:
-    """Import TensorFlow without its banners, which its C++ part writes before any log level is read."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import tensorflow  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def ended_early(error: BaseException, name: str) -> int:
+def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> int:
     """Say in one sentence why the command `name` ended, and give its exit status."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever reads has seen enough; what is left in the buffer must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if isinstance(error, KeyboardInterrupt):
-        print(f"\n{name}: interrupted; the same command goes on from here", file=sys.stderr)
+        command = name.rpartition(" ")[2]
+        goes_on = "goes on from here" if command in _RESUMED else "begins again, and what stood there stands"
+        print(f"\n{name}: interrupted; the same command {goes_on}", file=sys.stderr)
         return 130
-    words = str(error)
+    words = " ".join(str(error).split()) or reason_of(error)
     if isinstance(error, OSError):
         words = (error.strerror or words) + (f" ({error.filename})" if error.filename else "")
+    elif not foreseen:
+        words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)
     return 2
 

@@ -10,23 +10,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import __version__, files
+from birdclef_mind import __version__, bundle_folder, files
 from birdclef_mind import bundle as bundles
 from birdclef_mind import model as networks
 from birdclef_mind.application import load_base
 from birdclef_mind.bundle import Bundle
+from birdclef_mind.bundle_folder import SETTINGS
 from birdclef_mind.cache import Cache
 from birdclef_mind.calibration import Calibration
-from birdclef_mind.errors import BundleError, ConfigError, StoreError
+from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.features import Pictures
 from birdclef_mind.fitting import Fitting
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
 from birdclef_mind.learner import Learner, compile_learner
+from birdclef_mind.ledger import Ledger
 from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
-from birdclef_mind.results import ADDED, OWN_FILES, SECOND, SETTINGS, write_results
+from birdclef_mind.results import write_results
 from birdclef_mind.sampling import Material, gather_material
 
 Array = np.ndarray[Any, Any]
@@ -75,23 +77,29 @@ def train(
     deterministically, for this process. On another processor the last digits may differ. What is held out does not
     depend on corrections.
     """
-    refuse_unfit(cache, out, training)
-    pictures = heard_pictures(cache, track)
-    split = one_split(cache, pictures, training, say)
-    return train_split(cache, pictures, out, training, split, extras, say=say)
+    refuse_unfit(cache, training)
+    with bundle_folder.claimed(out) as ledger:
+        pictures = heard_pictures(cache, track)
+        split = one_split(cache, pictures, training, say)
+        return train_split(cache, pictures, ledger, training, split, extras, say=say)
 
 
 def train_split(
     cache: Cache,
     pictures: Pictures,
-    out: Path,
+    ledger: Ledger,
     training: Training,
     split: Split,
     extras: Extras = Extras(),
     *,
     say: Say = lambda line: None,
 ) -> TrainingReport:
-    """Train one network on one side of a split; `pictures` are what `heard_pictures` gives."""
+    """Train one network on one side of a split, into a folder that is claimed.
+
+    `pictures` are what `heard_pictures` gives. DivergedError when an epoch's numbers are not finite; the best epoch
+    before is written where it was measured and the folder holds no other bundle.
+    """
+    out = ledger.folder
     corrected = apply(extras.overrides, cache)
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
     learn, check = sides(cache, corrected, pictures, split, training)
@@ -108,6 +116,7 @@ def train_split(
     material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
     for line in resting(material, training):
         say(line)
+    bundle_folder.begin(ledger)
     if not (out / bundles.FACTS).is_file():
         # Beside a network that is there already its own settings stay, until the new one is done.
         _write_settings(out, cache, training, extras)
@@ -116,6 +125,8 @@ def train_split(
         fitted = _fit(material, check, out, training, extras, say)
     finally:
         keras.config.set_dtype_policy("float32")
+    if fitted.diverged and (not fitted.best or not check.rows or (out / bundles.FACTS).is_file()):
+        raise DivergedError(f"{out}: {fitted.diverged}; what stood there stays")
     model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
     model.set_weights(fitted.best)
     bundle = Bundle(
@@ -128,17 +139,17 @@ def train_split(
         record=_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
         calibration=Calibration(training.network.answer),
     )
-    bundle, scores = write_results(out, bundle, check, fitted, earlier)
+    with bundle_folder.renewed(ledger) as stage:
+        bundle, scores = write_results(stage, bundle, check, fitted, earlier)
     _write_settings(out, cache, training, extras)
     fitted.forget()
+    if fitted.diverged:
+        raise DivergedError(f"{out}: {fitted.diverged}; the best epoch before, {fitted.best_epoch}, is kept there")
     return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent)
 
 
-def refuse_unfit(cache: Cache, out: Path, training: Training) -> None:
-    """Refuse a folder of something else, a single bird, and a recipe that these pictures cannot follow."""
-    if out.is_dir():
-        files.remove_parts(out)
-    files.refuse_foreign(out, (*OWN_FILES, *ADDED, SECOND), "bundle", BundleError)
+def refuse_unfit(cache: Cache, training: Training) -> None:
+    """Refuse a single bird, and a recipe that these pictures cannot follow."""
     if len(cache.classes) < 2:
         raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
     names = ("gain_db", "noise", "mixup", "background")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.surroundings import import_tensorflow_quietly
 from birdclef_mind.terminal import (
     Terminal,
     change_lines,
@@ -15,7 +16,6 @@ from birdclef_mind.terminal import (
     counted,
     fold_words,
     honesty_lines,
-    import_tensorflow_quietly,
     names_in,
     run_lines,
     score_lines,
@@ -29,12 +29,15 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network, or one a fold, and write its bundle."""
     import_tensorflow_quietly()
     from birdclef_mind.cache import open_cache
+    from birdclef_mind.config import Config
     from birdclef_mind.cross_validation import train_folds
     from birdclef_mind.overrides import read_overrides
+    from birdclef_mind.recipes import Decoding
     from birdclef_mind.training import Extras
     from birdclef_mind.training import train as train_network
 
     training, cache = training_asked_for(args), open_cache(args.cache)
+    decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()
     extras = Extras(overrides, args.before, args.weights)
     started = time.perf_counter()
@@ -53,7 +56,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         from birdclef_mind.bundle import load
         from birdclef_mind.decoding import train_bundle_decoders
 
-        train_bundle_decoders(args.out, load(args.out), cache, say=terminal.say, track=terminal.track)
+        train_bundle_decoders(args.out, load(args.out), cache, decoding, say=terminal.say, track=terminal.track)
     if scores:
         terminal.say("\n".join(["", *score_lines(scores), *change_lines(scores), *honesty_lines(scores), ""]))
     elif args.folds is None:
@@ -84,7 +87,7 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
 
 
 def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:
-    from birdclef_mind.results import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
+    from birdclef_mind.bundle_folder import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
 
     places: list[tuple[str, str | Path]] = [("bundle", args.out)]
     if args.folds is None:
@@ -112,6 +115,7 @@ def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     import_tensorflow_quietly()
     from birdclef_mind.bundle import load
     from birdclef_mind.cache import open_cache
+    from birdclef_mind.config import Config
     from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.recipes import Decoding
 
@@ -121,7 +125,7 @@ def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
         args.bundle,
         load(args.bundle),
         open_cache(args.cache),
-        replace(Decoding(), **given),
+        replace(Config.read(args.config).decoding if args.config else Decoding(), **given),
         say=terminal.say,
         track=terminal.track,
     )

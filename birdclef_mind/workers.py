@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeAlias
 
+from birdclef_mind.checks import is_whole, require
 from birdclef_mind.errors import ConfigError, StoreError
 
 Work: TypeAlias = Callable[..., Any]
@@ -14,6 +16,14 @@ _TIMEOUT_S = 30
 # Tasks handed to a cluster ahead of its results, a thread: it never waits, and the client's memory stays flat.
 _AHEAD = 4
 _BATCH = 8
+
+
+def check_workers(jobs: int, scheduler: str = "") -> None:
+    """Refuse, before anything is done, what `run_all` could not work with: ConfigError says why."""
+    require(is_whole(jobs) and jobs > 0, "jobs", "a whole number above 0", jobs)
+    if scheduler:
+        with _connected(scheduler):
+            pass
 
 
 def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "") -> Iterator[Any]:
@@ -36,9 +46,11 @@ def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "") -> Iterato
         yield from pool(delayed(work)(*task) for task in tasks)
 
 
-def _on_cluster(work: Work, tasks: Tasks, scheduler: str) -> Iterator[Any]:
+@contextmanager
+def _connected(scheduler: str) -> Iterator[tuple[Any, int]]:
+    """A client of a cluster, and how many threads its workers have."""
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
     except ImportError as error:
         raise ConfigError(
             "--scheduler: expected dask.distributed to be installed; `pip install birdclef_mind[cluster]` does it"
@@ -51,6 +63,13 @@ def _on_cluster(work: Work, tasks: Tasks, scheduler: str) -> Iterator[Any]:
         threads = sum(client.nthreads().values())
         if not threads:
             raise ConfigError(f"--scheduler: expected workers at {scheduler}, found none")
+        yield client, threads
+
+
+def _on_cluster(work: Work, tasks: Tasks, scheduler: str) -> Iterator[Any]:
+    with _connected(scheduler) as (client, threads):
+        from distributed import as_completed
+
         waiting = iter(_batches(tasks))
 
         def submit(count: int) -> list[Any]:

@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Faults that nobody foresaw end a test with their traceback.
+os.environ.setdefault("BIRDCLEF_MIND_TRACEBACK", "1")
 
 import fcntl
 import json
@@ -189,7 +191,7 @@ def add_decoders(bundle, cache_folder, out):
     """A bundle's copy with decoders and an independent network."""
     from birdclef_mind import bundle as bundles
     from birdclef_mind import decoding
-    from birdclef_mind.results import SECOND
+    from birdclef_mind.bundle_folder import SECOND
     from birdclef_mind.training import train
 
     cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)

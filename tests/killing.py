@@ -20,7 +20,7 @@ import soundfile
 from PIL import Image
 from small_network import know_small
 
-from birdclef_mind.terminal import import_tensorflow_quietly
+from birdclef_mind.surroundings import import_tensorflow_quietly
 
 PARSERS = {
     ".png": lambda content: Image.open(content).verify(),

@@ -5,6 +5,7 @@ import sys
 import pytest
 from conftest import SMALL
 
+from birdclef_mind import files
 from birdclef_mind.cli import build_parser, main
 from birdclef_mind.recipes import Decoding, Training
 
@@ -119,6 +120,9 @@ def test_an_interruption_is_said_and_has_its_own_status(monkeypatch, capsys, tmp
 
     monkeypatch.setattr("birdclef_mind.sample.write_sample", interrupted)
     assert main(["sample", str(tmp_path / "s")]) == 130
+    assert "interrupted; the same command begins again, and what stood there stands" in capsys.readouterr().err
+    monkeypatch.setattr("birdclef_mind.cache.open_cache", interrupted)
+    assert main(["train", str(tmp_path / "c"), str(tmp_path / "b")]) == 130
     assert "interrupted; the same command goes on from here" in capsys.readouterr().err
 
 
@@ -140,8 +144,8 @@ def went(tmp_path_factory):
     from birdclef_mind.dry_run import dry_run
 
     out = tmp_path_factory.mktemp("dry")
-    (out / "explanation").mkdir()
-    (out / "explanation" / "explanation.json").write_text('{"bundle": {"sha256": "of an earlier network"}}')
+    earlier = {"bundle": {"sha256": "of an earlier network"}, "files": {}}
+    files.write_facts(out / "explanation" / "explanation.json", earlier, 4)
     decoding = Decoding(epochs=1, steps=2, batch_size=8)
     return dry_run(out, sample=SMALL, training=Training(epochs=1), decoding=decoding, examples=2)
 

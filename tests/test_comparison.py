@@ -105,4 +105,5 @@ def test_the_command_writes_a_page_and_refuses_what_it_cannot_do(sample_folder, 
     with pytest.raises(ConfigError, match="found a file"):
         from birdclef_mind.comparison import open_folder
 
-        open_folder(tmp_path / "d" / "mine.txt")
+        with open_folder(tmp_path / "d" / "mine.txt"):
+            pass

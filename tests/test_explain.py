@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_every_file_named_is_there_and_no_other(explained):
     assert set(paths_in(facts["blind"])) <= set(named)
     assert len(named) == len(set(named))
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert there == {*named, "explanation.json"}
+    assert there == {*named, "explanation.json", ".birdclef_mind"}
 
 
 def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
@@ -123,8 +124,8 @@ def test_named_segments_and_own_sounds_are_explained(little, tmp_path):
 def test_without_decoders_and_recordings_the_rest_still_runs(trained, cache_folder, decoded, tmp_path):
     folder = shutil.copytree(trained[0], tmp_path / "b")
     shutil.copytree(decoded / "second", folder / "second", dirs_exist_ok=True)
-    explaining = Explaining(examples=2, seeds=1, competition=tmp_path / "nowhere")
-    facts = explain(folder, open_cache(cache_folder), tmp_path / "x", explaining)
+    cache = replace(open_cache(cache_folder), competition=tmp_path / "nowhere")
+    facts = explain(folder, cache, tmp_path / "x", Explaining(examples=2, seeds=1))
     assert "birdclef-mind train-decoders" in facts["skipped"]["decoder"]
     assert list(facts["fidelity"]["layers"][0]["methods"]) == ["weights", "transposed"]
     assert {answer["way"] for card in facts["answers"]["cards"] for answer in card["answers"]} == {"weights", "noise"}
@@ -197,6 +198,11 @@ def test_bad_input_is_refused_before_anything_is_written(decoded, cache_folder, 
         ({"sounds": (tmp_path / "noise.wav",)}, ConfigError, "noise.wav: cannot be decoded"),
         ({"sounds": (tmp_path / "none.wav",)}, ConfigError, "none.wav: missing"),
         ({"second": tmp_path / "none"}, BundleError, "expected a bundle, a folder with"),
+        (
+            {"competition": tmp_path / "none"},
+            ConfigError,
+            "competition: expected a folder with train_audio/, found nothing",
+        ),
     ]:
         with pytest.raises(error, match=message):
             explain(decoded, cache, tmp_path / "x", Explaining(**options))

@@ -12,7 +12,7 @@ from birdclef_mind.errors import ConfigError, KaggleError
 from birdclef_mind.kaggle_cli import main
 from birdclef_mind.kaggle_program import Kaggle
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
-from birdclef_mind.staging import KERNELS, build_id, check_kernel, find_project, stage_dataset, stage_kernel
+from birdclef_mind.staging import KERNELS, build_id, check_kernel, claimed, find_project, stage_dataset, stage_kernel
 from birdclef_mind.stand_in import Faults, StandIn
 
 OWNER = "somebody"
@@ -140,8 +140,9 @@ def test_a_kernel_that_fails_shows_its_last_words(day, tmp_path):
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
-    stage_dataset(PROJECT, tmp_path / "d", OWNER)
-    (wheel,) = (tmp_path / "d").glob("*.whl")
+    with claimed(tmp_path) as work:
+        stage_dataset(PROJECT, work, OWNER)
+    (wheel,) = (tmp_path / "dataset").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     package = {
         path.relative_to(PROJECT).as_posix()
@@ -159,9 +160,9 @@ def test_the_build_differs_with_package_and_settings(tmp_path):
     assert len(builds) == 3
     assert build_id(PROJECT, one) in builds
     other.write_text("[training]\nepochs = 'many'\n")
-    with pytest.raises(ConfigError, match="epochs"):
-        stage_dataset(PROJECT, tmp_path / "d", OWNER, other)
-    assert not (tmp_path / "d").exists()
+    with claimed(tmp_path / "w") as work, pytest.raises(ConfigError, match="epochs"):
+        stage_dataset(PROJECT, work, OWNER, other)
+    assert not (tmp_path / "w" / "dataset").exists()
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,9 @@ def test_the_build_differs_with_package_and_settings(tmp_path):
     ],
 )
 def test_metadata_is_checked_before_any_request(tmp_path, changes, message):
-    stage_kernel(PROJECT, "train", tmp_path / "k", "me", "b" * 12)
-    metadata = json.loads((tmp_path / "k" / "kernel-metadata.json").read_text())
+    with claimed(tmp_path) as work:
+        stage_kernel(PROJECT, "train", work, "me", "b" * 12)
+    metadata = json.loads((tmp_path / "train" / "kernel-metadata.json").read_text())
     check_kernel(metadata, "me/birdclef-mind")
     with pytest.raises(KaggleError, match=message):
         check_kernel({**metadata, **changes}, "me/birdclef-mind")
@@ -194,7 +196,7 @@ def test_a_dry_run_stages_everything_and_asks_nothing(tmp_path, capsys, monkeypa
     assert main(["push-kernel", "all", *work]) == 0
     said = capsys.readouterr().out
     assert said.count("would run: kaggle") == 5
-    assert sorted(path.name for path in (tmp_path / "w").iterdir()) == sorted(["dataset", *KERNELS])
+    assert sorted(path.name for path in (tmp_path / "w").iterdir()) == sorted([".birdclef_mind", "dataset", *KERNELS])
     assert main(["push-kernel", "nix", *work]) == 2
     assert "expected one of cache-images, train, submit, explain, got 'nix'" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from birdclef_mind.competition import read_sample_submission
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.mounts import find_folder
 from birdclef_mind.rehearsal import OWNER, Mounts, Rehearsing, rehearse
-from birdclef_mind.staging import KERNELS, find_project, stage_dataset, stage_kernel
+from birdclef_mind.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
 from birdclef_mind.submission_check import find_fault
 
 TINY = """labels = "all"
@@ -42,10 +42,11 @@ def tiny(tmp_path_factory):
 def staged(tiny, tmp_path_factory):
     """(folder, build, dataset's content) of what would be pushed."""
     out = tmp_path_factory.mktemp("staged")
-    build = stage_dataset(PROJECT, out / "dataset", OWNER, tiny)
+    with claimed(out) as work:
+        build = stage_dataset(PROJECT, work, OWNER, tiny)
+        for name in KERNELS:
+            stage_kernel(PROJECT, name, work, OWNER, build)
     content = {path.name: path.read_bytes() for path in (out / "dataset").iterdir() if "metadata" not in path.name}
-    for name in KERNELS:
-        stage_kernel(PROJECT, name, out / name, OWNER, build)
     return out, build, content
 
 

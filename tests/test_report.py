@@ -83,7 +83,7 @@ def test_networks_without_patches_have_a_page_elsewhere(explained, tmp_path):
 def test_a_single_file_needs_nothing_beside_it(explained, tmp_path):
     write_report(explained[0], tmp_path / "page.html", single_file=True)
     page = Page((tmp_path / "page.html").read_text())
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".birdclef_mind", "page.html"]
     for address in page.addresses:
         content = page.facts["embedded"].get(address, address)
         assert re.match(r"data:(image/png|audio/mpeg|audio/ogg);base64,", content)
@@ -196,7 +196,7 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
         write_report(folder, tmp_path / "page.txt")
     (tmp_path / "page_files").mkdir()
     (tmp_path / "page_files" / "mine.txt").write_text("")
-    with pytest.raises(ConfigError, match="found something else in it"):
+    with pytest.raises(ConfigError, match="expected a new, empty or page.html files folder, found mine.txt"):
         write_report(folder, tmp_path / "page.html")
     for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 4")]:
         (folder / "explanation.json").write_text(content)

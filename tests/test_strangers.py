@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import decoding, files
+from birdclef_mind import bundle_folder, decoding, files
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.cache import open_cache
 from birdclef_mind.errors import BirdclefMindError
@@ -124,7 +124,8 @@ def test_states_that_would_run_something(trained, cache_folder, tmp_path, trace)
     hostile = {"facts": np.array([Payload(trace)], dtype=object), "key": np.array([Payload(trace)], dtype=object)}
     said = []
     cache = open_cache(cache_folder)
-    (tmp_path / "t").mkdir()
+    with bundle_folder.claimed(tmp_path / "t") as ledger:
+        bundle_folder.begin(ledger)
     np.savez(tmp_path / "t" / "training.progress.npz", **hostile)
     train(cache, tmp_path / "t", Training(epochs=1, batch_size=8), say=said.append)
     folder = shutil.copytree(trained[0], tmp_path / "b")

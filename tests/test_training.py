@@ -13,7 +13,7 @@ import soundfile
 import tensorflow as tf
 from conftest import make_cache, tree
 
-from birdclef_mind import held_out, metrics, training
+from birdclef_mind import bundle_folder, held_out, metrics, training
 from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
@@ -30,7 +30,7 @@ def table(path):
 def test_everything_is_written(trained):
     folder, report = trained
     assert sorted(path.name for path in folder.iterdir()) == [
-        "bundle.json", "confusion.png", "history.csv", "history.png", "logs", "model.weights.h5", "reliability.png",
+        ".birdclef_mind", "bundle.json", "confusion.png", "history.csv", "history.png", "logs", "model.weights.h5", "reliability.png",
         "scores.json", "settings.json", "validation.csv",
     ]  # fmt: skip
     assert [int(row["epoch"]) for row in table(folder / "history.csv")] == [1, 2, 3]
@@ -45,7 +45,7 @@ def bundle_tree(folder):
 def test_tensorboard_finds_every_epoch(trained):
     folder, report = trained
     seen = {}
-    for path in (folder / "logs").iterdir():
+    for path in (folder / "logs").glob("events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 seen[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
@@ -83,8 +83,9 @@ def test_killed_it_goes_on_and_ends_as_if_undisturbed(sample_folder, tmp_path):
 def test_a_state_of_another_training_is_not_gone_on_from(cache_folder, tmp_path):
     cache, said = open_cache(cache_folder), []
     out = tmp_path / "b"
-    out.mkdir()
-    (out / "training.progress.npz").write_bytes(b"PK")
+    with bundle_folder.claimed(out) as ledger:
+        bundle_folder.begin(ledger)
+        (out / "training.progress.npz").write_bytes(b"PK")
     train(cache, out, Training(epochs=1, batch_size=8), say=said.append)
     assert "training.progress.npz cannot be used; beginning anew" in said
     with pytest.raises(KeyboardInterrupt):

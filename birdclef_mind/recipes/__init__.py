@@ -254,7 +254,7 @@ class Showing:
 
     examples: int = 12
     seeds: int = 3
-    sheets: int = 300
+    sheets: int = 500
 
     def __post_init__(self) -> None:
         for name in ("examples", "seeds", "sheets"):

@@ -16,10 +16,11 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from birdclef_mind import comparison, files
+from birdclef_mind import comparison, files, folders, locks
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import FACTS, FORMAT, PARTS, check_files
+from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.report.client import client_facts, typical_examples
 from birdclef_mind.spectrum import hz_to_mel
 
@@ -44,15 +45,18 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
     facts = read_explanation(explanation)
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"report: expected a file name that ends in .html, got {out.name!r}")
-    if single_file:
-        page = render(facts, lambda path: _embedded(explanation / path), embed_sounds=True)
-    elif out.parent.resolve() == explanation.resolve():
-        page = render(facts, quote)
-    else:
-        folder = out.with_name(f"{out.stem}_files")
-        _copy(explanation, folder, out)
-        page = render(facts, lambda path: quote(f"{folder.name}/{path}"))
-    files.write_text(out, page)
+    refuse_others([out], ConfigError)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with locks.held(out, ConfigError):
+        if single_file:
+            page = render(facts, lambda path: _embedded(explanation / path), embed_sounds=True)
+        elif out.parent.resolve() == explanation.resolve():
+            page = render(facts, quote)
+        else:
+            folder = out.with_name(f"{out.stem}_files")
+            page = render(facts, lambda path: quote(f"{folder.name}/{path}"))
+            _copy(explanation, folder, out)
+        write_own(out, page.encode("utf-8"))
 
 
 def write_comparison(folder: Path) -> None:
@@ -188,13 +192,11 @@ def _embedded(path: Path) -> str:
 
 
 def _copy(explanation: Path, folder: Path, out: Path) -> None:
-    if folder.exists() and any(path.name not in PARTS for path in folder.iterdir()):
-        raise ConfigError(f"{folder}: expected to put the files of {out.name} there, found something else in it")
-    files.refuse_links(folder, ConfigError)
-    for part in PARTS:
-        shutil.rmtree(folder / part, ignore_errors=True)
-        # Networks that are no plain chain have no patches, for one.
-        if (explanation / part).is_dir():
-            shutil.copytree(
-                explanation / part, folder / part, ignore=shutil.ignore_patterns("*.npy", f"{files.PART_PREFIX}*")
-            )
+    # Pages that differ in their ending alone do not share one.
+    with folders.claimed(folder, f"{out.name} files", ConfigError) as ledger, folders.renewed(ledger) as stage:
+        for part in PARTS:
+            # Networks that are no plain chain have no patches, for one.
+            if (explanation / part).is_dir():
+                shutil.copytree(
+                    explanation / part, stage / part, ignore=shutil.ignore_patterns("*.npy", f"{files.PART_PREFIX}*")
+                )

@@ -1,0 +1,92 @@
+"""Words at a terminal to checked values: what cannot be is refused by name, before anything is touched."""
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from birdclef_mind.errors import ConfigError
+
+MOST_SEED = 2**31 - 2
+
+
+class WordsError(ConfigError):
+    """Words that a command does not take; `name` is the command's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises what it does not take as one sentence, where others print a page and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was expected and what came."""
+        words = re.sub(r"^argument (--?)?(\S+): ", r"\2: ", " ".join(message.split()))
+        raise WordsError(self.prog, f"{words}; `{self.prog} --help` explains")
+
+
+def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:
+    got = text if re.fullmatch(r"[\w.+-]+", text) else repr(text)
+    return argparse.ArgumentTypeError(f"expected {expected}, got {got}")
+
+
+def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    """Of whole numbers from `lowest` to `highest`."""
+    wanted = f"a whole number from {lowest}" + ("" if highest is None else f" to {highest}")
+
+    def parse(text: str) -> int:
+        # Other digits and underscores, which Python reads, nobody means.
+        number = int(text) if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20 else None
+        if number is None or number < lowest or (highest is not None and number > highest):
+            raise _refused(wanted, text)
+        return number
+
+    return parse
+
+
+def number(above: float, at_most: float | None = None, *, or_equal: bool = False) -> Callable[[str], float]:
+    """Of finite numbers above a border, or equal to it, and perhaps up to another."""
+    wanted = f"a number {'from' if or_equal else 'above'} {above:g}"
+    wanted += "" if at_most is None else f" {'to' if or_equal else 'and at most'} {at_most:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        holds = math.isfinite(value) and (value > above or (or_equal and value == above))
+        if not holds or (at_most is not None and value > at_most):
+            raise _refused(wanted, text)
+        return value
+
+    return parse
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """Of some words."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise _refused(f"one of {', '.join(names)}", text)
+        return text
+
+    return parse
+
+
+def given_file(text: str) -> Path:
+    """A file that is there."""
+    if not text or not Path(text).is_file():
+        found = "a folder" if text and Path(text).is_dir() else "nothing"
+        raise argparse.ArgumentTypeError(f"expected a file, found {found} at {text!r}")
+    return Path(text)
+
+
+def place(text: str) -> Path:
+    """A path that can be one: not empty, and nothing that no system takes."""
+    if not text or "\0" in text:
+        raise _refused("a path", text)
+    return Path(text)

@@ -1,0 +1,73 @@
+"""A bundle's folder as it is written: by one process at a time, and a network in it gives way only to a whole one.
+
+Besides the bundle it holds what training measured and drew, what explaining adds, and a fold in each of `fold_1`, ….
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from birdclef_mind import bundle as bundles
+from birdclef_mind import files, fitting, folders
+from birdclef_mind.errors import BundleError
+from birdclef_mind.ledger import OWN, Ledger
+
+HISTORY = "history.csv"
+VALIDATION = "validation.csv"
+SCORES = "scores.json"
+SETTINGS = "settings.json"
+OUT_OF_FOLD = "out_of_fold.csv"
+HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE = "history.png", "confusion.png", "reliability.png"
+# What explaining adds to a bundle; it belongs to one network and goes with it.
+ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5", "progress.npz"))
+SECOND = "second"
+FOLD = "fold_"
+_OTHERS = (
+    HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
+    fitting.PROGRESS,
+)  # fmt: skip
+# Beside a new network stay what belongs to training as such, and folds, which are bundles of their own.
+_STAYING = (fitting.PROGRESS, SETTINGS)
+
+
+def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]:
+    """Hold a bundle's folder to write to; BundleError for a folder of something else, or at which somebody works."""
+    return folders.claimed(out, "bundle", BundleError, adopt=own_files, wait_s=wait_s)
+
+
+def begin(ledger: Ledger) -> None:
+    """Make room for what a training writes while it runs: its state, its curves, its settings."""
+    logs = ledger.folder / fitting.LOGS
+    logs.mkdir(exist_ok=True)
+    Ledger(logs).add({}, fitting.LOGS)
+    ledger.add({fitting.PROGRESS: OWN, SETTINGS: OWN})
+
+
+@contextmanager
+def renewed(ledger: Ledger) -> Iterator[Path]:
+    """Give an empty folder for a bundle and its measures; then what belonged to the network before gives way."""
+    out = ledger.folder
+    before = out / bundles.FACTS
+    done = before.stat().st_mtime if before.is_file() else 0.0
+    with folders.renewed(ledger, last=bundles.FACTS, keep=_stays) as stage:
+        yield stage
+    folders.cleared(out / SECOND)
+    for path in (out / fitting.LOGS).glob(f"*{fitting.LOG_SUFFIX}"):
+        if path.stat().st_mtime <= done:
+            path.unlink()
+
+
+def _stays(name: str) -> bool:
+    return name in _STAYING or name.startswith((FOLD, f"{fitting.LOGS}/"))
+
+
+def own_files(out: Path) -> list[str]:
+    """Files of a bundle without a ledger, such as one that was copied: `bundle.json` proves what it is."""
+    if not files.is_sealed(out / bundles.FACTS):
+        return []
+    weights = [path.name for path in out.glob("member_*.weights.h5")]
+    names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
+    below = [f"{path.name}/{bundles.FACTS}" for path in (out / SECOND, *out.glob(f"{FOLD}*"))]
+    second = [f"{SECOND}/{name}" for name in own_files(out / SECOND)]
+    logs = [path.relative_to(out).as_posix() for path in (out / fitting.LOGS).glob("events.out.tfevents.*")]
+    return [name for name in (*names, *below, *second, *logs) if (out / name).is_file()]

@@ -1,0 +1,194 @@
+"""Folders this program writes: claimed by one process at a time, and replaced only by what is whole.
+
+    with claimed(out, "comparison", ConfigError) as ledger:
+        with renewed(ledger) as stage:
+            ...  # fill `stage`; when the block ends, what stood in `out` gives way to it
+
+A claim refuses a folder with anything in it that this program did not write (see `ledger`). What is renewed is made in
+a hidden folder first; then it is moved into its place, which whoever opens the folder next finishes if it is stopped.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from birdclef_mind import files, locks
+from birdclef_mind.errors import BirdclefMindError, StoreError
+from birdclef_mind.folder_kinds import kind_of, known_kinds
+from birdclef_mind.ledger import NAME, OWN, Ledger
+from birdclef_mind.locations import is_remote
+
+STAGE, READY = files.part_name("stage", pid=0), files.part_name("ready", pid=0)
+_GOING = ".going.json"
+# Moving a finished folder into its place takes less.
+_PATIENCE_S = 10.0
+
+
+def _nothing(folder: Path) -> Collection[str]:
+    return ()
+
+
+@contextmanager
+def claimed(
+    folder: Path,
+    kind: str,
+    error: type[BirdclefMindError],
+    *,
+    adopt: Callable[[Path], Collection[str]] = _nothing,
+    shared: bool = False,
+    wait_s: float = 0.0,
+) -> Iterator[Ledger]:
+    """Hold a folder to write to, made when it is missing; its ledger.
+
+    Parameters
+    ----------
+    kind : what the folder will be, for its ledger and for messages: "cache", "bundle", …
+    adopt : paths of files in a folder without a ledger that this program wrote all the same, by what they hold.
+    shared : whether others' files may stand in a folder that is of this kind already; they are left alone.
+    wait_s : how long to wait for another process.
+
+    Raises
+    ------
+    error : a file stands there, another process is at work in it, it is of another kind, or holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
+    refuse_others(folder, kind, error, adopt, shared=shared)
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locks.held(folder, error, wait_s=wait_s):
+            settle(folder)
+            # Once more, now that nobody else writes.
+            own = refuse_others(folder, kind, error, adopt, shared=shared)
+            files.remove_parts(folder)
+            ledger = Ledger(folder)
+            if not ledger.exists or not ledger.kind:
+                ledger.add(dict.fromkeys(own, OWN), kind)
+            yield ledger
+    finally:
+        if made:
+            with suppress(OSError):
+                _remove_if_bare(folder)
+
+
+def refuse_others(
+    folder: Path,
+    kind: str,
+    error: type[BirdclefMindError],
+    adopt: Callable[[Path], Collection[str]] = _nothing,
+    *,
+    shared: bool = False,
+) -> Collection[str]:
+    """Raise `error` for a folder that holds a link, or what this program did not write.
+
+    Hidden files are nobody's business: they are never touched. Gives what `adopt` finds where there is no ledger.
+    """
+    if not folder.is_dir():
+        return ()
+    refuse_links(folder, error)
+    ledger, own = Ledger(folder), adopt(folder)
+    if ledger.kind not in ("", kind):
+        found = kind_of(folder) if kind_of(folder) in known_kinds() else f"a {ledger.kind}"
+        raise error(f"{folder}: expected a new, empty or {kind} folder, found {found}")
+    known = {name.partition("/")[0] for name in (*ledger.names, *own)}
+    for path in [] if shared and (ledger.kind or own) else sorted(folder.iterdir()):
+        if not path.name.startswith(".") and path.name not in known and not (path / NAME).is_file():
+            found = kind_of(folder)
+            what = found if found in known_kinds() and kind not in found and not known else path.name
+            raise error(f"{folder}: expected a new, empty or {kind} folder, found {what}")
+    return own if not ledger.kind else ()
+
+
+def refuse_links(folder: Path, error: type[BirdclefMindError]) -> None:
+    """Raise `error` when a folder to write to holds a link: what is written or removed behind it lies elsewhere."""
+    for path in [] if is_remote(folder) else sorted(folder.glob("*")):
+        if path.is_symlink():
+            raise error(f"{path}: expected a file or a folder to write to, found a link to {path.readlink()}")
+
+
+@contextmanager
+def renewed(ledger: Ledger, *, last: str = "", keep: Callable[[str], bool] = lambda name: False) -> Iterator[Path]:
+    """Give an empty folder to fill; when the block ends without an error its files take the place of what was listed.
+
+    Parameters
+    ----------
+    ledger : of a folder that is claimed. last : the file that is moved at the end, by which the folder is whole.
+    keep : whether a listed file stays beside the new ones.
+    """
+    stage = ledger.folder / STAGE
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    try:
+        yield stage
+        new = sorted(_files_below(stage), key=lambda name: (name == last, name))
+        ledger.add(dict.fromkeys(new, OWN))
+        # What somebody changed since is theirs.
+        going = [name for name in ledger.names if name not in new and not keep(name) and ledger.owns(name)]
+        (stage / _GOING).write_text(json.dumps({"going": going, "new": new}), encoding="ascii")
+        stage.rename(ledger.folder / READY)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    _move(ledger.folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish a replacement that was stopped while files were moved into their places."""
+    if not is_remote(folder) and (folder / READY).is_dir():
+        _move(folder)
+
+
+def settled(folder: Path) -> None:
+    """The same for whoever only reads: waits for a process that is moving files right now."""
+    if not is_remote(folder) and (folder / READY).is_dir():
+        with locks.held(folder, StoreError, wait_s=_PATIENCE_S):
+            settle(folder)
+
+
+def cleared(folder: Path) -> None:
+    """Remove what a folder's ledger lists, and the folder where nothing else is left in it."""
+    ledger = Ledger(folder)
+    for name in filter(ledger.owns, ledger.names):
+        _remove(folder, name)
+    ledger.remove()
+    with suppress(OSError):
+        _remove_if_bare(folder)
+
+
+def _move(folder: Path) -> None:
+    ready, ledger = folder / READY, Ledger(folder)
+    # The plan goes last: without it everything has been moved.
+    if (ready / _GOING).is_file():
+        plan = json.loads((ready / _GOING).read_text(encoding="ascii"))
+        for name in plan["going"]:
+            _remove(folder, name)
+        for name in plan["new"]:
+            if (ready / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (ready / name).replace(folder / name)
+        ledger.settle(gone=plan["going"])
+        (ready / _GOING).unlink()
+    shutil.rmtree(ready)
+
+
+def _files_below(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Remove a file, and the folders above it that are empty then."""
+    (folder / name).unlink(missing_ok=True)
+    for above in (folder / name).relative_to(folder).parents:
+        if above != Path() and (folder / above).is_dir():
+            with suppress(OSError):
+                (folder / above).rmdir()
+
+
+def _remove_if_bare(folder: Path) -> None:
+    """Remove a folder that holds nothing but an empty ledger."""
+    if [path for path in folder.iterdir() if path.name != NAME] or Ledger(folder).names:
+        return
+    Ledger(folder).remove()
+    folder.rmdir()

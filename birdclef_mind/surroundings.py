@@ -1,0 +1,109 @@
+"""What surrounds a program — streams, folders, settings that other programs left — made the same everywhere.
+
+A notebook names a way of drawing that another environment has not, another project changes Keras for everybody, a
+service runs without a terminal, a pipe ends before the work does. None of it changes what a command does.
+"""
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+from birdclef_mind.errors import ConfigError
+
+# No settings of another project are found there, and none are left there for it.
+_NOWHERE = str(Path(os.devnull) / "keras")
+_SETTINGS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": _NOWHERE,
+    # Figures are drawn to files alone, by matplotlib's own settings.
+    "MPLBACKEND": "agg",
+    "MATPLOTLIBRC": os.devnull,
+}
+_NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN)
+
+
+def settle() -> None:
+    """Prepare a process that is this program and nothing else, before any library is imported."""
+    _open_streams()
+    sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
+    os.environ.update(_SETTINGS)
+    warnings.simplefilter("ignore")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow and Keras as this program needs them, whatever is set elsewhere, and without banners.
+
+    The banners are written by C++ before any log level is read. ConfigError when Keras is in use with another backend.
+    """
+    os.environ.update(_SETTINGS)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import keras
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"Keras: expected the backend tensorflow, got {keras.backend.backend()}, which this process uses already"
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+
+
+def _open_streams() -> None:
+    """Open what was closed before the start, or the next file that is opened would take its place."""
+    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free is given.
+            os.open(os.devnull, mode)
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+class _Patient:
+    """A stream that drops what nobody reads any more, and writes what its encoding has no sign for as an escape."""
+
+    def __init__(self, stream: TextIO) -> None:
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            return self._drop(error, len(text))
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._drop(error, 0)
+
+    def _drop(self, error: OSError, length: int) -> int:
+        if error.errno not in _NOBODY_READS:
+            raise error
+        # What is left in the buffer must not be tried again, now or at the end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+        return length
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
