@@ -135,17 +135,23 @@ def load(folder: Path) -> Bundle:
         for name, digests in zip(_weights_names(len(facts["weights"])), facts["weights"], strict=True):
             models.append(networks.build(network, features.rows, features.frames, len(classes)))
             _load_weights(models[-1], folder / name, digests)
+        calibration = _calibration(facts["calibration"], len(classes), len(models))
         return Bundle(
             models[0], network, features, classes, dict(facts["common_names"]),
-            tuple(facts["priors"]), dict(facts["record"]), _calibration(facts["calibration"], len(classes)), models[1:],
+            tuple(facts["priors"]), dict(facts["record"]), calibration, models[1:],
         )  # fmt: skip
     except (ConfigError, KeyError, TypeError, ValueError, OSError, IndexError) as error:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error
 
 
-def _calibration(values: Mapping[str, Any], classes: int) -> Calibration:
-    found = Calibration(str(values["answer"]), float(values["temperature"]), tuple(map(float, values["thresholds"])))
-    if found.temperature <= 0 or len(found.thresholds) not in (0, classes):
+def _calibration(values: Mapping[str, Any], classes: int, members: int) -> Calibration:
+    found = Calibration(
+        str(values["answer"]), float(values["temperature"]), tuple(map(float, values["thresholds"])),
+        tuple(map(float, values.get("members", ()))),
+    )  # fmt: skip
+    if len(found.members) not in (0, members):
+        raise ValueError(f"a calibration of {len(found.members)} members for {members}")
+    if min(found.temperature, *found.members) <= 0 or len(found.thresholds) not in (0, classes):
         raise ValueError(f"a calibration of {len(found.thresholds)} classes at temperature {found.temperature}")
     return found
 

@@ -27,19 +27,29 @@ class Calibration:
     ----------
     answer : "softmax" or "sigmoid". temperature : its logits are divided by it.
     thresholds : chance a class, (classes,).
+    members : of a bundle of several networks the temperature of each, since their scores have no common scale.
     """
 
     answer: str
     temperature: float = 1.0
     thresholds: Sequence[float] = field(default=())
+    members: Sequence[float] = field(default=())
 
     def chances(self, scores: Array) -> Array:
         """Scores (..., classes) as chances of the same shape."""
+        return self._at(self.temperature, scores)
+
+    def mean_chances(self, scores: Sequence[Array]) -> Array:
+        """The mean of the chances of several networks, from the scores (..., classes) of each."""
+        temperatures = self.members or [self.temperature] * len(scores)
+        return np.mean([self._at(own, values) for own, values in zip(temperatures, scores, strict=True)], axis=0)
+
+    def _at(self, temperature: float, scores: Array) -> Array:
         clipped = np.clip(np.asarray(scores, np.float64), _TINY, 1 - _TINY)
         if self.answer == "sigmoid":
-            odds = (clipped / (1 - clipped)) ** (1 / self.temperature)
+            odds = (clipped / (1 - clipped)) ** (1 / temperature)
             return np.asarray(odds / (1 + odds))
-        powers = clipped ** (1 / self.temperature)
+        powers = clipped ** (1 / temperature)
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
@@ -59,13 +69,32 @@ def calibrate(truth: Array, scores: Array, answer: str) -> Calibration:
         method="bounded",
     )
     warm = Calibration(answer, float(np.exp(found.x)))
-    chances = warm.chances(scores)
+    return Calibration(answer, round(warm.temperature, 6), _thresholds(truth, warm.chances(scores)))
+
+
+def calibrate_members(truths: Sequence[Array], scores: Sequence[Array], answer: str) -> Calibration:
+    """The calibration of several networks' mean chance, each network's temperature fitted on its own held-out part.
+
+    Nothing is held out from all of them, so thresholds are those of single networks' chances, which have one scale.
+
+    Parameters
+    ----------
+    truths, scores : for each network (rows, classes), of the recordings it has not seen.
+    """
+    each = [calibrate(truth, own, answer) for truth, own in zip(truths, scores, strict=True)]
+    chances = np.concatenate([one.chances(own) for one, own in zip(each, scores, strict=True)])
+    members = tuple(one.temperature for one in each)
+    common = float(np.exp(np.mean(np.log(members))))
+    return Calibration(answer, round(common, 6), _thresholds(np.concatenate(truths), chances), members)
+
+
+def _thresholds(truth: Array, chances: Array) -> tuple[float, ...]:
     common = _best_threshold(truth.ravel(), chances.ravel())
     thresholds = [
         _best_threshold(truth[:, place], chances[:, place]) if truth[:, place].sum() >= _ENOUGH else common
         for place in range(truth.shape[1])
     ]
-    return Calibration(answer, round(warm.temperature, 6), tuple(round(value, 6) for value in thresholds))
+    return tuple(round(value, 6) for value in thresholds)
 
 
 def reliability(truth: Array, chances: Array) -> list[dict[str, float]]:

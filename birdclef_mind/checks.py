@@ -1,7 +1,7 @@
 """Refusing bad settings: each names the setting, what was expected and what came."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +12,15 @@ def require(holds: bool, name: str, expected: str, value: object) -> None:
     """Raise ConfigError unless it holds."""
     if not holds:
         raise ConfigError(f"{name}: expected {expected}, got {value!r}")
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """The first names of a list, for a message.
+
+    >>> some_of(["barswa", "comsan", "abythr1"], 2)
+    'barswa, comsan, …'
+    """
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def is_whole(value: object) -> bool:

@@ -3,9 +3,9 @@
 Names in the tables are data from strangers: they are parsed, never evaluated, and never lead out of the folder.
 """
 
-import ast
 import csv
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,9 @@ REQUIRED_COLUMNS = ("primary_label", "secondary_labels", "filename")
 MOUNT_VARIABLE = "BIRDCLEF_MIND_COMPETITION"
 KAGGLE_CANDIDATES = ("/kaggle/input/competitions/birdclef-2023", "/kaggle/input/birdclef-2023")
 
+_NO_LABEL = ("", "nan", "none", "null", "<na>", "na")
+_LABEL = r"""(?:'[^'"]*'|"[^"]*"|[^\s,;'"\[\](){}]+)"""
+_LABELS = re.compile(rf"{_LABEL}(?:(?:\s+|\s*[,;]\s*){_LABEL})*\s*,?")
 # A picture's file has the whole name of its recording in it, with a temporary name before and an ending behind.
 _LONGEST_NAME = 200
 
@@ -185,17 +188,38 @@ def _safe_label(table: str, row: int, column: str, label: str, known: set[str] |
     return label
 
 
+def parse_labels(text: str) -> list[str] | None:
+    """Labels as tables spell lists of them; None for what is no list.
+
+    Python's and JSON's lists and tuples, NumPy's without commas, and labels parted by semicolons, commas or spaces. No
+    text, NaN, None and quotes around nothing mean that there is none. Nothing is evaluated, and two never become one.
+
+    >>> parse_labels("['barswa', 'comsan']"), parse_labels("['barswa' 'comsan']"), parse_labels("barswa;41663")
+    (['barswa', 'comsan'], ['barswa', 'comsan'], ['barswa', '41663'])
+    >>> parse_labels("['']"), parse_labels("nan"), parse_labels("['barswa''comsan']")
+    ([], [], None)
+    """
+    inner = text.strip()
+    for opening, closing in ("[]", "()"):
+        if inner[:1] == opening and inner[-1:] == closing:
+            inner = inner[1:-1].strip()
+            break
+    if inner.lower() in _NO_LABEL:
+        return []
+    if not _LABELS.fullmatch(inner):
+        return None
+    found = [label for label in re.findall(_LABEL, inner) if label.lower() not in _NO_LABEL]
+    bare = [label[1:-1] if label[0] in "'\"" else label for label in found]
+    return [label for label in bare if label]
+
+
 def _parse_list(table: str, row: int, text: str) -> list[str]:
-    """A Python list literal of strings; `ast.literal_eval` reads literals only and runs nothing."""
-    try:
-        value = ast.literal_eval(text.strip() or "[]")
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    labels = parse_labels(text)
+    if labels is None:
         raise TableError(
             f"{table}, row {row}, column secondary_labels: expected a list such as ['barswa'], got {text[:60]!r}"
         )
-    return value
+    return labels
 
 
 def _refuse_links_out(root: Path, recordings: Sequence[Recording]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from birdclef_mind.checks import is_number, is_whole, known, require
+from birdclef_mind.checks import is_number, is_whole, known, require, table_of
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.recipes import Decoding, Showing, Training
 
@@ -158,7 +158,7 @@ class Features:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain values, as `dataclasses.asdict` gives them; a `preset` supplies what is left out."""
-        values = dict(values)
+        values = table_of(cls, values)
         windowing = values.pop("windowing", {})
         preset = values.pop("preset", None)
         if preset is None:
@@ -187,7 +187,7 @@ def preset_features(name: object) -> Features:
 class Config:
     """All settings of a run: which birds, which pictures, which training."""
 
-    labels: str = "all"
+    labels: str | tuple[str, ...] = "all"
     features: Features = PRESETS["mel32"]
     training: Training = field(default_factory=Training)
     decoding: Decoding = field(default_factory=Decoding)
@@ -195,14 +195,18 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from plain values with `labels` and a table each for the other settings."""
+        """Build from plain values with `labels` and a table each for the other settings.
+
+        Labels are "all", a number of them (3 or "3"), "a,b,c", or a list of labels, whatever these look like.
+        """
         values = known(cls, values)
         labels = values.get("labels", "all")
-        if isinstance(labels, list):
-            labels = ",".join(map(str, labels))
+        is_list = isinstance(labels, list) and labels and all(map(_is_word, labels))
+        require(bool(is_list or _is_word(labels)), "labels", "'all', a number, or a list of labels", labels)
+        features = table_of(Features, values.get("features", {}))
         return cls(
-            labels=str(labels),
-            features=Features.from_dict({"preset": "mel32", **values.get("features", {})}),
+            labels=tuple(map(str, labels)) if is_list else str(labels),
+            features=Features.from_dict({"preset": "mel32", **features}),
             training=Training.from_dict(values.get("training", {})),
             decoding=Decoding.from_dict(values.get("decoding", {})),
             showing=Showing.from_dict(values.get("showing", {})),
@@ -212,7 +216,7 @@ class Config:
     def read(cls, path: Path) -> Self:
         """Read a TOML file; an unknown key or a bad value is refused with the file's name."""
         try:
-            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: expected TOML, got {error}") from error
         except ConfigError as error:
@@ -220,9 +224,9 @@ class Config:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
 
-    def to_json(self) -> str:
-        """The same settings as JSON, every field written out."""
-        return json.dumps(asdict(self), indent=1)
+
+def _is_word(value: object) -> bool:
+    return is_whole(value) or (isinstance(value, str) and value != "")
 
 
 def _with_floats(value: Any) -> Any:

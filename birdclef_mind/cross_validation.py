@@ -5,6 +5,7 @@ OUT/bundle.json               all of them as members, once the last is done
 OUT/out_of_fold.csv           every recording's scores by the network that has not seen it
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from birdclef_mind import bundle_folder, files, folders
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.calibration import calibrate
+from birdclef_mind.calibration import calibrate_members
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.inference import Predictor
 from birdclef_mind.ledger import Ledger
@@ -25,7 +27,7 @@ from birdclef_mind.overrides import apply, to_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import measure, validation_table
-from birdclef_mind.training import Extras, refuse_unfit, train_split
+from birdclef_mind.training import Extras, made_from, refuse_unfit, train_split
 
 Array = np.ndarray[Any, Any]
 
@@ -66,38 +68,46 @@ def train_folds(
     folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
     pictures = heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say)
+    source = made_from(pictures, extras)
+    # By its number, each fold that is done, trained now or there already.
+    done: dict[int, Bundle] = {}
     trained, kept = [], []
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
+        found = _kept(folder, cache, training, split, extras, source)
+        if found:
+            done[number] = found
         if only not in (None, number):
             continue
-        if _is_done(folder, cache, training, sorted(split.validation), extras):
+        if found:
             kept.append(number)
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            train_split(cache, pictures, ledger, training, split, extras, say=say)
+            done[number] = train_split(cache, pictures, ledger, training, split, extras, say=say).bundle
         trained.append(number)
-    done = [
-        _is_done(f, cache, training, sorted(s.validation), extras) for f, s in zip(own_folders, splits, strict=True)
-    ]
-    if not all(done):
+    if len(done) < folds:
         return FoldsReport(tuple(trained), tuple(kept), None)
-    members = [bundles.load(folder) for folder in own_folders]
     corrected = apply(extras.overrides, cache)
     checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
+    members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
         return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks))
 
 
-def _is_done(folder: Path, cache: Cache, training: Training, held_out: list[str], extras: Extras) -> bool:
+def _kept(
+    folder: Path, cache: Cache, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]
+) -> Bundle | None:
+    """The bundle of a fold that was trained in the same way on the same pictures; None without one."""
     try:
         bundle = bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
     except BundleError:
-        return False
+        return None
     record = bundle.record
-    same = Training.from_dict(record["training"]) == training and record["validation_recordings"] == held_out
-    return same and record["overrides"] == to_record(extras.overrides)
+    same = Training.from_dict(record["training"]) == training
+    same &= record["validation_recordings"] == sorted(split.validation)
+    same &= record["overrides"] == to_record(extras.overrides) and record.get("made_from") == source
+    return bundle if same else None
 
 
 def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str
         others=tuple(member.model for member in members[1:]),
         priors=np.mean([member.priors for member in members], axis=0).tolist(),
         record=record,
-        calibration=calibrate(targets, scores, first.network.answer),
+        calibration=calibrate_members([check.targets for check in checks], predicted, first.network.answer),
     )
     each = [
         files.read_object(ledger.folder / f"{FOLD}{number + 1}", SCORES, "a fold", BundleError)

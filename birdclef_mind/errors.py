@@ -33,6 +33,15 @@ class KaggleError(BirdclefMindError):
     """Kaggle, or its command line, did not do what was asked; the message says what to do next."""
 
 
+def printable(name: str) -> str:
+    """A file's name as any table can hold it: what is no text, such as Latin-1 on a disk of UTF-8, is escaped.
+
+    >>> printable("H\\udcfctte.ogg")
+    'H\\\\udcfctte.ogg'
+    """
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def reason_of(error: BaseException) -> str:
     """What a list of failures says of an error, a sentence; Python says nothing of a lack of memory.
 

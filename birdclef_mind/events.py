@@ -1,7 +1,5 @@
 """When a bird sings: onset and offset of every song that a network with scores a moment hears in soundscapes."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, competition, files
+from birdclef_mind import audio, competition
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.errors import AudioError, BundleError, reason_of
+from birdclef_mind.errors import BundleError, printable, reason_of
 from birdclef_mind.inference import BATCH, averaged, soundscape_pictures
+from birdclef_mind.ledger import write_own
 from birdclef_mind.model import moments
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.tables import csv_text
 
 Array = np.ndarray[Any, Any]
 
@@ -44,12 +44,16 @@ class Listener:
                 f"events: expected a network that scores every moment, such as resnet, got {bundle.network.name}"
             )
         self._bundle = bundle
-        self._forward = averaged(networks, bundle.features)
+        self._forwards = [averaged([network], bundle.features) for network in networks]
 
     def chances(self, pixels: Array) -> Array:
         """Chances (segments, moments, classes) of pixels (segments, rows, frames), uint8."""
-        parts = [self._forward(pixels[at : at + BATCH, ..., None]).numpy() for at in range(0, len(pixels), BATCH)]
-        return self._bundle.calibration.chances(np.concatenate(parts))
+        starts = range(0, len(pixels), BATCH)
+        scores = [
+            np.concatenate([forward(pixels[at : at + BATCH, ..., None]).numpy() for at in starts])
+            for forward in self._forwards
+        ]
+        return self._bundle.calibration.mean_chances(scores)
 
     def events(self, pixels: Array) -> list[Event]:
         """Events in segments that stand side by side, in order of their onset."""
@@ -85,19 +89,15 @@ def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked
     listener = Listener(bundle)
     paths = competition.list_soundscapes(root)
     problems: list[str] = []
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    count = 0
+    rows: list[list[str]] = []
     for path, found in _events_of(listener, bundle, paths, problems, track):
         # The last window is padded, so that a song may seem to outlast the sound.
         end_s = audio.duration_s(path) or np.inf
         for event in found:
             seconds = [f"{event.onset_s:.2f}", f"{min(event.offset_s, end_s):.2f}"]
-            writer.writerow([path.stem, *seconds, event.bird, f"{event.score:.4f}"])
-        count += len(found)
-    files.write_text(out, buffer.getvalue())
-    return count, problems
+            rows.append([printable(path.stem), *seconds, event.bird, f"{event.score:.4f}"])
+    write_own(out, csv_text(COLUMNS, rows).encode("utf-8"))
+    return len(rows), problems
 
 
 def _events_of(
@@ -106,5 +106,5 @@ def _events_of(
     for path in track(paths, len(paths), "events"):
         try:
             yield path, listener.events(soundscape_pictures(path, bundle)[1].pixels)
-        except (AudioError, MemoryError) as error:
-            problems.append(f"{path.name}: {reason_of(error)}")
+        except Exception as error:  # Whatever a library raises costs this soundscape alone.
+            problems.append(f"{printable(path.name)}: {reason_of(error)}")

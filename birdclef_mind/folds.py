@@ -1,7 +1,7 @@
 """Which recordings are held out: whole recordings, grouped by author, stratified by label."""
 
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,12 +54,14 @@ def fold_recordings(recordings: Sequence[Recording], folds: int, seed: int, alik
     locked = _groups_to_keep(recordings, groups)
     free = [index for index, group in enumerate(groups) if group not in locked]
     most = len({groups[index] for index in free})
-    parts = _parts([recordings[i].label for i in free], [groups[i] for i in free], folds, seed) if most >= folds else []
-    if len(parts) < folds:
+    labels = [recordings[i].label for i in free]
+    enough = max(Counter(labels).values(), default=0)
+    if not 2 <= folds <= min(most, enough):
         raise ConfigError(
-            f"folds: expected at most the {most} groups that can be held out, and a label with as many recordings as "
-            f"folds, got {folds}"
+            f"folds: expected 2 or more, at most the {most} groups that can be held out, and a label with as many "
+            f"recordings as folds, got {folds}"
         )
+    parts = _parts(labels, [groups[i] for i in free], folds, seed)
     splits = tuple(_split(recordings, groups, {groups[free[i]] for i in part}, by_author) for part in parts)
     if not all(split.validation for split in splits):
         raise ConfigError(f"folds: expected recordings to hold out in each of {folds}, got one without; use fewer")
@@ -119,21 +121,20 @@ def _hold_out(labels: Sequence[str], groups: Sequence[str], share: float, seed: 
 def _parts(labels: Sequence[str], groups: Sequence[str], folds: int, seed: int) -> list[np.ndarray]:
     """Places of the recordings in each part, of whole groups, labels spread as evenly as groups allow."""
     # Not every label can be in every part, which scikit-learn would warn of: the caller sees to it.
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     order = {label: index for index, label in enumerate(dict.fromkeys(labels))}
     codes = np.array([order[label] for label in labels])
+    # Where no label has as many recordings as there are parts, there is nothing to spread evenly but groups.
+    if np.bincount(codes).max(initial=0) < folds:
+        names = np.random.default_rng(seed).permutation(sorted(set(groups)))
+        return [np.flatnonzero(np.isin(groups, names[part::folds])) for part in range(folds)]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     return [test for _, test in _quiet_split(splitter, np.arange(len(labels)), codes, np.array(groups))]
 
 
 def _quiet_split(splitter: StratifiedGroupKFold, *arrays: np.ndarray) -> list:  # type: ignore[type-arg]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        try:
-            return list(splitter.split(*arrays))
-        except ValueError:
-            # scikit-learn refuses when every label has fewer recordings than there are folds.
-            splitter.n_splits = 2
-            return list(splitter.split(*arrays))
+        return list(splitter.split(*arrays))
 
 
 def _leave_training_for_all(recordings: Sequence[Recording], groups: Sequence[str], held_out: set[str]) -> set[str]:

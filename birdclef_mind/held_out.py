@@ -60,8 +60,11 @@ def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[st
 
 
 def recordings_of(cache: Cache) -> list[Recording]:
-    """The recordings of a cache, once each, in its order, with the label of the table."""
-    rows = {row.recording: row for row in cache.rows}.values()
+    """The recordings of a cache that can be heard, once each, in its order, with the label of the table.
+
+    One that is silent throughout has nothing to train on or to measure, and no say in the split.
+    """
+    rows = {row.recording: row for row in cache.rows if not row.silent}.values()
     return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
 
 

@@ -77,25 +77,31 @@ class Classes:
         return targets
 
 
-def choose_labels(in_order: Sequence[str], wanted: str) -> Classes:
-    """Choose from the labels of a table: "all", the first N by order of appearance, or a list "a,b,c".
+def choose_labels(in_order: Sequence[str], wanted: str | Sequence[str]) -> Classes:
+    """Choose from the labels of a table: "all", the first N by order of appearance, or a list.
 
     Parameters
     ----------
     in_order : a label for each row of the table, repeats included.
+    wanted : as text "all", "N" or "a,b,c", and a label "N" of the table is that label; else a list of labels.
 
     >>> choose_labels(["comsan", "barswa", "comsan", "abythr1"], "2").names
     ('comsan', 'barswa')
+    >>> choose_labels(["41663", "3", "22956"], "3").names, choose_labels(["41663", "3", "22956"], ["22956"]).names
+    (('3',), ('22956',))
     """
     appearing = list(dict.fromkeys(in_order))
     if wanted == "all":
         return Classes(tuple(appearing))
-    if wanted.isdecimal():
+    if isinstance(wanted, str) and wanted.isdecimal() and wanted not in appearing:
         if not 1 <= int(wanted) <= len(appearing):
-            raise ConfigError(f"labels: expected a number from 1 to {len(appearing)}, got {wanted}")
+            raise ConfigError(
+                f"labels: expected a number from 1 to {len(appearing)}, or a label of the table, got {wanted}"
+            )
         return Classes(tuple(appearing[: int(wanted)]))
-    chosen = [name.strip() for name in wanted.split(",")]
+    chosen = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
+    known = set(appearing)
     for name in chosen:
-        if name not in appearing:
+        if name not in known:
             raise ConfigError(f"labels: expected 'all', a number, or labels of the table, got {name!r}")
     return Classes(tuple(chosen))

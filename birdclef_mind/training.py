@@ -18,6 +18,7 @@ from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import SETTINGS
 from birdclef_mind.cache import Cache
 from birdclef_mind.calibration import Calibration
+from birdclef_mind.checks import some_of
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.features import Pictures
 from birdclef_mind.fitting import Fitting
@@ -36,7 +37,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What training did: the bundle, the split, the history, and the measures (None without validation)."""
+    """What training did: the bundle, the split, the history, and the measures (None without validation).
+
+    Attributes
+    ----------
+    silent : segments left out. untaught : birds without a segment to train on.
+    """
 
     bundle: Bundle
     split: Split
@@ -44,6 +50,7 @@ class TrainingReport:
     best_epoch: int
     scores: dict[str, Any] | None
     silent: int
+    untaught: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,9 +115,13 @@ def train_split(
     if not learn.targets.any():
         raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
     silent = sum(row.silent for row in corrected.rows)
+    most = learn.targets.max(axis=0)
+    untaught = tuple(name for name, target in zip(cache.classes.names, most, strict=True) if target < 1)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
     say(_describe(split, learn, check, silent, bool(training.validation_share)))
+    if untaught:
+        say(f"{len(untaught)} birds have no segment to train on, and cannot be learned: {some_of(untaught)}")
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
@@ -136,7 +147,10 @@ def train_split(
         classes=cache.classes,
         common_names=cache.common_names,
         priors=(learn.targets >= 1).mean(axis=0).tolist(),
-        record=_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
+        record={
+            **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
+            "made_from": made_from(pictures, extras),
+        },
         calibration=Calibration(training.network.answer),
     )
     with bundle_folder.renewed(ledger) as stage:
@@ -145,7 +159,7 @@ def train_split(
     fitted.forget()
     if fitted.diverged:
         raise DivergedError(f"{out}: {fitted.diverged}; the best epoch before, {fitted.best_epoch}, is kept there")
-    return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent)
+    return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent, untaught)
 
 
 def refuse_unfit(cache: Cache, training: Training) -> None:
@@ -219,6 +233,14 @@ def _key(material: Material, check: Part, training: Training, extras: Extras) ->
     )
 
 
+def made_from(pictures: Pictures, extras: Extras) -> dict[str, str | None]:
+    """Digests of what a network is made from besides its settings."""
+    return {
+        "pictures_sha256": files.digest_of(pictures.pixels, pictures.scale.low, pictures.scale.width),
+        "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
+    }
+
+
 def _write_settings(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
     """Write every setting and version."""
     settings = {
@@ -251,7 +273,7 @@ def _describe(split: Split, learn: Part, check: Part, silent: int, asked: bool) 
     if silent:
         lines.append(f"{silent} silent segments are left out")
     if split.only_training and asked:
-        names = ", ".join(split.only_training[:10]) + (", …" if len(split.only_training) > 10 else "")
+        names = some_of(split.only_training)
         lines.append(
             f"{len(split.only_training)} labels have no recording to hold out and are only trained on, "
             f"not measured: {names}"

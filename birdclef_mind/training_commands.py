@@ -45,11 +45,11 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         found = train_folds(
             cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
         )
-        scores = found.scores
+        scores, complete = found.scores, True
         words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"
     else:
         report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
-        scores = report.scores
+        scores, complete = report.scores, not report.untaught
         took_s = time.perf_counter() - started
         words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
     if args.decoders and (args.out / "bundle.json").is_file():
@@ -62,7 +62,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     elif args.folds is None:
         terminal.say("no recording was held out, so nothing is measured")
     terminal.end(words, _training_places(args, bool(scores)))
-    return 0
+    return 0 if complete else 1
 
 
 def training_asked_for(args: argparse.Namespace) -> "Training":

@@ -171,7 +171,8 @@ class Training:
         values = table_of(cls, values)
         base = asdict(recipe(values.pop("recipe"))) if "recipe" in values else {}
         values = {**base, **known(cls, values)}
-        augmentation = {**base.get("augmentation", {}), **values.pop("augmentation", {})}
+        own = table_of(Augmentation, values.pop("augmentation", {}))
+        augmentation = {**base.get("augmentation", {}), **own}
         return cls(**values, augmentation=Augmentation.from_dict(augmentation))
 
 
