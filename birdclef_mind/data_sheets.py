@@ -9,6 +9,7 @@ import numpy as np
 
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
+from birdclef_mind.errors import AudioError
 from birdclef_mind.examples import evenly, real_sound
 from birdclef_mind.explanation import Folder
 from birdclef_mind.likeness import COPY, likeness
@@ -49,7 +50,7 @@ def write_sheets(
     ----------
     rows, scores, pixels : segments of a cache, the network's scores (n, classes) and pictures (n, rows, frames).
     held_out : recordings that were not trained on. competition : folder of the real sound, None when not at hand.
-    whole : whether whole recordings are copied, as they are, or each segment's own sound is made.
+    whole : whether whole recordings are put in, or each segment's own sound is made.
     """
     names = cache.classes.names
     alike = _likeness_to_others(rows, pixels)
@@ -168,7 +169,11 @@ def _clip(folder: Folder, competition: Path | None, row: IndexRow, cache: Cache,
 
 def _recording(folder: Folder, competition: Path | None, recording: str, place: int) -> str | None:
     path = recording_path(competition, recording) if competition else None
-    return folder.recording(f"recording-{place + 1:05d}", path) if path else None
+    try:
+        return folder.recording(f"recording-{place + 1:05d}", path) if path else None
+    except (AudioError, MemoryError):
+        # It was changed since its pictures were made.
+        return None
 
 
 def _rounded(value: float) -> float | None:

@@ -30,9 +30,11 @@ class KaggleError(BirdclefMindError):
 
 
 def reason_of(error: Exception) -> str:
-    """What a list of failures says of an error, a sentence; Python says nothing of a lack of memory.
+    """What a list of failures says of an error, one line; Python says nothing of a lack of memory.
 
-    >>> reason_of(AudioError("missing")), reason_of(MemoryError())
-    ('missing', 'not enough memory')
+    >>> reason_of(AudioError("missing")), reason_of(MemoryError()), reason_of(ValueError("out of\\nrange"))
+    ('missing', 'not enough memory', 'ValueError: out of range')
     """
-    return str(error) or "not enough memory"
+    if isinstance(error, BirdclefMindError | MemoryError):
+        return str(error) or "not enough memory"
+    return " ".join(f"{type(error).__name__}: {error}".split())

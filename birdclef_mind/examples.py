@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, ConfigError
+from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
 
 Array = np.ndarray[Any, Any]
@@ -112,16 +113,11 @@ def from_rows(
 def from_file(path: Path, features: Features) -> tuple[list[Example], Pictures]:
     """The first minute of a sound file as examples; ConfigError when it cannot be read."""
     try:
-        segments = audio.cut(audio.read_audio(path, features.sample_rate_hz), features)
-    except AudioError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    samples = segments.samples[:_MOST_OF_A_FILE]
-    starts_s = segments.starts_s[:_MOST_OF_A_FILE]
-    examples = [
-        Example(path.name, start_s, None, "", "", "your own recording", own)
-        for start_s, own in zip(starts_s, samples, strict=True)
-    ]
-    return examples, samples_to_pictures(samples, features)
+        windows = list(islice(audio.read_windows(path, features), _MOST_OF_A_FILE))
+    except (AudioError, MemoryError) as error:
+        raise ConfigError(f"{path}: {reason_of(error)}") from error
+    examples = [Example(path.name, own.start_s, None, "", "", "your own recording", own.samples) for own in windows]
+    return examples, samples_to_pictures(np.stack([own.samples for own in windows]), features)
 
 
 def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example], Pictures]:
@@ -138,8 +134,6 @@ def real_sound(row: IndexRow, competition: Path | None, features: Features) -> A
     if path is None:
         return None
     try:
-        samples = audio.read_audio(path, features.sample_rate_hz)
-    except AudioError:
+        return audio.read_window(path, row.start_s, features)
+    except (AudioError, MemoryError):
         return None
-    own = audio.window(samples, row.start_s, features)
-    return own if row.start_s * features.sample_rate_hz < samples.size else None
