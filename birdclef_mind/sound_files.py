@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -245,7 +246,7 @@ def _refuse_no_sound(block: Array, at: int) -> None:
 
 def _refuse_endless(path: Path) -> None:
     """A pipe or a device never ends, and opening one may wait for ever."""
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(path.stat().st_mode):
         raise AudioError("is no file")
 
 

@@ -19,6 +19,7 @@ _TIMEOUT_S = 30
 # Tasks handed to a cluster ahead of its results, a thread: it never waits, and the client's memory stays flat.
 _AHEAD = 4
 _BATCH = 8
+_TRIES = 3
 
 
 def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "", *, lost: Work | None = None) -> Iterator[Any]:
@@ -48,7 +49,9 @@ def _in_processes(
 ) -> Iterator[Any]:
     from joblib import Parallel, delayed
 
+    vain = 0
     while left:
+        before = len(left)
         try:
             pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=_BATCH)
             for number, result in pool(
@@ -57,14 +60,12 @@ def _in_processes(
                 del left[number]
                 yield result
         except BrokenProcessPool as error:
-            noted = _read_notes(notes)
-            under_way = [number for number in sorted(left) if str(number) in noted]
-            if not under_way:
-                raise StoreError("the processes that do the work were ended as they began; try `--jobs 1`") from error
-            for note in notes.iterdir():
-                note.unlink()
-            for number in under_way:
+            for number in _take_notes(notes) & set(left):
                 yield _alone(work, left.pop(number), lost)
+            # A process may also be ended before it does anything.
+            vain = vain + 1 if len(left) == before else 0
+            if vain == _TRIES:
+                raise StoreError("the processes that do the work are ended as they begin; try `--jobs 1`") from error
 
 
 def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
@@ -74,8 +75,14 @@ def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple
     return number, work(*task)
 
 
-def _read_notes(notes: Path) -> set[str]:
-    return {note.read_text() for note in notes.iterdir()}
+def _take_notes(notes: Path) -> set[int]:
+    """Numbers of the tasks that processes were at; a note that was being written says nothing."""
+    found = set()
+    for note in notes.iterdir():
+        text = note.read_text()
+        found |= {int(text)} if text else set()
+        note.unlink()
+    return found
 
 
 def _alone(work: Work, task: tuple[Any, ...], lost: Work | None) -> Any:
