@@ -181,7 +181,7 @@ class _UnderWay:
 
     def __init__(self, number: int, start: int, features: Features) -> None:
         self.number, self._start, self._held = number, start, 0
-        self._regular_s = start / features.sample_rate_hz
+        self._regular_s = features.windowing.start_s(number)
         self._samples = np.zeros(features.segment_samples, np.float32)
 
     @property
