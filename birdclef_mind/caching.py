@@ -170,7 +170,7 @@ def _make(path: Path, filename: str, features: Features, moved: Mapping[int, flo
 
 def _ended(path: Path, filename: str, *_: Any) -> _Result:
     """The result for a recording that ends each process that reads it."""
-    return _Result(filename, failure="the process that read it was ended twice (too little memory, or a broken file)")
+    return _Result(filename, failure="ended the process that read it twice (too little memory or a broken file)")
 
 
 def make_strip(found: Pictured, features: Features, source: store.Source) -> store.Strip:

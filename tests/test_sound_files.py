@@ -1,49 +1,14 @@
 """Files as strangers write them: no length in the header, several streams, other names, values beyond any sound."""
 
-import io
 import os
 
 import numpy as np
 import pytest
 import soundfile
+from sounds import RATE_HZ, as_to_a_pipe, encoded, noise, without_table, written
 
 from birdclef_mind import audio, sound_files
 from birdclef_mind.errors import AudioError
-
-RATE_HZ = 16_000
-
-
-def encoded(samples, rate_hz=RATE_HZ, kind="WAV", subtype=None):
-    buffer = io.BytesIO()
-    channels = np.atleast_2d(samples.T).shape[0]
-    with soundfile.SoundFile(buffer, "w", rate_hz, channels, format=kind, subtype=subtype) as file:
-        for start in range(0, len(samples), rate_hz):
-            file.write(samples[start : start + rate_hz])
-    return buffer.getvalue()
-
-
-def noise(seconds, rate_hz=RATE_HZ, channels=None):
-    shape = round(seconds * rate_hz) if channels is None else (round(seconds * rate_hz), channels)
-    return np.random.default_rng(3).normal(0, 0.1, shape).astype(np.float32)
-
-
-def written(tmp_path, content, name="sound"):
-    (tmp_path / name).write_bytes(content)
-    return tmp_path / name
-
-
-def as_to_a_pipe(flac):
-    """The same FLAC with 36 bits of zeros for "how many samples is not known"."""
-    content = bytearray(flac)
-    content[21] &= 0xF0
-    content[22:26] = bytes(4)
-    return bytes(content)
-
-
-def without_table(mp3):
-    """The same MP3 without its first frame, which holds no sound but tells how many there are."""
-    return mp3[mp3.index(mp3[:2], 100) :]
-
 
 LOUD_THEN_SILENT = np.concatenate([noise(2), np.zeros(10 * RATE_HZ, np.float32)])
 CHAINS = {

@@ -164,6 +164,6 @@ def test_a_recording_that_ends_its_process_is_listed_and_the_rest_is_cached(samp
     assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stderr
     ours, whole = tree(tmp_path / "c"), tree(cache_folder)
-    assert f"/{name},the process that read it was ended twice" in ours["failures.csv"].decode()
+    assert f"/{name},ended the process that read it twice" in ours["failures.csv"].decode()
     assert {path for path in whole if path not in ours} == {path for path in whole if path.endswith(f"{name}.png")}
     assert all(ours[path] == whole[path] for path in ours if path.endswith(".png"))
