@@ -1,136 +1,250 @@
-"""Sound files to mono samples at one rate, samples to segments, and samples back to files."""
+"""Sound files to mono samples at one rate, samples to segments, and samples back to files.
+
+A recording is read, mixed, resampled and cut block by block, so that memory does not grow with its length.
+"""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import merge
+from itertools import count, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError
 from birdclef_mind.locations import at_hand
+from birdclef_mind.sound_files import LONGEST_S as LONGEST_S
+from birdclef_mind.sound_files import SUFFIXES as SUFFIXES
+from birdclef_mind.sound_files import Header as Header
+from birdclef_mind.sound_files import Stream, streams
+from birdclef_mind.sound_files import duration_s as duration_s
+from birdclef_mind.sound_files import read_header as read_header
 
 Array = np.ndarray[Any, Any]
 
-SUFFIXES = (".ogg", ".wav", ".flac", ".mp3")
 SILENCE_DBFS = -80.0
 _FLOOR_DBFS = -120.0
 # Lossy formats do not keep full scale exactly.
 _FULL_SCALE = 0.99
-# A header may promise any rate and any number of channels; a block stays at 16 MB.
-_BLOCK_VALUES = 4 * 1024 * 1024
-_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 1_000_000
-# Longer ones would need more memory than a worker may take, and a picture wider than readers accept.
-LONGEST_S = 2 * 3600
+# Channels that have nothing in common keep one part in their number of their power; a mean that keeps a hundredth of
+# that is what is left of channels that cancel.
+_CANCELLED = 0.01
+_BEGINNING_SAMPLES = 1024
+MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a recording.
+
+    Attributes
+    ----------
+    number : its place among the recording's windows. start_s : of its sound.
+    samples : (segment_samples,), float32, read-only; the mean of what the recording holds of it is taken away, and
+        what lies beyond the recording's end is zero.
+    clipped : share of its samples that stood at full scale.
+    """
+
+    number: int
+    start_s: float
+    samples: Array
+    clipped: float
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Equal windows of one recording.
+    """All windows of one recording.
 
     Attributes
     ----------
     starts_s : start of each window in the recording.
-    samples : (segments, segment_samples), float32, read-only; what lies beyond the recording's end is zero.
+    samples : (segments, segment_samples), float32, as in `Window`.
     """
 
     starts_s: tuple[float, ...]
     samples: Array
 
-    def loudness_dbfs(self) -> Array:
-        """Root mean square of each segment in decibels of full scale, (segments,); -120 for digital silence."""
-        power = np.mean(np.square(self.samples), axis=1, dtype=np.float64)
-        return 10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DBFS / 10)))
 
-    def clipped(self) -> Array:
-        """Share of each segment's samples that stand at full scale, (segments,)."""
-        return np.mean(np.abs(self.samples) >= _FULL_SCALE, axis=1)
+def loudness_dbfs(samples: Array) -> Array:
+    """Root mean square of (…, samples) in decibels of full scale, (…); -120 for digital silence."""
+    power = np.mean(np.square(samples), axis=-1, dtype=np.float64)
+    return np.asarray(10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DBFS / 10))))
 
 
 def read_audio(path: Path, sample_rate_hz: int) -> Array:
-    """Decode a sound file to mono at `sample_rate_hz`: (samples,), float32, nominally -1 to 1.
+    """A sound file as mono at `sample_rate_hz`: (samples,), float32, nominally -1 to 1; see `read_blocks`."""
+    return np.concatenate(list(read_blocks(path, sample_rate_hz)))
 
-    Ogg, WAV, FLAC and MP3 at any sample rate and with any number of channels (their mean is taken).
-    Raises AudioError for a file that is missing, empty, not decodable, or holds values that are not finite.
+
+def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
+    """Decode a sound file to mono at `sample_rate_hz`, a block at a time: (samples,) each, float32.
+
+    Whatever libsndfile reads at any sample rate and with any number of channels: their mean is taken, or where they
+    cancel, as those of opposite polarity do, the loudest one.
+
+    Raises
+    ------
+    AudioError : a file that is missing, empty, not decodable, longer than `LONGEST_S`, or holds values that are not
+        finite or beyond any sound. It may come after some blocks.
     """
-    _refuse_endless(path)
-    try:
-        with at_hand(path) as own, soundfile.SoundFile(own) as file:
-            rate_hz = file.samplerate
-            # By blocks, since a header may promise hours of sound that the file does not hold.
-            blocks = [block.mean(axis=1) for block in _blocks(file)]
-    except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError) as error:
-        if not path.is_file():
-            raise AudioError("missing") from error
-        reason = "empty file" if path.stat().st_size == 0 else f"cannot be decoded ({_reason(error)})"
-        raise AudioError(reason) from error
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if samples.size == 0:
+    seconds, samples = 0.0, 0
+    with at_hand(path) as own:
+        for stream in streams(own):
+            rate_hz = stream.header.sample_rate_hz
+            for block in resampled(_limited(_mono(stream), rate_hz, seconds), rate_hz, sample_rate_hz):
+                samples += block.size
+                yield block
+            seconds = samples / sample_rate_hz
+    if not samples:
         raise AudioError("holds no samples")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"holds a value that is not a number, at sample {np.argmin(np.isfinite(samples))}")
-    return samples if rate_hz == sample_rate_hz else _resample(samples, rate_hz, sample_rate_hz)
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a sound file says of itself; its length is at most `LONGEST_S`."""
+def resampled(blocks: Iterable[Array], from_hz: int, to_hz: int) -> Iterator[Array]:
+    """Blocks (samples,), float32, at another rate; the same values however the sound is cut into blocks.
 
-    duration_s: float
-    sample_rate_hz: int
-    channels: int
-
-
-def read_header(path: Path) -> Header | None:
-    """Read a sound file's header; None when it cannot be read."""
-    try:
-        _refuse_endless(path)
-        with at_hand(path) as own:
-            info = soundfile.info(own)
-    except (AudioError, soundfile.LibsndfileError, RuntimeError, OSError, TypeError):
-        return None
-    return Header(min(float(info.duration), float(LONGEST_S)), info.samplerate, info.channels)
+    Sound that stands clearly off zero is taken to have stood there before and afterwards: the step from zero would be
+    heard as a click.
+    """
+    if from_hz == to_hz:
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+    offset: np.float32 | None = None
+    for block in blocks:
+        offset = _offset(block[:_BEGINNING_SAMPLES]) if offset is None else offset
+        yield resampler.resample_chunk(block - offset) + offset
+    if offset is not None:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True) + offset
 
 
-def duration_s(path: Path) -> float | None:
-    """Length of a sound file as its header says, at most `LONGEST_S`; None when it cannot be read."""
-    header = read_header(path)
-    return header.duration_s if header else None
+def read_windows(path: Path, features: Features, moved: Mapping[int, float] = MappingProxyType({})) -> Iterator[Window]:
+    """Windows of a sound file, see `windows`; AudioError as of `read_blocks`."""
+    return windows(read_blocks(path, features.sample_rate_hz), features, moved)
+
+
+def windows(
+    blocks: Iterable[Array], features: Features, moved: Mapping[int, float] = MappingProxyType({})
+) -> Iterator[Window]:
+    """Cut a recording, given by blocks (samples,) at the features' rate, into windows, as soon as each is complete.
+
+    `moved` gives some windows, by number, another start in seconds; they come where their sound does. AudioError when
+    the recording does not have such a window, or no sound there.
+    """
+    rate_hz, windowing = features.sample_rate_hz, features.windowing
+    coming = merge(
+        sorted((round(start_s * rate_hz), number) for number, start_s in moved.items()),
+        ((number * features.step_samples, number) for number in count() if number not in moved),
+    )
+    start, number = next(coming)
+    under_way: list[_UnderWay] = []
+    end = 0
+    for block in blocks:
+        begin, end = end, end + block.size
+        while start < end:
+            under_way.append(_UnderWay(number, start, features))
+            start, number = next(coming)
+        for own in under_way:
+            own.take(block, begin)
+        # A window that later turns out to be a short tail must not have been given.
+        sure = windowing.count(end / rate_hz)
+        yield from (own.window(moved) for own in under_way if own.whole and own.number < sure)
+        under_way = [own for own in under_way if not (own.whole and own.number < sure)]
+    held = windowing.count(end / rate_hz)
+    lost = [place for place in moved if place >= held or round(moved[place] * rate_hz) >= end]
+    if lost:
+        raise AudioError(f"is too short for the window that was moved to {moved[lost[0]]:g} s")
+    yield from (own.window(moved) for own in under_way if own.number < held)
 
 
 def cut(samples: Array, features: Features, moved: Mapping[int, float] = MappingProxyType({})) -> Segments:
-    """Cut a recording into windows; the last one is padded with zeros before any transform sees it.
+    """Cut a recording's samples (samples,) into windows, in order of their number; see `windows`."""
+    found = sorted(windows([samples], features, moved), key=lambda window: window.number)
+    return Segments(tuple(window.start_s for window in found), np.stack([window.samples for window in found]))
 
-    `moved` gives some windows, by number, another start in seconds.
+
+def read_window(path: Path, start_s: float, features: Features) -> Array:
+    """One segment of a sound file from any start inside it: (segment_samples,), as in `Window`.
+
+    Raises AudioError as `read_blocks` does, and for a start beyond the sound.
     """
-    length, step = features.segment_samples, features.step_samples
-    starts_s = features.windowing.starts_s(samples.size / features.sample_rate_hz)
-    padded = np.zeros((len(starts_s) - 1) * step + length, np.float32)
-    kept = samples[: padded.size]
-    padded[: kept.size] = kept
-    # A view that cannot be written to, since windows may overlap.
-    windows = np.lib.stride_tricks.sliding_window_view(padded, length)[::step]
-    if moved:
-        windows = windows.copy()
-    for segment, start_s in moved.items():
-        starts_s[segment] = start_s
-        windows[segment] = window(samples, start_s, features)
-    return Segments(tuple(starts_s), windows)
+    return next(own for own in read_windows(path, features, {0: start_s}) if own.number == 0).samples
 
 
-def window(samples: Array, start_s: float, features: Features) -> Array:
-    """One segment of a recording from any start: (segment_samples,), zeros beyond the recording's end."""
-    own = samples[round(start_s * features.sample_rate_hz) :][: features.segment_samples]
-    return np.pad(own, (0, features.segment_samples - own.size))
+class _UnderWay:
+    """A window that waits for the rest of its samples."""
+
+    def __init__(self, number: int, start: int, features: Features) -> None:
+        self.number, self._start, self._held = number, start, 0
+        self._regular_s = features.windowing.start_s(number)
+        self._samples = np.zeros(features.segment_samples, np.float32)
+
+    @property
+    def whole(self) -> bool:
+        return self._held == self._samples.size
+
+    def take(self, block: Array, begin: int) -> None:
+        """Take over what the block, which begins at that sample of the recording, holds of this window."""
+        own = block[self._start + self._held - begin :][: self._samples.size - self._held]
+        self._samples[self._held : self._held + own.size] = own
+        self._held += own.size
+
+    def window(self, moved: Mapping[int, float]) -> Window:
+        held = self._samples[: self._held]
+        clipped = float(np.count_nonzero(np.abs(held) >= _FULL_SCALE) / self._samples.size)
+        held -= np.float32(held.mean(dtype=np.float64))
+        self._samples.flags.writeable = False
+        return Window(self.number, moved.get(self.number, self._regular_s), self._samples, clipped)
 
 
-def wav_bytes(samples: Array, sample_rate_hz: int) -> bytes:
-    """16-bit WAV of (samples,) float; quieter as a whole where its peak would clip."""
-    return _encode(samples, sample_rate_hz, "WAV", "PCM_16")
+def _mono(stream: Stream) -> Iterator[Array]:
+    """A stream's sound, (n,) a block, the mean of its channels or one of them; long ones are read twice for that."""
+    if stream.header.channels == 1:
+        yield from (block[:, 0] for block in stream.blocks())
+        return
+    first = list(islice(stream.blocks(), 2))
+    short = len(first) < 2
+    channel = _channel_alone(first if short else stream.blocks())
+    for block in first if short else stream.blocks():
+        yield block.mean(axis=1) if channel is None else np.ascontiguousarray(block[:, channel])
+
+
+def _channel_alone(blocks: Iterable[Array]) -> int | None:
+    """The loudest of channels that cancel when they are mixed; None where the mean is to be taken.
+
+    Powers are those around each channel's own mean, since a common offset is no sound.
+    """
+    values: Any = 0
+    squares: Any = 0
+    frames = 0
+    for block in blocks:
+        beside = np.column_stack([block, block.mean(axis=1)]).astype(np.float64)
+        values, squares = values + beside.sum(axis=0), squares + np.square(beside).sum(axis=0)
+        frames += len(block)
+    if not frames:
+        return None
+    *powers, mixed = squares / frames - np.square(values / frames)
+    return int(np.argmax(powers)) if mixed < _CANCELLED * np.mean(powers) / len(powers) else None
+
+
+def _limited(blocks: Iterable[Array], rate_hz: int, before_s: float) -> Iterator[Array]:
+    samples = 0
+    for block in blocks:
+        samples += block.size
+        if before_s + samples / rate_hz > LONGEST_S:
+            raise AudioError(f"longer than {LONGEST_S // 3600} hours")
+        yield block
+
+
+def _offset(beginning: Array) -> np.float32:
+    """What a sound stands at that begins like this; 0 for one that swings about zero."""
+    mean = beginning.mean(dtype=np.float64)
+    return np.float32(mean) if abs(mean) > beginning.std(dtype=np.float64) else np.float32(0)
 
 
 def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
@@ -139,8 +253,22 @@ def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
 
 
 def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:
-    """MP3, which every browser plays, of (samples,) float; quieter as a whole where its peak would clip."""
-    return _encode(samples, sample_rate_hz, "MP3", "MPEG_LAYER_III")
+    """MP3, which every browser plays, of (samples,) float; quieter as a whole where its peak would clip.
+
+    At a rate that MP3 does not have the sound is resampled.
+    """
+    rate_hz = mp3_rate_hz(sample_rate_hz)
+    own = np.concatenate(list(resampled([np.asarray(samples, np.float32)], sample_rate_hz, rate_hz)))
+    return _encode(own, rate_hz, "MP3", "MPEG_LAYER_III")
+
+
+def mp3_rate_hz(sample_rate_hz: int) -> int:
+    """The lowest rate of MP3 that keeps all of a sound, or its highest.
+
+    >>> mp3_rate_hz(22_050), mp3_rate_hz(20_000), mp3_rate_hz(96_000)
+    (22050, 22050, 48000)
+    """
+    return next((rate_hz for rate_hz in MP3_RATES_HZ if rate_hz >= sample_rate_hz), MP3_RATES_HZ[-1])
 
 
 def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> bytes:
@@ -152,35 +280,3 @@ def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> byt
         for start in range(0, loud.size, sample_rate_hz):
             file.write(loud[start : start + sample_rate_hz])
     return buffer.getvalue()
-
-
-def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
-    if not _LOWEST_RATE_HZ <= file.samplerate <= _HIGHEST_RATE_HZ:
-        raise AudioError(f"has a sample rate of {file.samplerate} Hz")
-    left = LONGEST_S * file.samplerate
-    while left:
-        block = file.read(min(left, max(1, _BLOCK_VALUES // file.channels)), dtype="float32", always_2d=True)
-        if len(block) == 0:
-            return
-        left -= len(block)
-        yield block
-    if len(file.read(1)):
-        raise AudioError(f"longer than {LONGEST_S // 3600} hours")
-
-
-def _refuse_endless(path: Path) -> None:
-    """A pipe or a device never ends, and opening one may wait for ever."""
-    if path.exists() and not path.is_file():
-        raise AudioError("is no file")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).strip().rstrip(".")
-
-
-def _resample(samples: Array, from_hz: int, to_hz: int) -> Array:
-    # librosa takes seconds to import and most recordings already have the right rate.
-    import librosa
-
-    resampled: Array = librosa.resample(samples, orig_sr=from_hz, target_sr=to_hz, res_type="soxr_hq")
-    return resampled.astype(np.float32, copy=False)

@@ -128,6 +128,11 @@ def load(folder: Path) -> Bundle:
     facts = files.read_facts(folder, FACTS, "a bundle", BundleError, FORMAT)
     try:
         features = Features.from_dict(facts["features"])
+        if features.is_of_earlier_version(facts["fingerprint"]):
+            raise BundleError(
+                f"{folder}: was trained on pictures of an earlier version of this program; "
+                "make the cache again and train again"
+            )
         if facts["fingerprint"] != features.fingerprint():
             raise _changed(folder, "fingerprint", features.fingerprint(), facts["fingerprint"])
         classes, network = Classes(tuple(facts["classes"])), Network.from_dict(facts["network"])

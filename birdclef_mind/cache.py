@@ -130,6 +130,8 @@ def open_cache(root: Path) -> Cache:
         )
     try:
         features = Features.from_dict(facts["features"])
+        if facts["fingerprint"] != features.fingerprint():
+            raise StoreError(f"{root}: holds pictures of another version of this program; run `cache` again")
         content = (root / INDEX).read_bytes()
         if hashlib.sha256(content).hexdigest() != facts["index_sha256"]:
             raise StoreError(f"{root / INDEX}: was changed since it was written; run `cache` again")

@@ -1,26 +1,25 @@
 """Making a picture cache: parallel, resumable, atomic a file; one bad recording never stops the rest."""
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from birdclef_mind import __version__, audio, cache, files, folders, locations, packs, store
+from birdclef_mind import __version__, cache, files, folders, locations, packs, store
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, ConfigError, StoreError, reason_of
-from birdclef_mind.features import samples_to_pictures
+from birdclef_mind.errors import ConfigError, StoreError, reason_of
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.recordings import Pictured, picture
 from birdclef_mind.tables import csv_text
 from birdclef_mind.workers import check_workers, run_all
 
-Array = np.ndarray[Any, Any]
+# Faults of this machine that no recording is to blame for.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,8 @@ def write_cache(
         before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
         files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
         results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
+        # Processes that were ended leave what they were writing.
+        files.remove_parts(out)
         if before and not any(not result.failure for result in results):
             files.write_text(out / cache.FACTS, before.decode("utf-8"))
             first = results[0]
@@ -162,7 +163,7 @@ def _run(
         )
         for recording in wanted
     ]
-    results = run_all(_make, tasks, jobs, scheduler)
+    results = run_all(_make, tasks, jobs, scheduler, lost=_ended)
     done = {result.filename: result for result in track(results, len(tasks), "recordings")}
     return [done[recording.filename] for recording in wanted]
 
@@ -176,34 +177,40 @@ def _make(path: Path, filename: str, features: Features, moved: Mapping[int, flo
             source = store.Source(filename, own.stat().st_size, files.sha256(own))
             if _is_current(target, features, source, moved):
                 return _Result(filename)
-            samples = audio.read_audio(own, features.sample_rate_hz)
+            content = store.encode(make_strip(picture(own, features, moved), features, source))
     except FileNotFoundError:
         return _Result(filename, failure="missing")
-    except (AudioError, MemoryError) as error:
-        return _Result(filename, failure=reason_of(error))
     except OSError as error:
-        return _Result(filename, failure=f"cannot be read ({error.strerror})")
+        if error.errno in _FULL:
+            raise
+        return _Result(filename, failure=f"cannot be read ({error.strerror or reason_of(error)})")
+    except locations.faults():
+        # A store that cannot be reached is no fault of one recording.
+        raise
+    except Exception as error:
+        return _Result(filename, failure=reason_of(error))
     with files.whole(target) as part:
-        part.write_bytes(store.encode(make_strip(samples, features, source, moved)))
+        part.write_bytes(content)
     return _Result(filename, made=True)
 
 
-def make_strip(
-    samples: Array, features: Features, source: store.Source, moved: Mapping[int, float] = MappingProxyType({})
-) -> store.Strip:
-    """Turn a recording's samples into its strip of pictures."""
-    segments = audio.cut(samples, features, moved)
-    pictures = samples_to_pictures(segments.samples, features)
+def _ended(path: Path, filename: str, *_: Any) -> _Result:
+    """The result for a recording that ends each process that reads it."""
+    return _Result(filename, failure="ended the process that read it twice (too little memory or a broken file)")
+
+
+def make_strip(found: Pictured, features: Features, source: store.Source) -> store.Strip:
+    """A recording's pictures as the strip that is stored."""
     facts = store.StripFacts(
         features.fingerprint(),
         source,
-        segments.starts_s,
-        tuple(pictures.scale.low.tolist()),
-        tuple(pictures.scale.width.tolist()),
-        tuple(segments.loudness_dbfs().round(2).tolist()),
-        tuple(segments.clipped().round(6).tolist()),
+        found.starts_s,
+        tuple(found.pictures.scale.low.tolist()),
+        tuple(found.pictures.scale.width.tolist()),
+        tuple(found.loudness_dbfs.round(2).tolist()),
+        tuple(found.clipped.round(6).tolist()),
     )
-    return store.Strip(pictures.pixels, facts)
+    return store.Strip(found.pictures.pixels, facts)
 
 
 def _is_current(target: Path, features: Features, source: store.Source, moved: Mapping[int, float]) -> bool:

@@ -63,7 +63,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     failed = len(report.failures)
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
     if failed:
-        kinds = Counter(failure.reason.split(" (")[0] for failure in report.failures)
+        kinds = Counter(failure.reason.split(" (")[0].split(", at ")[0] for failure in report.failures)
         reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
         places.append(("failures", f"{args.out / FAILURES}   ({failed}: {reasons})"))
     places.append(("next", command("train", args.out, args.out.parent / "bundle")))

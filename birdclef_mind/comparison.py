@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
@@ -152,17 +153,18 @@ def _loudest_clips(
     by_rank: list[tuple[int, Clip]] = []
     for recording in track(wanted, len(wanted), "reading recordings"):
         try:
-            samples = audio.read_audio(competition.audio_path(recording), features.sample_rate_hz)
+            windows = audio.read_windows(competition.audio_path(recording), features)
+            loudest = nlargest(windows_each if recording.label == first else 1, windows, key=_loudness)
         except (AudioError, MemoryError) as error:
             failed[recording.filename] = reason_of(error)
             continue
-        segments = audio.cut(samples, features)
-        order = np.argsort(-segments.loudness_dbfs(), kind="stable")
-        for rank, segment in enumerate(order[: windows_each if recording.label == first else 1]):
-            own = segments.samples[segment]
-            clip = Clip(recording.filename, recording.label, segments.starts_s[segment], np.array(own))
-            by_rank.append((rank, clip))
+        for rank, own in enumerate(loudest):
+            by_rank.append((rank, Clip(recording.filename, recording.label, own.start_s, own.samples)))
     return [clip for _, clip in sorted(by_rank, key=lambda pair: pair[0])]
+
+
+def _loudness(window: audio.Window) -> float:
+    return float(audio.loudness_dbfs(window.samples))
 
 
 def _one_of_each(clips: Sequence[Clip], but: str) -> list[Clip]:

@@ -14,7 +14,7 @@ from birdclef_mind.errors import ConfigError
 from birdclef_mind.recipes import Decoding, Showing, Training
 
 # Raised when the same settings begin to give other pictures, so that old caches are redone.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 KINDS = ("mel", "logmel", "mfcc")
 
 
@@ -54,9 +54,12 @@ class Windowing:
         >>> Windowing().starts_s(12.0), Windowing().starts_s(10.4), Windowing().starts_s(0.2)
         ([0.0, 5.0, 10.0], [0.0, 5.0], [0.0])
         """
+        return [self.start_s(segment) for segment in range(self.count(duration_s))]
+
+    def count(self, duration_s: float) -> int:
+        """How many segments a recording has."""
         beyond_first_s = duration_s - self.length_s - self.shortest_tail_s
-        more = max(0, math.floor(beyond_first_s / self.step_s + 1e-9) + 1)
-        return [self.start_s(segment) for segment in range(1 + more)]
+        return 1 + max(0, math.floor(beyond_first_s / self.step_s + 1e-9) + 1)
 
     def start_s(self, segment: int) -> float:
         """Regular start of a segment, wherever somebody may have moved it."""
@@ -148,12 +151,16 @@ class Features:
         """The same pictures of windows that do not overlap."""
         return replace(self, windowing=replace(self.windowing, step_s=self.windowing.length_s))
 
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ whenever pictures would differ."""
-        facts = {"version": FEATURES_VERSION, **asdict(self)}
+    def fingerprint(self, version: int = FEATURES_VERSION) -> str:
+        """Sixteen hexadecimal digits that differ whenever pictures would differ; `version` is the program's."""
+        facts = {"version": version, **asdict(self)}
         # 5 and 5.0 are the same setting, so every number is written as a float.
         plain = json.dumps(_with_floats(facts), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+    def is_of_earlier_version(self, fingerprint: str) -> bool:
+        """Whether an earlier version of this program, which made other pictures of these settings, gave it."""
+        return fingerprint in map(self.fingerprint, range(1, FEATURES_VERSION))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

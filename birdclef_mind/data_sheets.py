@@ -51,7 +51,7 @@ def write_sheets(
     rows, scores, pixels : segments of a cache, the network's scores (n, classes) and pictures (n, rows, frames).
     held_out : recordings that were not trained on. competition : folder of the real sound, None when not at hand.
     failed : gets recordings that cannot be heard, and why.
-    whole : whether whole recordings are copied, as they are, or each segment's own sound is made.
+    whole : whether whole recordings are put in, or each segment's own sound is made.
     """
     names = cache.classes.names
     alike = _likeness_to_others(rows, pixels)
@@ -182,6 +182,7 @@ def _recording(
     try:
         return folder.recording(f"recording-{place + 1:05d}", path)
     except (AudioError, MemoryError) as error:
+        # It was changed since its pictures were made.
         failed[recording] = reason_of(error)
         return None
 

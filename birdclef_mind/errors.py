@@ -43,12 +43,11 @@ def printable(name: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What a list of failures says of an error, a sentence; Python says nothing of a lack of memory.
+    """What a list of failures says of an error, one line; Python says nothing of a lack of memory.
 
-    >>> reason_of(AudioError("missing")), reason_of(MemoryError())
-    ('missing', 'not enough memory')
+    >>> reason_of(AudioError("missing")), reason_of(MemoryError()), reason_of(ValueError("out of\\nrange"))
+    ('missing', 'not enough memory', 'ValueError: out of range')
     """
-    words = " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        return words or "not enough memory"
-    return words or type(error).__name__
+    if isinstance(error, BirdclefMindError | MemoryError):
+        return " ".join(str(error).split()) or "not enough memory"
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,16 +113,11 @@ def from_rows(
 def from_file(path: Path, features: Features) -> tuple[list[Example], Pictures]:
     """The first minute of a sound file as examples; ConfigError when it cannot be read."""
     try:
-        segments = audio.cut(audio.read_audio(path, features.sample_rate_hz), features)
-    except AudioError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    samples = segments.samples[:_MOST_OF_A_FILE]
-    starts_s = segments.starts_s[:_MOST_OF_A_FILE]
-    examples = [
-        Example(path.name, start_s, None, "", "", "your own recording", own)
-        for start_s, own in zip(starts_s, samples, strict=True)
-    ]
-    return examples, samples_to_pictures(samples, features)
+        windows = list(islice(audio.read_windows(path, features), _MOST_OF_A_FILE))
+    except (AudioError, MemoryError) as error:
+        raise ConfigError(f"{path}: {reason_of(error)}") from error
+    examples = [Example(path.name, own.start_s, None, "", "", "your own recording", own.samples) for own in windows]
+    return examples, samples_to_pictures(np.stack([own.samples for own in windows]), features)
 
 
 def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example], Pictures]:
@@ -144,9 +140,7 @@ def real_sound(row: IndexRow, competition: Path | None, features: Features, fail
         failed[row.recording] = "missing"
         return None
     try:
-        samples = audio.read_audio(path, features.sample_rate_hz)
+        return audio.read_window(path, row.start_s, features)
     except (AudioError, MemoryError) as error:
         failed[row.recording] = reason_of(error)
         return None
-    own = audio.window(samples, row.start_s, features)
-    return own if row.start_s * features.sample_rate_hz < samples.size else None

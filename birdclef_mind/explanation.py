@@ -3,7 +3,7 @@
 OUT/explanation.json        all facts; written last, so a folder with it is complete
 OUT/pictures/*.png          8-bit grey, low frequencies at the bottom
 OUT/sounds/*.mp3            what each picture sounds like, and the real sounds
-OUT/recordings/*            whole training recordings, as they are
+OUT/recordings/*            whole training recordings, as they are, or as MP3 where some browsers would not play them
 OUT/patches/*.png, *.npy    filter patches as contact sheets and as arrays
 """
 
@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind import audio, files, folder_kinds, folders
+from birdclef_mind import audio, files, folder_kinds, folders, playable
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
@@ -79,10 +78,13 @@ class Folder:
         return f"sounds/{name}.mp3"
 
     def recording(self, name: str, source: Path) -> str:
-        """Copy a whole recording as it is; its path in the folder."""
-        path = f"recordings/{name}{source.suffix.lower()}"
+        """Put in a whole recording, as it is where browsers play that; its path in the folder.
+
+        Its ending tells what it holds, whatever the recording's own ending. AudioError when it cannot be read.
+        """
+        path = f"recordings/{name}{playable.browser_suffix(source) or '.mp3'}"
         with files.whole(self.root / path) as part:
-            shutil.copyfile(source, part)
+            playable.put(source, part)
         self._digests[path] = files.sha256(self.root / path)
         return path
 

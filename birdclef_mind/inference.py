@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import audio
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.config import Features
-from birdclef_mind.features import Pictures, samples_to_pictures
+from birdclef_mind.features import Pictures
+from birdclef_mind.recordings import picture
 
 Array = np.ndarray[Any, Any]
 
@@ -52,8 +52,7 @@ class Predictor:
 def soundscape_pictures(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], Pictures]:
     """All windows of a soundscape: their starts in seconds, and their pictures as training sees them.
 
-    They stand side by side, however much windows overlap in training.
+    They stand side by side, however much windows overlap in training. AudioError for a sound that gives none.
     """
-    features = bundle.features.side_by_side
-    segments = audio.cut(audio.read_audio(path, features.sample_rate_hz), features)
-    return segments.starts_s, samples_to_pictures(segments.samples, features)
+    found = picture(path, bundle.features.side_by_side)
+    return found.starts_s, found.pictures

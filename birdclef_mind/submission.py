@@ -212,11 +212,17 @@ def _expected_rows(
 ) -> list[str]:
     """Rows a soundscape should give beside those the sample lists; an unreadable one is taken to have the usual length.
 
-    A sample that lists most of a soundscape's rows means all it wants: a sound a little too long gives no more.
+    Where the length is not known and the sample lists any of its rows, these are all. A sample that lists most of a
+    soundscape's rows means all it wants: a sound a little too long gives no more.
     """
     if header is None and listed:
         return []
     duration_s = header.duration_s if header else _USUAL_SOUNDSCAPE_S
+    if duration_s is None:
+        if listed:
+            return []
+        # Its header does not tell, so it is read to its end.
+        duration_s = audio.duration_s(path) or _USUAL_SOUNDSCAPE_S
     more = [row for row in row_ids(path, features.windowing.starts_s(duration_s), features) if row not in rows]
     return [] if listed > len(more) else more
 
@@ -232,7 +238,7 @@ def _remarks(headers: Mapping[Path, Header | None], sample: Path, features: Feat
     if not headers:
         remarks.append("there are no soundscapes: every row the sample lists has its priors")
     for path, header in headers.items():
-        if header and abs(header.duration_s - _USUAL_SOUNDSCAPE_S) > 1:
+        if header and header.duration_s is not None and abs(header.duration_s - _USUAL_SOUNDSCAPE_S) > 1:
             remarks.append(f"{path.name}: {header.duration_s:.1f} s long instead of {_USUAL_SOUNDSCAPE_S:.0f}")
         if header and (header.channels, header.sample_rate_hz) != (1, features.sample_rate_hz):
             remarks.append(

@@ -1,9 +1,13 @@
 """Where work on many recordings is done: here, in a few processes, or on the machines of a Dask cluster."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from birdclef_mind.checks import is_whole, require
@@ -16,6 +20,7 @@ _TIMEOUT_S = 30
 # Tasks handed to a cluster ahead of its results, a thread: it never waits, and the client's memory stays flat.
 _AHEAD = 4
 _BATCH = 8
+_TRIES = 3
 
 
 def check_workers(jobs: int, scheduler: str = "") -> None:
@@ -26,12 +31,16 @@ def check_workers(jobs: int, scheduler: str = "") -> None:
             pass
 
 
-def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "") -> Iterator[Any]:
+def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "", *, lost: Work | None = None) -> Iterator[Any]:
     """Call `work` with each task and yield the results, in any order; what it raises is raised here.
+
+    A process may be ended from outside, as the system does when memory runs out, or by a fault of a library. What was
+    under way then is tried once more, each task alone in a process of its own.
 
     Parameters
     ----------
     jobs : processes on this machine; ignored with a scheduler.
+    lost : gives the result of a task that ends its process again; without it StoreError is raised.
     scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786". Its workers must see the same folders at the
         same paths and have this package; one that is lost has its tasks done by others.
     """
@@ -40,10 +49,62 @@ def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "") -> Iterato
     elif jobs == 1:
         yield from (work(*task) for task in tasks)
     else:
-        from joblib import Parallel, delayed
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes:
+            yield from _in_processes(work, dict(enumerate(tasks)), jobs, lost, Path(notes))
 
-        pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=_BATCH)
-        yield from pool(delayed(work)(*task) for task in tasks)
+
+def _in_processes(
+    work: Work, left: dict[int, tuple[Any, ...]], jobs: int, lost: Work | None, notes: Path
+) -> Iterator[Any]:
+    from joblib import Parallel, delayed
+
+    vain = 0
+    while left:
+        before = len(left)
+        try:
+            pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=_BATCH)
+            for number, result in pool(
+                delayed(_noted)(work, notes, number, task) for number, task in list(left.items())
+            ):
+                del left[number]
+                yield result
+        except BrokenProcessPool as error:
+            for number in _take_notes(notes) & set(left):
+                yield _alone(work, left.pop(number), lost)
+            # A process may also be ended before it does anything.
+            vain = vain + 1 if len(left) == before else 0
+            if vain == _TRIES:
+                raise StoreError("the processes that do the work are ended as they begin; try `--jobs 1`") from error
+
+
+def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
+    """Do a task, after a note of which one this process is at."""
+    with suppress(OSError):
+        (notes / str(os.getpid())).write_text(str(number))
+    return number, work(*task)
+
+
+def _take_notes(notes: Path) -> set[int]:
+    """Numbers of the tasks that processes were at; a note that was being written says nothing."""
+    found = set()
+    for note in notes.iterdir():
+        text = note.read_text()
+        found |= {int(text)} if text else set()
+        note.unlink()
+    return found
+
+
+def _alone(work: Work, task: tuple[Any, ...], lost: Work | None) -> Any:
+    """Do a task in a process of its own, where nothing else takes memory."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(max_workers=1) as pool:
+        try:
+            return pool.submit(work, *task).result()
+        except BrokenProcessPool as error:
+            if lost is None:
+                raise StoreError(f"the process that did {task!r} was ended twice; is there enough memory?") from error
+            return lost(*task)
 
 
 @contextmanager

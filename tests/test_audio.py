@@ -40,13 +40,13 @@ def test_channels_are_averaged(tmp_path):
 
 
 def test_long_files_are_read_by_blocks_without_seams(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "_BLOCK_VALUES", 32_000)
+    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", 32_000)
     soundfile.write(tmp_path / "tone.wav", tone(3.3, 32_000), 32_000, subtype="FLOAT")
     np.testing.assert_array_equal(audio.read_audio(tmp_path / "tone.wav", 32_000), tone(3.3, 32_000))
 
 
 def test_too_long_a_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "_BLOCK_VALUES", 32_000)
+    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", 32_000)
     monkeypatch.setattr(audio, "LONGEST_S", 2)
     soundfile.write(tmp_path / "tone.wav", tone(3, 8_000), 8_000)
     with pytest.raises(AudioError, match="longer than"):
@@ -81,15 +81,14 @@ def test_bad_files_are_refused_with_a_reason(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("length", [1, 511, 160_000, 160_001, 176_000, 175_999, 320_000])
-def test_windows_hold_the_recording_and_then_zeros(rng, length):
-    samples = rng.normal(size=length).astype(np.float32)
+def test_windows_hold_the_recording_without_its_mean_and_then_zeros(rng, length):
+    samples = rng.normal(0.1, 1, size=length).astype(np.float32)
     segments = audio.cut(samples, FEATURES)
-    joined = segments.samples.ravel()
-    kept = min(length, joined.size)
-    np.testing.assert_array_equal(joined[:kept], samples[:kept])
-    assert not joined[kept:].any()
-    assert length - kept < 16_000
-    assert not segments.samples.flags.writeable
+    for start_s, found in zip(segments.starts_s, segments.samples, strict=True):
+        own = samples[round(start_s * 32_000) :][:160_000]
+        np.testing.assert_allclose(found[: own.size], own - own.mean(dtype=float), atol=1e-6)
+        assert not found[own.size :].any()
+    assert length - segments.samples.size < 16_000
 
 
 def test_windows_may_overlap(rng):
@@ -98,27 +97,25 @@ def test_windows_may_overlap(rng):
     samples = rng.normal(size=320_000).astype(np.float32)
     segments = audio.cut(samples, replace(FEATURES, windowing=Windowing(step_s=2.5)))
     assert segments.starts_s == (0, 2.5, 5)
-    np.testing.assert_array_equal(segments.samples[1], samples[80_000:240_000])
+    own = samples[80_000:240_000]
+    np.testing.assert_allclose(segments.samples[1], own - own.mean(dtype=float), atol=1e-6)
 
 
 def test_loudness_is_the_root_mean_square_in_decibels():
     samples = np.stack([np.zeros(160_000), np.full(160_000, 0.1), np.ones(160_000)]).astype(np.float32)
-    loudness = audio.Segments((0.0, 5.0, 10.0), samples).loudness_dbfs()
-    np.testing.assert_allclose(loudness, [-120, -20, 0], atol=1e-4)
+    np.testing.assert_allclose(audio.loudness_dbfs(samples), [-120, -20, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("encode", "tolerance"), [(audio.wav_bytes, 1e-4), (audio.ogg_bytes, 0.05), (audio.mp3_bytes, 0.05)]
-)
-def test_written_sound_is_read_back(tmp_path, encode, tolerance):
+@pytest.mark.parametrize("encode", [audio.ogg_bytes, audio.mp3_bytes])
+def test_written_sound_is_read_back(tmp_path, encode):
     sound = tone(2.5, 32_000)
     (tmp_path / "tone").write_bytes(encode(sound, 32_000))
     back = audio.read_audio(tmp_path / "tone", 32_000)
     assert back.size == sound.size
-    np.testing.assert_allclose(back[2000:-2000], sound[2000:-2000], atol=tolerance)
+    np.testing.assert_allclose(back[2000:-2000], sound[2000:-2000], atol=0.05)
 
 
 def test_loud_sound_is_turned_down_and_not_clipped(tmp_path):
-    (tmp_path / "loud.wav").write_bytes(audio.wav_bytes(10 * tone(1, 32_000), 32_000))
-    back = audio.read_audio(tmp_path / "loud.wav", 32_000)
-    np.testing.assert_allclose(back, tone(1, 32_000) / 0.3, atol=1e-3)
+    (tmp_path / "loud").write_bytes(audio.ogg_bytes(10 * tone(1, 32_000), 32_000))
+    back = audio.read_audio(tmp_path / "loud", 32_000)
+    np.testing.assert_allclose(back[2000:-2000], tone(1, 32_000)[2000:-2000] / 0.3, atol=0.1)

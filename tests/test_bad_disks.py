@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.audio import read_audio
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.cli import main
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
+from birdclef_mind.recordings import picture
 from birdclef_mind.submission import write_submission
 
 # What stands in the folder is copied to the disk, and what the command leaves there is copied back.
@@ -156,12 +156,12 @@ def test_a_recording_cut_while_it_is_read_is_listed(competition_folder, tmp_path
     """The digest is of the whole file, what is decoded afterwards is not."""
     path = next((competition_folder / "train_audio").glob("*/*.ogg"))
 
-    def read(own, rate_hz):
+    def cut_first(own, *settings):
         if own == path:
             os.truncate(own, 200)
-        return read_audio(own, rate_hz)
+        return picture(own, *settings)
 
-    monkeypatch.setattr("birdclef_mind.audio.read_audio", read)
+    monkeypatch.setattr("birdclef_mind.caching.picture", cut_first)
     report = make_cache(competition_folder, tmp_path / "c")
     assert [Path(failure.recording).name for failure in report.failures] == [path.name]
 

@@ -30,7 +30,7 @@ def test_the_cache_holds_every_segment_of_every_recording(sample_folder, cache_f
     cells = index(cache_folder)[1]
     assert np.float32(cells["fmin"]) == np.float32(strip.facts.low[row.segment])
     assert np.float32(cells["frange"]) == np.float32(strip.facts.width[row.segment])
-    assert float(cells["loudness_dbfs"]) == pytest.approx(segments.loudness_dbfs()[row.segment], abs=0.01)
+    assert float(cells["loudness_dbfs"]) == pytest.approx(audio.loudness_dbfs(segments.samples)[row.segment], abs=0.01)
     facts = json.loads((cache_folder / "cache.json").read_text())
     assert facts["counts"] == {"recordings": 15, "segments": len(cache.rows), "failed": 0}
     assert facts["fingerprint"] == PRESETS["mel32"].fingerprint()

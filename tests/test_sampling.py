@@ -9,6 +9,7 @@ from birdclef_mind.caching import make_strip
 from birdclef_mind.config import PRESETS
 from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.recipes import Augmentation, Training
+from birdclef_mind.recordings import picture_windows
 from birdclef_mind.sampling import gather_material, moved_windows, moving_sound, plan_epoch, step_frames
 from birdclef_mind.store import Source
 
@@ -32,7 +33,7 @@ def song(length_s, rng, level=0.3):
 
 
 def material_of(sound, features, training, label="a"):
-    strip = make_strip(sound, features, Source("x", 0, ""))
+    strip = make_strip(picture_windows(audio.windows([sound], features), features), features, Source("x", 0, ""))
     rows = [row("x", segment, label, features) for segment in range(len(strip.pixels))]
     return gather_material(
         rows, strip.pictures, np.arange(len(rows)), np.ones((len(rows), 1), np.float32), features, training
@@ -129,7 +130,7 @@ def test_a_moved_window_shows_what_a_window_cut_there_shows(rng):
     shifts = np.array([1, 40, 78, 120, 156])
     moved = moved_windows(material, np.ones(5, int), shifts)
     starts_s = 2.5 + shifts * hop_s
-    true = samples_to_pictures(np.stack([audio.window(sound, at, FEATURES) for at in starts_s]), FEATURES).pixels
+    true = picture_windows(audio.windows([sound], OVERLAPPING, dict(enumerate(starts_s))), OVERLAPPING).pictures.pixels
     # Frames of the following window lie up to half a hop off; the ends of a true window feel silence beyond them.
     inner = slice(3, -3)
     error = np.abs(moved.astype(float) - true)[:, :, inner]

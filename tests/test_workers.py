@@ -10,7 +10,7 @@ import pytest
 from conftest import make_cache, tree
 
 from birdclef_mind.cli import main
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.workers import run_all
 
@@ -107,3 +107,63 @@ def test_every_task_is_done_once(jobs):
 def test_what_goes_wrong_is_raised():
     with pytest.raises(ZeroDivisionError):
         list(run_all(divmod, [(1, 0)], 2))
+
+
+def end_at(last_words, number, folder, signal_number):
+    """A task's number; one of them ends its process, always or the first time only."""
+    if number == 13 and (last_words == "always" or not (folder / "ended").exists()):
+        (folder / "ended").touch()
+        os.kill(os.getpid(), signal_number)
+    return number
+
+
+def said(_, number, *__):
+    return f"{number} was lost"
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("when", ["once", "always"])
+def test_a_task_that_ends_its_process_is_tried_alone_and_then_listed(tmp_path, when, signal_number):
+    tasks = [(when, number, tmp_path, signal_number) for number in range(40)]
+    found = list(run_all(end_at, tasks, 2, lost=said))
+    wanted = [number if number != 13 or when == "once" else "13 was lost" for number in range(40)]
+    assert sorted(found, key=str) == sorted(wanted, key=str)
+
+
+def test_without_words_for_it_a_lost_task_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match="was ended twice"):
+        list(run_all(end_at, [("always", 13, tmp_path, signal.SIGKILL)], 2))
+
+
+def test_processes_that_end_before_they_begin_are_one_sentence(tmp_path, monkeypatch):
+    # No task is noted, as when a process is ended while it starts.
+    monkeypatch.setattr("birdclef_mind.workers._take_notes", lambda notes: set())
+    with pytest.raises(StoreError, match="are ended as they begin; try `--jobs 1`"):
+        list(run_all(end_at, [("always", 13, tmp_path, signal.SIGKILL)], 2, lost=said))
+
+
+KILLING = """
+import os, signal, sys
+from birdclef_mind import caching
+from birdclef_mind.cli import main
+
+def make(*task, name=sys.argv[1]):
+    if task[0].name == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*task)
+
+real, caching._make = caching._make, make
+sys.exit(main(["cache", sys.argv[2], sys.argv[3], "--jobs", "2", "--quiet"]))
+"""
+
+
+def test_a_recording_that_ends_its_process_is_listed_and_the_rest_is_cached(sample_folder, cache_folder, tmp_path):
+    name = sorted((sample_folder / "train_audio").glob("*/*.ogg"))[3].name
+    command = [sys.executable, "-c", KILLING, name, str(sample_folder), str(tmp_path / "c")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    ours, whole = tree(tmp_path / "c"), tree(cache_folder)
+    assert f"/{name},ended the process that read it twice" in ours["failures.csv"].decode()
+    assert {path for path in whole if path not in ours} == {path for path in whole if path.endswith(f"{name}.png")}
+    assert all(ours[path] == whole[path] for path in ours if path.endswith(".png"))

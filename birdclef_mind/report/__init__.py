@@ -31,6 +31,8 @@ _MIME = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
 }
+# Browsers look at the content of what has no kind.
+_ANY_MIME = "application/octet-stream"
 _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
 # Nearer, their numbers would touch on the smallest pictures.
 _TICKS_APART = 0.13
@@ -188,7 +190,7 @@ def _percent(share: float) -> str:
 
 def _embedded(path: Path) -> str:
     content = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f"data:{_MIME[path.suffix]};base64,{content}"
+    return f"data:{_MIME.get(path.suffix.lower(), _ANY_MIME)};base64,{content}"
 
 
 def _copy(explanation: Path, folder: Path, out: Path) -> None:

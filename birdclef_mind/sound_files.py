@@ -1,0 +1,276 @@
+"""Sound files as strangers write them: what their headers say, and their samples, block by block, to the very end."""
+
+import io
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import soundfile
+
+from birdclef_mind.errors import AudioError
+from birdclef_mind.locations import at_hand
+
+Array = np.ndarray[Any, Any]
+
+# Headerless sound says nothing of itself; resource forks and matrices are rarely sound.
+_NOT_BY_ENDING = {"RAW", "SD2", "MAT4", "MAT5"}
+_ALIASES = (".aif", ".aifc", ".oga", ".opus", ".snd", ".wave", ".mp2", ".8svx", ".iff", ".sph", ".sf")
+# All endings of sound that libsndfile reads; what a file holds is decided by its content.
+SUFFIXES = tuple(sorted({f".{name.lower()}" for name in soundfile.available_formats() if name not in _NOT_BY_ENDING}
+                        .union(_ALIASES)))  # fmt: skip
+# Longer ones would give a picture wider than readers accept.
+LONGEST_S = 2 * 3600
+# libsndfile's largest number stands for a length that is not known.
+_NOT_KNOWN = 2**63 - 1
+# A header may promise any number of channels; a block stays at 4 MB.
+BLOCK_VALUES = 1024 * 1024
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 1_000_000
+# Sound may be written as whole numbers of 16 bits in floats; beyond this its powers leave float32.
+_LOUDEST = 1e6
+_SCANNED_BYTES = 1024 * 1024
+_OGG_PAGE = re.compile(rb"OggS\x00([\x00-\x07])", re.DOTALL)
+_FIRST_PAGE = 2
+# An empty tag, by which libsndfile knows MPEG frames that come in another way than by a path.
+_ID3 = b"ID3\x03" + bytes(5) + b"\x0a" + bytes(10)
+# An ID3v1 tag: the last bytes of an MP3 file, which its reader looks at first.
+_ID3V1_BYTES = 128
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a sound file says of itself.
+
+    Attributes
+    ----------
+    duration_s : at most `LONGEST_S`; None where the header does not tell, as when it was written to a pipe.
+    sample_rate_hz, channels : of its first stream. kind, subtype : container and coding, in libsndfile's words.
+    """
+
+    duration_s: float | None
+    sample_rate_hz: int
+    channels: int
+    kind: str = ""
+    subtype: str = ""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A run of sound in a file of the file system; chained Ogg files hold several, each with a rate of its own.
+
+    Attributes
+    ----------
+    part : its first byte and the one after its last; None for the whole file.
+    """
+
+    path: Path
+    part: tuple[int, int] | None
+    header: Header
+
+    def blocks(self) -> Iterator[Array]:
+        """Its samples from the beginning, (n, channels) each, float32, finite; AudioError where they cannot be had."""
+        with _faults_of(self.path), _opened(self.path, self.part) as file:
+            if not _LOWEST_RATE_HZ <= file.samplerate <= _HIGHEST_RATE_HZ:
+                raise AudioError(f"has a sample rate of {file.samplerate} Hz")
+            at, frames = 0, max(1, BLOCK_VALUES // file.channels)
+            while len(block := file.read(frames, dtype="float32", always_2d=True)):
+                _refuse_no_sound(block, at)
+                at += len(block)
+                yield block
+
+
+def streams(path: Path) -> list[Stream]:
+    """The streams of a file of the file system, in order; AudioError for a file that is missing or no sound."""
+    with _faults_of(path):
+        _refuse_endless(path)
+        parts = _ogg_parts(path)
+        found = []
+        for part in parts if len(parts) > 1 else [None]:
+            with _opened(path, part) as file:
+                found.append(Stream(path, part, _header(file, path, part)))
+        return found
+
+
+def read_header(path: Path) -> Header | None:
+    """Read a sound file's header; None when it cannot be read."""
+    try:
+        with at_hand(path) as own:
+            headers = [stream.header for stream in streams(own)]
+    except (AudioError, OSError):
+        return None
+    lengths = [header.duration_s for header in headers]
+    known = [length for length in lengths if length is not None]
+    duration_s = min(sum(known), float(LONGEST_S)) if len(known) == len(lengths) else None
+    return Header(
+        duration_s, headers[0].sample_rate_hz, headers[0].channels, headers[0].kind, headers[0].subtype
+    )  # fmt: skip
+
+
+def duration_s(path: Path) -> float | None:
+    """Length of a sound file, at most `LONGEST_S`; None when it cannot be read.
+
+    Where the header does not tell, the file is read to its end.
+    """
+    header = read_header(path)
+    if header is None or header.duration_s is not None:
+        return header.duration_s if header else None
+    try:
+        with at_hand(path) as own:
+            seconds = 0.0
+            for stream in streams(own):
+                for block in stream.blocks():
+                    seconds += len(block) / stream.header.sample_rate_hz
+                    if seconds > LONGEST_S:
+                        return float(LONGEST_S)
+    except (AudioError, OSError):
+        return None
+    return seconds
+
+
+class _Forwards(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is read from its beginning to its end.
+
+    soundfile looks up and sets the place in the file around each block, and reads no further than the header says:
+    that fails where a header names no length.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class _Part(io.RawIOBase):
+    """Some bytes of a file as a file: `lead`, then those from `start` to `end`; it may claim to be longer."""
+
+    def __init__(self, file: IO[bytes], start: int, end: int, lead: bytes = b"", times: int = 1) -> None:
+        self._file, self._start, self._lead = file, start, lead
+        self._size = len(lead) + end - start
+        self._claimed, self._at = times * self._size, 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + (0, self._at, self._claimed)[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        got = self._bytes(len(buffer))
+        buffer[: len(got)] = got
+        self._at += len(got)
+        return len(got)
+
+    def _bytes(self, count: int) -> bytes:
+        if self._at >= max(self._size, self._claimed - _ID3V1_BYTES):
+            return bytes(min(count, self._claimed - self._at)) if self._claimed > self._size else b""
+        if self._at < len(self._lead):
+            return self._lead[self._at : self._at + count]
+        self._file.seek(self._start + self._at - len(self._lead))
+        return self._file.read(max(0, min(count, self._size - self._at)))
+
+
+@contextmanager
+def _opened(path: Path, part: tuple[int, int] | None) -> Iterator[soundfile.SoundFile]:
+    """A file, or a part of it, for reading; what it is is told by its content, not by its ending."""
+    with path.open("rb") as raw:
+        size = raw.seek(0, io.SEEK_END)
+        if part:
+            source: Any = _Part(raw, *part)
+        elif _is_mp3_without_table(raw):
+            # Its reader guesses the length from the first frames and the file's size, and reads no further.
+            source = _Part(raw, 0, size, lead=_ID3, times=256)
+        elif path.suffix.lower() == ".raw":
+            source = _Part(raw, 0, size)
+        else:
+            # soundfile encodes names as UTF-8, which not every name on a disk is.
+            source = str(path) if os.name == "nt" else os.fsencode(path)
+        with _Forwards(source) as file:
+            yield file
+
+
+def _header(file: soundfile.SoundFile, path: Path, part: tuple[int, int] | None) -> Header:
+    told = file.frames != _NOT_KNOWN and not (file.format == "MP3" and isinstance(file.name, _Part))
+    length_s = min(file.frames / file.samplerate, float(LONGEST_S)) if told else None
+    return Header(length_s, file.samplerate, file.channels, file.format, file.subtype)
+
+
+def _is_mp3_without_table(raw: IO[bytes]) -> bool:
+    """Whether MPEG frames begin here and the first of them, which tells the length, is missing."""
+    raw.seek(0)
+    head = raw.read(10)
+    tag = 0
+    if head[:3] == b"ID3" and len(head) == 10:
+        tag = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+    raw.seek(tag)
+    frame = raw.read(4096)
+    is_mpeg = len(frame) > 4 and frame[0] == 0xFF and frame[1] & 0xE0 == 0xE0 and frame[1] & 0x06 != 0
+    return is_mpeg and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def _ogg_parts(path: Path) -> list[tuple[int, int]]:
+    """First byte and end of each link of a chained Ogg file; none for other files.
+
+    A link begins with a page that begins a stream after one that does not (RFC 3533, section 4).
+    """
+    with path.open("rb") as raw:
+        if raw.read(4) != b"OggS":
+            return []
+        starts, in_head, kept, at = [0], True, b"OggS", 0
+        while chunk := raw.read(_SCANNED_BYTES):
+            chunk = kept + chunk
+            for page in _OGG_PAGE.finditer(chunk):
+                begins = bool(page[1][0] & _FIRST_PAGE)
+                if begins and not in_head:
+                    starts.append(at + page.start())
+                in_head = begins
+            # A sign of a page may be cut in two; it is looked for again with what follows.
+            kept = chunk[-5:]
+            at += len(chunk) - len(kept)
+        return list(zip(starts, [*starts[1:], raw.tell()], strict=True))
+
+
+def _refuse_no_sound(block: Array, at: int) -> None:
+    """Refuse values that no sound has: not finite, or so large that powers of them are not."""
+    if max(block.max(), -block.min()) <= _LOUDEST:
+        return
+    good = np.isfinite(block).all(axis=1)
+    if not good.all():
+        raise AudioError(f"holds a value that is not a number, at sample {at + np.argmin(good)}")
+    place = np.argmax((np.abs(block) > _LOUDEST).any(axis=1))
+    raise AudioError(f"holds a value beyond any sound, at sample {at + place}")
+
+
+def _refuse_endless(path: Path) -> None:
+    """A pipe or a device never ends, and opening one may wait for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise AudioError("is no file")
+
+
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """Whatever goes wrong with one file is an AudioError: libraries raise errors of many kinds over broken ones."""
+    try:
+        yield
+    except (AudioError, MemoryError):
+        raise
+    except Exception as error:
+        raise AudioError(_fault_of(path, error)) from error
+
+
+def _fault_of(path: Path, error: Exception) -> str:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return "missing"
+    except OSError as other:
+        return f"cannot be read ({other.strerror})"
+    if size == 0:
+        return "empty file"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    reason = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
+    return f"cannot be decoded ({reason or 'of no format that libsndfile knows'})"
