@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, as_input
 from birdclef_mind.decoders import Decoders
+from birdclef_mind.graph import Tensor
 from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
 
 Array = np.ndarray[Any, Any]
@@ -47,7 +48,7 @@ class EmbeddingRange:
 
 
 def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
-    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; ConfigError as in `stamp_back`."""
+    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; Obstacle as in `stamp_back`."""
     one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
     return raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
 
@@ -69,7 +70,7 @@ def searched_answers(
     name = anatomy.embedding.name
     decode = decoders.networks[name]
     sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
-    sure_of_picture = log_certainty(anatomy, anatomy.model.inputs[0])
+    sure_of_picture = log_certainty(anatomy, anatomy.picture)
     mean, deviation = within.mean[classes], within.deviation[classes]
     seeds = np.broadcast_to(seed, len(classes)).tolist()
     drawn = (np.random.default_rng([own, int(index)]) for own, index in zip(seeds, classes, strict=True))
@@ -106,7 +107,7 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array
     rows, frames = anatomy.rows_frames
     start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
     pictures = tf.Variable(as_input(start))
-    certainty = log_certainty(anatomy, anatomy.model.inputs[0])
+    certainty = log_certainty(anatomy, anatomy.picture)
     optimizer = keras.optimizers.Adam(_NOISE_RATE)
     optimizer.build([pictures])
     places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
@@ -123,25 +124,12 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array
     return pictures.numpy()[..., 0]
 
 
-def log_certainty(anatomy: Anatomy, tensor: Any) -> Callable[[Any], Any]:
+def log_certainty(anatomy: Anatomy, tensor: Tensor) -> Callable[[Any], Any]:
     """A function from the values of a tensor (n, ...) to the logarithm of the network's scores (n, classes).
 
-    From the class layer's sums, not its scores: where a score is nearly nothing its own gradient is lost.
+    From the sums before the scores: where a score is nearly nothing its own gradient is lost.
     """
-    dense = next(step for step in anatomy.steps if step.place == anatomy.classes.place)
-    read = dense.inputs[0]
-    body = None if tensor is read else keras.Model(tensor, read)
-    activations = [
-        step.layer.activation for step in anatomy.steps[dense.place - 1 :] if hasattr(step.layer, "activation")
-    ]
-    log = tf.math.log_sigmoid if keras.activations.sigmoid in activations else tf.nn.log_softmax
-    kernel, bias = dense.layer.kernel, dense.layer.bias
-
-    def certainty(values: Any) -> Any:
-        sums = tf.matmul(values if body is None else body(values, training=False), kernel)
-        return log(sums if bias is None else sums + bias)
-
-    return certainty
+    return anatomy.head.log_scores(anatomy.flat, tensor)
 
 
 def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array) -> Array:

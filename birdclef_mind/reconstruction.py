@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.decoders import Decoders
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import Obstacle
 from birdclef_mind.fidelity import Answer, Judges, shuffled
 from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 
@@ -59,7 +59,7 @@ class Backwards:
                 stamp_back(self.chain, tap, activation[start : start + 12], self.anatomy.rows_frames)
                 for start in range(0, len(activation), 12)
             ]
-        except ConfigError:
+        except Obstacle:
             return None
         return raw_to_picture(np.concatenate(raw))
 
@@ -105,10 +105,8 @@ def measure_fidelity(
 
 def answer_of(anatomy: Anatomy) -> Answer:
     """The network as a function from pictures (n, rows, frames), 0–255, to scores (n, classes)."""
-    shape = (None, *anatomy.rows_frames, 1)
-    forward = tf.function(
-        lambda pictures: anatomy.model(pictures, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
-    )
+    shape, reader = (None, *anatomy.rows_frames, 1), anatomy.reader([anatomy.classes])
+    forward = tf.function(lambda pictures: reader(pictures)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
 
     def answer(pictures: Array) -> Array:
         parts = [forward(as_input(pictures[start : start + 64])) for start in range(0, len(pictures), 64)]
