@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, as_input
-from birdclef_mind.decoders import Decoders
+from birdclef_mind.decoder_networks import Decoders
 from birdclef_mind.graph import Tensor
 from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
 

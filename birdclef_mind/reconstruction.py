@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
-from birdclef_mind.decoders import Decoders
+from birdclef_mind.decoder_networks import Decoders
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.fidelity import Answer, Judges, shuffled
 from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
