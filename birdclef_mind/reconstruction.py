@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.decoder_networks import Decoders
-from birdclef_mind.errors import Obstacle
+from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.fidelity import Answer, Judges, shuffled
 from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 
@@ -48,7 +48,7 @@ class Backwards:
             stamped = self._stamped(tap, activation)
             if stamped is not None:
                 ways[WEIGHTS] = stamped
-            if self.decoders is not None:
+            if self.decoders is not None and tap.name in self.decoders.networks:
                 ways[DECODER] = self.decoders.pictures(tap.name, activation)
             found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
         return found
@@ -65,14 +65,27 @@ class Backwards:
 
 
 def read_backwards(anatomy: Anatomy, decoders: Decoders | None = None, why_not: str = "") -> Backwards:
-    """Prepare all methods for a network; `why_not` says why it has no decoders."""
-    chain = read_chain(anatomy)
-    skipped = {}
+    """Prepare all methods for a network; `why_not` says why it has no decoders.
+
+    ConfigError for decoders of another network's taps.
+    """
+    chain, skipped = read_chain(anatomy), {}
+    if decoders is not None:
+        _require_fitting(decoders, anatomy)
     if chain.obstacle:
         skipped[WEIGHTS] = f"weights only goes no further than a plain chain: {chain.obstacle}"
     if decoders is None:
         skipped[DECODER] = why_not or "no decoders are trained for this network"
     return Backwards(anatomy, anatomy.taps(), chain, decoders, skipped)
+
+
+def _require_fitting(decoders: Decoders, anatomy: Anatomy) -> None:
+    shapes = {tap.name: tap.shape for tap in anatomy.stages}
+    for name, network in decoders.networks.items():
+        if network.input_shape[1:] != shapes.get(name):
+            raise ConfigError(
+                f"decoders: expected those of {anatomy.model.name}'s taps, got one of {name} {network.input_shape[1:]}"
+            )
 
 
 def measure_fidelity(
