@@ -295,7 +295,7 @@ class Falling(L.Layer):
 
 POLICIES = {
     f"{policy}, {name}": (lambda policy=policy, make=make: with_policy(policy, make))
-    for policy in ("mixed_float16", "float16", "mixed_bfloat16", "bfloat16", "float64")
+    for policy in ("mixed_float16", "float16", "bfloat16", "float64")
     for name, make in {
         "chain": chain,
         "single precision at the end": lambda: chain(dtype="float32"),
@@ -304,7 +304,7 @@ POLICIES = {
         "attention pooling": attention_pooling,
         "sum": lambda: headed(sum_of_two),
     }.items()
-    if policy == "mixed_float16" or name in ("chain", "nested")
+    if policy == "mixed_float16" or name == "chain"
 }
 
 WORKING = {
