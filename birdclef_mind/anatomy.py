@@ -14,36 +14,13 @@ import numpy as np
 from keras import layers
 
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.graph import Flat, Step, Tensor, lay_flat
+from birdclef_mind.head import Head, read_head
+from birdclef_mind.layer_kinds import CONVOLUTIONS, GLOBAL_POOLINGS, POOLINGS, is_pointwise, is_sum
 
 Array = np.ndarray[Any, Any]
-
-CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
-POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
-GLOBAL_POOLINGS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-# Layers that change values one by one: a convolution is tapped behind them.
-POINTWISE = (
-    layers.BatchNormalization,
-    layers.LayerNormalization,
-    layers.Activation,
-    layers.ReLU,
-    layers.LeakyReLU,
-    layers.PReLU,
-    layers.ELU,
-)
-# Where branches meet: a residual block's convolution is tapped behind the sum, which holds what its shortcut carries.
-MEETINGS = (layers.Add,)
-# Layers that do nothing when a network answers.
-IDLE = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One layer at work: its place in the flat network, what it reads and what it gives."""
-
-    place: int
-    layer: Any
-    inputs: tuple[Any, ...]
-    output: Any
+# (rows, frames) of the picture from one place to the next, and that one place sees; None for what sees all of it.
+Field = tuple[tuple[int, int], tuple[int, int]] | tuple[None, None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +29,8 @@ class Stage:
 
     Attributes
     ----------
-    place : number of its layer in the flat network, the input being 0. name, kind : see the module.
+    place : number of its layer in the flat network, the input being 0. kind : see the module.
+    name : its layer's; where another stage has that already, `NAME (layer PLACE)`.
     shape : of its output without the batch. scale : how much coarser its map is than the convolution's before.
     stride, receptive_field : (rows, frames) of the picture; None for a stage that sees the whole picture.
     output : its tensor, behind its normalisation and activation.
@@ -65,22 +43,33 @@ class Stage:
     scale: int
     stride: tuple[int, int] | None
     receptive_field: tuple[int, int] | None
-    output: Any
+    output: Tensor
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A network laid flat (`model` shares its weights), its steps and its stages."""
+    """A network, laid flat, and its stages."""
 
     model: keras.Model
-    steps: tuple[Step, ...]
+    flat: Flat
+    head: Head
     stages: tuple[Stage, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every layer at work, in order."""
+        return self.flat.steps
+
+    @property
+    def picture(self) -> Tensor:
+        """The network's input."""
+        return self.flat.picture
 
     @property
     def rows_frames(self) -> tuple[int, int]:
         """Size of a picture."""
-        rows, frames = self.model.inputs[0].shape[1:3]
-        return int(rows), int(frames)
+        rows, frames = self.picture.shape[1:3]
+        return int(rows or 0), int(frames or 0)
 
     def of_kind(self, kind: str) -> tuple[Stage, ...]:
         """The stages of one kind, in order."""
@@ -98,31 +87,44 @@ class Anatomy:
 
     def taps(self, most: int = 8) -> tuple[Stage, ...]:
         """Where to listen in: every convolution, or of many the last one at each stride, the embedding, the classes."""
-        meeting: dict[int, Stage] = {}
+        meeting: dict[Tensor, Stage] = {}
         for stage in self.of_kind("convolution"):
             if stage.receptive_field is not None:
                 # Of convolutions that meet in one sum the one that sees most stands for all.
-                other = meeting.get(id(stage.output))
+                other = meeting.get(stage.output)
                 if other is None or other.receptive_field is None or other.receptive_field < stage.receptive_field:
-                    meeting[id(stage.output)] = stage
+                    meeting[stage.output] = stage
         maps = list(meeting.values())
         if len(maps) > most:
             maps = list({stage.stride: stage for stage in maps}.values())
         return (*maps, self.embedding, self.classes)
 
     def reader(self, taps: Sequence[Stage]) -> Callable[[Any], list[Any]]:
-        """A function from pictures (n, rows, frames, 1) to the tensors at the taps, as the network answers them."""
-        network = keras.Model(self.model.inputs[0], [tap.output for tap in taps])
-        return lambda pictures: keras.tree.flatten(network(pictures, training=False))
+        """A function from pictures (n, rows, frames, 1) to the tensors at the taps, float32, as the network answers."""
+        return self.flat.walk(self.picture, [tap.output for tap in taps])
 
     def activations(self, taps: Sequence[Stage], pictures: Array, batch_size: int = 64) -> list[Array]:
-        """What the network makes of pictures (n, rows, frames), 0–255, at each tap: arrays (n, *shape), float32."""
+        """What the network makes of pictures (n, rows, frames), 0–255, at each tap: arrays (n, *shape), float32.
+
+        ConfigError for pictures of another size, and for a tap that gives something else than numbers.
+        """
+        self.require(pictures)
         reader = self.reader(taps)
-        parts = [
-            [np.asarray(value, np.float32) for value in reader(as_input(pictures[start : start + batch_size]))]
-            for start in range(0, len(pictures), batch_size)
-        ]
-        return [np.concatenate(values) for values in zip(*parts, strict=True)]
+        parts: list[list[Array]] = [[np.zeros((0, *tap.shape), np.float32)] for tap in taps]
+        for start in range(0, len(pictures), batch_size):
+            for found, value in zip(parts, reader(as_input(pictures[start : start + batch_size])), strict=True):
+                found.append(np.asarray(value))
+        activations = [np.concatenate(found) for found in parts]
+        for tap, activation in zip(taps, activations, strict=True):
+            if not np.isfinite(activation).all():
+                raise ConfigError(f"{tap.name} (layer {tap.place}): expected finite activations, got others")
+        return activations
+
+    def require(self, pictures: Array) -> None:
+        """Raise ConfigError unless pictures are (n, rows, frames) of the network's size."""
+        if pictures.shape[1:] != self.rows_frames:
+            expected, got = (", ".join(map(str, sizes)) for sizes in (self.rows_frames, pictures.shape))
+            raise ConfigError(f"model {self.model.name}: expected pictures (n, {expected}), got ({got})")
 
 
 def as_input(pictures: Array) -> Array:
@@ -132,106 +134,64 @@ def as_input(pictures: Array) -> Array:
 
 def read_anatomy(model: keras.Model) -> Anatomy:
     """Lay a model flat and name its stages; ConfigError for one that is no graph, or has no classes."""
-    flat, steps = _inline(model)
-    readers = _readers(steps)
-    fields = _fields(flat, steps)
-    head = _head(flat, steps)
-    stages: list[Stage] = []
+    flat = lay_flat(model)
+    head = read_head(flat, model.name)
+    return Anatomy(model, flat, head, _stages(flat, head))
+
+
+def _stages(flat: Flat, head: Head) -> tuple[Stage, ...]:
+    readers, fields = _readers(flat), _fields(flat)
+    stages: dict[str, Stage] = {}
     last_stride = 1
-    for step in steps:
+    for step in flat.steps:
         kind = _kind(step, head)
         if kind is None:
             continue
-        output = _behind_pointwise(step, readers) if kind in ("convolution", "embedding", "classes") else step.output
-        stride, field = fields[id(step.output)]
+        output = _output(step, kind, flat, readers)
+        stride, field = fields[step.output]
         scale = 1
         if kind == "convolution" and stride is not None:
             scale = max(1, stride[0] // last_stride)
             last_stride = stride[0]
-        shape = tuple(int(size) for size in output.shape[1:])
-        stages.append(Stage(step.place, step.layer.name, kind, shape, scale, stride, field, output))
-    return Anatomy(flat, steps, tuple(stages))
+        name = str(step.layer.name)
+        while name in stages:
+            name += f" (layer {step.place})"
+        shape = tuple(int(size or 0) for size in output.shape[1:])
+        stages[name] = Stage(step.place, name, kind, shape, scale, stride, field, output)
+    return tuple(stages.values())
 
 
-def _graph(model: Any) -> Any:
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    if not hasattr(graph, "_nodes_by_depth"):
-        raise ConfigError(f"model {model.name}: expected a Sequential or functional model, got {type(model).__name__}")
-    return graph
-
-
-def _inline(model: keras.Model) -> tuple[keras.Model, tuple[Step, ...]]:
-    graph = _graph(model)
-    shape = tuple(graph.inputs[0].shape)
-    if len(graph.inputs) != 1 or len(shape) != 4 or shape[3] != 1 or None in shape[1:]:
-        raise ConfigError(f"model {model.name}: expected one input of shape (rows, frames, 1), got {shape[1:]}")
-    picture = keras.Input(shape[1:], name="picture")
-    steps: list[Step] = []
-
-    def walk(inner: Any, value: Any) -> Any:
-        values = {id(inner.inputs[0]): value}
-        for depth in sorted(inner._nodes_by_depth, reverse=True):
-            for node in inner._nodes_by_depth[depth]:
-                if node.is_input or node.operation is None:
-                    continue
-                args, options = node.arguments.fill_in(values)
-                if isinstance(node.operation, keras.Sequential) or hasattr(node.operation, "_nodes_by_depth"):
-                    outputs = [walk(_graph(node.operation), args[0])]
-                else:
-                    given = node.operation(*args, **options)
-                    outputs = list(given) if isinstance(given, list | tuple) else [given]
-                    inputs = tuple(keras.tree.flatten(args))
-                    steps.append(Step(len(steps) + 1, node.operation, inputs, outputs[0]))
-                values.update({id(tensor): output for tensor, output in zip(node.output_tensors, outputs, strict=True)})
-        return values[id(inner.outputs[0])]
-
-    answer = walk(graph, picture)
-    return keras.Model(picture, answer, name=f"{model.name}_flat"), tuple(steps)
-
-
-def _readers(steps: Sequence[Step]) -> dict[int, list[Step]]:
-    readers: dict[int, list[Step]] = {}
-    for step in steps:
+def _readers(flat: Flat) -> dict[Tensor, list[Step]]:
+    readers: dict[Tensor, list[Step]] = {}
+    for step in flat.steps:
         for tensor in step.inputs:
-            readers.setdefault(id(tensor), []).append(step)
+            readers.setdefault(tensor, []).append(step)
     return readers
 
 
-def _behind_pointwise(step: Step, readers: dict[int, list[Step]]) -> Any:
-    output, passed = step.output, (*POINTWISE, *IDLE, *MEETINGS)
-    while len(following := readers.get(id(output), [])) == 1 and isinstance(following[0].layer, passed):
-        output = following[0].output
+def _output(step: Step, kind: str, flat: Flat, readers: dict[Tensor, list[Step]]) -> Tensor:
+    """A stage's tensor: behind what changes it value by value, and the sum that a convolution's ends in."""
+    if kind == "classes":
+        return flat.answer
+    output = step.output
+    if kind in ("convolution", "embedding"):
+        while len(following := readers.get(output, [])) == 1 and _goes_on(following[0]):
+            output = following[0].output
     return output
 
 
-def _head(flat: keras.Model, steps: Sequence[Step]) -> tuple[Step, Step]:
-    """The class layer, and the step whose output it reads."""
-    by_output = {id(step.output): step for step in steps}
-    classes = by_output[id(flat.outputs[0])]
-    while isinstance(classes.layer, POINTWISE):
-        classes = by_output[id(classes.inputs[0])]
-    if not isinstance(classes.layer, layers.Dense):
-        raise ConfigError(
-            f"model {flat.name}: expected a dense layer of classes at the end, "
-            f"got {type(classes.layer).__name__} {classes.layer.name}"
-        )
-    before = by_output.get(id(classes.inputs[0]))
-    while before is not None and isinstance(before.layer, (*IDLE, *POINTWISE)):
-        before = by_output.get(id(before.inputs[0]))
-    if before is None:
-        raise ConfigError(f"model {flat.name}: expected a layer before its classes, got none")
-    return classes, before
+def _goes_on(step: Step) -> bool:
+    return is_pointwise(step.layer) or is_sum(step.layer)
 
 
-def _kind(step: Step, head: tuple[Step, Step]) -> str | None:
-    classes, embedding = head
-    if step is classes:
+def _kind(step: Step, head: Head) -> str | None:
+    if step is head.classes:
         return "classes"
-    if step is embedding:
+    if step is head.embedding:
         return "embedding"
     if isinstance(step.layer, CONVOLUTIONS):
         # A map of one place belongs to a gate beside the main line, such as squeeze and excitation.
-        return "convolution" if math.prod(step.output.shape[1:3]) > 1 else None
+        return "convolution" if math.prod(int(size or 0) for size in step.output.shape[1:3]) > 1 else None
     if isinstance(step.layer, POOLINGS):
         return "pooling"
     if isinstance(step.layer, layers.Flatten):
@@ -239,31 +199,46 @@ def _kind(step: Step, head: tuple[Step, Step]) -> str | None:
     return None
 
 
-def _fields(flat: keras.Model, steps: Sequence[Step]) -> dict[int, tuple[Any, Any]]:
-    """(stride, receptive field) of every tensor, each (rows, frames) or None for the whole picture.
+def _fields(flat: Flat) -> dict[Tensor, Field]:
+    """(stride, receptive field) of every tensor; where something enlarges a map, at most.
 
     Araujo, Norris & Sim 2019, "Computing receptive fields of convolutional neural networks".
     """
-    fields: dict[int, tuple[Any, Any]] = {id(flat.inputs[0]): ((1, 1), (1, 1))}
-    for step in steps:
-        before = [fields[id(tensor)] for tensor in step.inputs if id(tensor) in fields]
-        maps = [(stride, field) for stride, field in before if stride is not None]
-        if not maps or isinstance(step.layer, (layers.Flatten, layers.Dense, *GLOBAL_POOLINGS)):
-            fields[id(step.output)] = (None, None)
-            continue
-        stride = tuple(max(stride[axis] for stride, _ in maps) for axis in (0, 1))
-        field = tuple(max(field[axis] for _, field in maps) for axis in (0, 1))
-        side, hop = _window(step.layer)
-        grown = tuple(field[axis] + (side[axis] - 1) * stride[axis] for axis in (0, 1))
-        fields[id(step.output)] = (tuple(stride[axis] * hop[axis] for axis in (0, 1)), grown)
+    fields: dict[Tensor, Field] = {flat.picture: ((1, 1), (1, 1))}
+    for step in flat.steps:
+        before = [fields[tensor] for tensor in step.inputs]
+        for tensor in step.outputs:
+            fields[tensor] = _field(step, tensor, before)
     return fields
 
 
-def _window(layer: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(side, stride) of the window a layer looks through; (1, 1) for one that looks at single places."""
+def _field(step: Step, output: Tensor, before: Sequence[Field]) -> Field:
+    maps = [(stride, field) for stride, field in before if stride is not None and field is not None]
+    if not maps or len(output.shape) < 3 or isinstance(step.layer, (layers.Flatten, *GLOBAL_POOLINGS)):
+        return None, None
+    stride = [max(stride[axis] for stride, _ in maps) for axis in (0, 1)]
+    field = [max(field[axis] for _, field in maps) for axis in (0, 1)]
+    side, hop, finer = _window(step.layer)
+    grown = [field[axis] + (side[axis] - 1) * stride[axis] for axis in (0, 1)]
+    stride = [max(1, stride[axis] * hop[axis] // finer[axis]) for axis in (0, 1)]
+    return (stride[0], stride[1]), (grown[0], grown[1])
+
+
+def _window(layer: Any) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    """Side and stride of the window a layer looks through, and how much finer its map is than what it reads.
+
+    All are (1, 1) for one that looks at single places.
+    """
+    if isinstance(layer, layers.Conv2DTranspose):
+        # Of a kernel laid over places that lie a stride apart, so many places share each value.
+        sides = [-(-side // hop) for side, hop in zip(layer.kernel_size, layer.strides, strict=True)]
+        return sides, (1, 1), layer.strides
     if isinstance(layer, CONVOLUTIONS):
         sides = [1 + (side - 1) * rate for side, rate in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
-        return (sides[0], sides[1]), tuple(layer.strides)
+        return sides, layer.strides, (1, 1)
     if isinstance(layer, POOLINGS):
-        return tuple(layer.pool_size), tuple(layer.strides)
-    return (1, 1), (1, 1)
+        return layer.pool_size, layer.strides, (1, 1)
+    if isinstance(layer, layers.UpSampling2D):
+        interpolated = 1 if layer.interpolation == "nearest" else 2
+        return (interpolated, interpolated), (1, 1), layer.size
+    return (1, 1), (1, 1), (1, 1)

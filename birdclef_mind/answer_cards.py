@@ -8,7 +8,7 @@ import numpy as np
 
 from birdclef_mind.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import Obstacle
 from birdclef_mind.explanation import Folder, safe_names
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer
@@ -97,7 +97,7 @@ def _pictures(
 ) -> list[tuple[str, int | None, Array]]:
     ways: list[tuple[str, int | None, Array]] = []
     # Where a layer stands in the way, the explanation already says which.
-    with suppress(ConfigError):
+    with suppress(Obstacle):
         ways.append(("weights", None, stamped_answers(backwards.anatomy, backwards.chain, classes)))
     if backwards.decoders is not None:
         every = np.tile(classes, seeds)

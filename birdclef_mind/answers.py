@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, as_input
-from birdclef_mind.decoders import Decoders
+from birdclef_mind.decoder_networks import Decoders
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.graph import Tensor
 from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
 
 Array = np.ndarray[Any, Any]
@@ -36,8 +38,10 @@ class EmbeddingRange:
     def of(cls, embeddings: Array, answered: Array, classes: int) -> "EmbeddingRange":
         """Measure embeddings (n, units) by the class they were answered with, (n,).
 
-        A class that was never answered gets the range of all.
+        A class that was never answered gets the range of all. ConfigError without any embedding.
         """
+        if not len(embeddings):
+            raise ConfigError("answers: expected embeddings to tell where they lie, got none")
         counts = np.bincount(answered, minlength=classes)
         mean, deviation = np.tile(embeddings.mean(axis=0), (classes, 1)), np.tile(embeddings.std(axis=0), (classes, 1))
         for index in np.flatnonzero(counts >= 2):
@@ -47,7 +51,8 @@ class EmbeddingRange:
 
 
 def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
-    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; ConfigError as in `stamp_back`."""
+    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; Obstacle as in `stamp_back`."""
+    _require_classes(anatomy, classes)
     one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
     return raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
 
@@ -64,12 +69,16 @@ def searched_answers(
 
     Returns
     -------
-    pictures (n, rows, frames), 0–255, and embeddings (n, units).
+    pictures (n, rows, frames), 0–255, and embeddings (n, units). ConfigError for a class that the network does not
+    have, and for decoders without one of the embedding.
     """
+    _require_classes(anatomy, classes)
     name = anatomy.embedding.name
+    if name not in decoders.networks:
+        raise ConfigError(f"answers: expected a decoder of {name}, got those of {', '.join(decoders.networks)}")
     decode = decoders.networks[name]
     sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
-    sure_of_picture = log_certainty(anatomy, anatomy.model.inputs[0])
+    sure_of_picture = log_certainty(anatomy, anatomy.picture)
     mean, deviation = within.mean[classes], within.deviation[classes]
     seeds = np.broadcast_to(seed, len(classes)).tolist()
     drawn = (np.random.default_rng([own, int(index)]) for own, index in zip(seeds, classes, strict=True))
@@ -102,11 +111,15 @@ def searched_answers(
 
 
 def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array:
-    """The control: noise pictures pushed, pixel by pixel, until the network is sure of a class; (n, rows, frames)."""
+    """The control: noise pictures pushed, pixel by pixel, until the network is sure of a class; (n, rows, frames).
+
+    ConfigError for a class that the network does not have.
+    """
+    _require_classes(anatomy, classes)
     rows, frames = anatomy.rows_frames
     start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
     pictures = tf.Variable(as_input(start))
-    certainty = log_certainty(anatomy, anatomy.model.inputs[0])
+    certainty = log_certainty(anatomy, anatomy.picture)
     optimizer = keras.optimizers.Adam(_NOISE_RATE)
     optimizer.build([pictures])
     places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
@@ -123,30 +136,24 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array
     return pictures.numpy()[..., 0]
 
 
-def log_certainty(anatomy: Anatomy, tensor: Any) -> Callable[[Any], Any]:
+def log_certainty(anatomy: Anatomy, tensor: Tensor) -> Callable[[Any], Any]:
     """A function from the values of a tensor (n, ...) to the logarithm of the network's scores (n, classes).
 
-    From the class layer's sums, not its scores: where a score is nearly nothing its own gradient is lost.
+    From the sums before the scores: where a score is nearly nothing its own gradient is lost.
     """
-    dense = next(step for step in anatomy.steps if step.place == anatomy.classes.place)
-    read = dense.inputs[0]
-    body = None if tensor is read else keras.Model(tensor, read)
-    activations = [
-        step.layer.activation for step in anatomy.steps[dense.place - 1 :] if hasattr(step.layer, "activation")
-    ]
-    log = tf.math.log_sigmoid if keras.activations.sigmoid in activations else tf.nn.log_softmax
-    kernel, bias = dense.layer.kernel, dense.layer.bias
-
-    def certainty(values: Any) -> Any:
-        sums = tf.matmul(values if body is None else body(values, training=False), kernel)
-        return log(sums if bias is None else sums + bias)
-
-    return certainty
+    return anatomy.head.log_scores(anatomy.flat, tensor)
 
 
 def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array) -> Array:
     """Whether a network's surest class for each picture is the one it was made for, (n,), bool."""
     return np.asarray(answer(pictures).argmax(axis=1) == classes)
+
+
+def _require_classes(anatomy: Anatomy, classes: Array) -> None:
+    count = anatomy.head.units
+    for place in np.asarray(classes).tolist():
+        if not 0 <= place < count:
+            raise ConfigError(f"answers: expected places of classes from 0 to {count - 1}, got {place}")
 
 
 def _clipped(pictures: Any) -> Any:

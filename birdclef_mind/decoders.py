@@ -1,145 +1,67 @@
-"""Trained decoders: one small up-convolution network a tap, from a layer's activation back to the picture.
+"""Training decoders, which `decoder_networks` builds, beside the frozen network they read.
 
 Dosovitskiy & Brox 2016, "Inverting visual representations with convolutional networks"; for audio Mishra, Sturm & Dixon
-2018. All are trained together beside the frozen network: squared picture error, plus the divergence of the network's
-answer to the reconstruction from its answer to the input.
+2018. All are trained together: squared picture error, plus the divergence of the network's answer to the reconstruction
+from its answer to the input. A picture of a single shade holds nothing to redraw and weighs nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.dataset import roll_frames
+from birdclef_mind.decoder_networks import Decoders, build_decoders
+from birdclef_mind.errors import ConfigError
 from birdclef_mind.recipes import Decoding
 
 Array = np.ndarray[Any, Any]
 
-_WIDE, _NARROW = 32, 16
-# Maps of a vector's decoder begin this many times smaller than the picture.
-_SHRINK = 8
 # How much more the answer counts at the last tap than at the first: deep layers hold little else.
 _DEEPEST_WEIGHT = 5.0
 # The first epoch's share of the learning rate: beginning at full speed can kill a decoder's rectified units for good.
 _WARM_UP = 0.3
-
-
-class RowMeans(layers.Layer):  # type: ignore[misc]
-    """Add a level a row, begun at the mean picture's: most of a picture is dark, and a decoder need not learn that."""
-
-    def build(self, shape: Any) -> None:
-        """Make the levels."""
-        self.levels = self.add_weight(name="levels", shape=(shape[1], 1, 1), initializer="zeros")
-
-    def call(self, values: Any) -> Any:
-        """Add them."""
-        return values + self.levels
-
-
-class Normalise(layers.Layer):  # type: ignore[misc]
-    """Bring each channel to mean 0 and deviation 1, as measured once on training pictures."""
-
-    def build(self, shape: Any) -> None:
-        """Make room for what is measured."""
-        self.mean = self.add_weight(name="mean", shape=(shape[-1],), initializer="zeros", trainable=False)
-        self.gain = self.add_weight(name="gain", shape=(shape[-1],), initializer="ones", trainable=False)
-
-    def measure(self, activation: Array) -> None:
-        """Take mean and deviation from activations (n, ..., channels)."""
-        flat = activation.reshape(-1, activation.shape[-1])
-        self.mean.assign(flat.mean(axis=0))
-        self.gain.assign(1 / np.maximum(flat.std(axis=0), 1e-3))
-
-    def call(self, values: Any) -> Any:
-        """Bring them there."""
-        return (values - self.mean) * self.gain
-
-
-@dataclass
-class Decoders:
-    """A decoder a tap, by the tap's name, and how far they are trained."""
-
-    networks: dict[str, keras.Model]
-    best_losses: dict[str, float] = field(default_factory=dict)
-    epochs: int = 0
-
-    def pictures(self, name: str, activation: Array, batch_size: int = 64) -> Array:
-        """Reconstructions (n, rows, frames), 0–255, of a tap's activation (n, *shape)."""
-        network = self.networks[name]
-        parts = [
-            np.asarray(network(activation[start : start + batch_size], training=False))[..., 0]
-            for start in range(0, len(activation), batch_size)
-        ]
-        return np.clip(np.concatenate(parts), 0, 255)
-
-
-def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str) -> keras.Model:
-    """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1)."""
-    rows, frames = rows_frames
-    given = keras.Input(tuple(shape), name=f"{name}_activation")
-    value = Normalise(name=f"{name}_normalise")(given)
-    if len(shape) == 1:
-        height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
-        value = layers.Dense(height * width * _NARROW, activation="leaky_relu", name=f"{name}_unfold")(value)
-        value = layers.Reshape((height, width, _NARROW), name=f"{name}_reshape")(value)
-    else:
-        height, width = int(shape[0]), int(shape[1])
-    number = 1
-    value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}")(value)
-    while (height, width) != (rows, frames):
-        height, width = min(2 * height, rows), min(2 * width, frames)
-        # A last row or frame that halving has rounded away is stretched back, not doubled once more.
-        height, width = rows if rows - height < 2 else height, frames if frames - width < 2 else width
-        number += 1
-        value = layers.Resizing(height, width, interpolation="bilinear", name=f"{name}_enlarge_{number}")(value)
-        value = _convolution(_WIDE if 2 * height <= rows else _NARROW, f"{name}_convolution_{number}")(value)
-    value = layers.Conv2D(1, 3, padding="same", name=f"{name}_picture", kernel_initializer="zeros")(value)
-    value = RowMeans(name=f"{name}_row_means")(value)
-    return keras.Model(given, layers.Rescaling(255.0, name=f"{name}_levels")(value), name=name)
-
-
-def _convolution(filters: int, name: str) -> layers.Layer:
-    return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)
-
-
-def build_decoders(taps: Sequence[Stage], rows_frames: tuple[int, int]) -> Decoders:
-    """Untrained decoders for all taps."""
-    return Decoders({tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}") for i, tap in enumerate(taps)})
+# Pictures have whole levels: where they differ by less than one, an error in units of their variance means nothing.
+_LEAST_VARIANCE = 1.0
 
 
 class DecoderTraining:
-    """Training decoders beside a frozen network; its state can be taken out and put back between epochs."""
+    """Training decoders beside a frozen network; its state can be taken out and put back between epochs.
+
+    Attributes
+    ----------
+    current : the decoders as they are now. best : the weights of each when its validation loss was lowest.
+    stale : epochs since a decoder got better.
+    """
 
     def __init__(self, anatomy: Anatomy, taps: Sequence[Stage], pixels: Array, decoding: Decoding) -> None:
+        """Build decoders and measure what they read; ConfigError when the pictures do not fit, or show nothing."""
+        anatomy.require(pixels)
         keras.utils.set_random_seed(decoding.seed)
         self.decoding, self.taps = decoding, tuple(taps)
-        self.current = build_decoders(taps, anatomy.rows_frames)
-        some = pixels[:: max(1, len(pixels) // 256)]
-        levels = some.mean(axis=(0, 2))[:, None, None] / 255
-        for network, activation in zip(
-            self.current.networks.values(), anatomy.activations(self.taps, some), strict=True
-        ):
-            network.get_layer(f"{network.name}_normalise").measure(activation)
-            network.get_layer(f"{network.name}_row_means").levels.assign(levels)
+        self.current, self.stale = build_decoders(taps, anatomy.rows_frames), 0
+        self._measure(anatomy, pixels)
         self.best = {name: network.get_weights() for name, network in self.current.networks.items()}
         self.optimizer = keras.optimizers.Adam(decoding.learning_rate)
         self.variables = [v for network in self.current.networks.values() for v in network.trainable_variables]
         self.optimizer.build(self.variables)
-        weight = decoding.answer_weight
         deeper = np.linspace(1, _DEEPEST_WEIGHT, len(self.taps))
-        self._answer_weights = (weight * deeper).astype(np.float32)
+        self._answer_weights = (decoding.answer_weight * deeper).astype(np.float32)
         self._reader = anatomy.reader([*self.taps, anatomy.classes])
         self._answer = anatomy.reader([anatomy.classes])
+        self._probabilities = anatomy.head.probabilities
+        self.require = anatomy.require
         self._step = tf.function(self._learn, reduce_retracing=True)
         self._check = tf.function(self._losses, reduce_retracing=True)
 
     def epoch(self, pixels: Array, validation: Array) -> dict[str, float]:
-        """One pass over (a share of) the training pictures, then the validation losses by tap; the best are kept."""
+        """One pass over (a share of) the training pictures, then the validation losses by tap.
+
+        The best are kept; a loss or weight that is not finite never is.
+        """
         rate = self.decoding.learning_rate
         done = self.current.epochs / max(1, self.decoding.epochs)
         share = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
@@ -148,18 +70,24 @@ class DecoderTraining:
             self._step(tf.constant(batch))
         losses = self.validate(validation)
         self.current.epochs += 1
+        self.stale += 1
         for name, loss in losses.items():
-            if loss < self.current.best_losses.get(name, np.inf):
-                self.current.best_losses[name] = loss
+            if loss < self.current.best_losses.get(name, np.inf) and not self._is_lost(name, loss):
+                self.current.best_losses[name], self.stale = loss, 0
                 self.best[name] = self.current.networks[name].get_weights()
         return losses
 
+    def lost(self, losses: dict[str, float]) -> list[str]:
+        """Taps whose loss or weights are no longer finite."""
+        return [name for name, loss in losses.items() if self._is_lost(name, loss)]
+
     def validate(self, pixels: Array) -> dict[str, float]:
-        """Mean loss by tap."""
-        size = self.decoding.batch_size
-        batches = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+        """Mean loss by tap of the pictures that show something; ConfigError when none does."""
+        self.require(pixels)
+        showing, size = showing_something(pixels, "to hold out"), self.decoding.batch_size
+        batches = [pixels[showing[start : start + size]] for start in range(0, len(showing), size)]
         totals = sum(self._check(tf.constant(as_input(batch)), False).numpy() * len(batch) for batch in batches)
-        return {tap.name: float(total) for tap, total in zip(self.taps, totals / len(pixels), strict=True)}
+        return {tap.name: float(total) for tap, total in zip(self.taps, totals / len(showing), strict=True)}
 
     def finish(self) -> Decoders:
         """The decoders as they were at their best."""
@@ -169,7 +97,7 @@ class DecoderTraining:
 
     def state(self) -> dict[str, Array]:
         """All that is needed to go on: weights now and at their best, the optimizer's, the epoch."""
-        arrays = {"epochs": np.array(self.current.epochs)}
+        arrays = {"epochs": np.array(self.current.epochs), "stale": np.array(self.stale)}
         for index, tap in enumerate(self.taps):
             arrays[f"loss_{index}"] = np.array(self.current.best_losses.get(tap.name, np.inf))
             now = self.current.networks[tap.name].get_weights()
@@ -178,22 +106,45 @@ class DecoderTraining:
         return arrays | {f"optimizer_{i}": np.asarray(v) for i, v in enumerate(self.optimizer.variables)}
 
     def restore(self, arrays: dict[str, Array]) -> None:
-        """Go on from a state; KeyError or ValueError when it is not of these decoders."""
-        self.current.epochs = int(arrays["epochs"])
-        for index, tap in enumerate(self.taps):
-            network = self.current.networks[tap.name]
-            count = len(network.weights)
-            self.current.best_losses[tap.name] = float(arrays[f"loss_{index}"])
-            network.set_weights([arrays[f"now_{index}_{i}"] for i in range(count)])
-            self.best[tap.name] = [arrays[f"best_{index}_{i}"] for i in range(count)]
-        for i, variable in enumerate(self.optimizer.variables):
-            variable.assign(arrays[f"optimizer_{i}"])
+        """Go on from a state; KeyError or ValueError, and nothing changed, when it is not of these decoders."""
+        networks = [self.current.networks[tap.name] for tap in self.taps]
+        now, best = (
+            [_fitting(arrays, f"{when}_{index}", network.weights) for index, network in enumerate(networks)]
+            for when in ("now", "best")
+        )
+        optimizer = _fitting(arrays, "optimizer", self.optimizer.variables)
+        losses = {tap.name: float(arrays[f"loss_{index}"]) for index, tap in enumerate(self.taps)}
+        epochs, stale = int(arrays["epochs"]), int(arrays["stale"])
+        if any(map(np.isnan, losses.values())) or min(epochs, stale) < 0:
+            raise ValueError(f"expected losses and counts, got {losses}, {epochs} and {stale}")
+        self.current.epochs, self.stale, self.current.best_losses = epochs, stale, losses
+        for tap, network, weights, at_best in zip(self.taps, networks, now, best, strict=True):
+            network.set_weights(weights)
+            self.best[tap.name] = at_best
+        for variable, value in zip(self.optimizer.variables, optimizer, strict=True):
+            variable.assign(value)
+
+    def _measure(self, anatomy: Anatomy, pixels: Array) -> None:
+        """Give each decoder the mean picture to begin with, and the usual range of what it reads."""
+        showing = showing_something(pixels, "to learn from")
+        some = pixels[showing[:: max(1, len(showing) // 256)]]
+        levels = some.mean(axis=(0, 2))[:, None, None] / 255
+        for network, activation in zip(
+            self.current.networks.values(), anatomy.activations(self.taps, some), strict=True
+        ):
+            network.get_layer(f"{network.name}_normalise").measure(activation)
+            network.get_layer(f"{network.name}_row_means").levels.assign(levels)
+
+    def _is_lost(self, name: str, loss: float) -> bool:
+        weights = self.current.networks[name].get_weights()
+        return not (np.isfinite(loss) and all(np.isfinite(value).all() for value in weights))
 
     def _batches(self, pixels: Array) -> Iterator[Array]:
         # The order follows from seed and epoch alone, so a resumed training sees what an undisturbed one would.
         rng = np.random.default_rng([self.decoding.seed, self.current.epochs])
-        size = min(self.decoding.batch_size, len(pixels))
-        order = rng.permutation(len(pixels))[: size * self.decoding.steps]
+        showing = showing_something(pixels, "to learn from")
+        size = min(self.decoding.batch_size, len(showing))
+        order = showing[rng.permutation(len(showing))[: size * self.decoding.steps]]
         for start in range(0, len(order) - size + 1, size):
             batch = pixels[order[start : start + size]]
             yield as_input(roll_frames(batch, rng.integers(0, batch.shape[2], size)))
@@ -204,13 +155,14 @@ class DecoderTraining:
             network(tf.stop_gradient(activation), training=training)
             for network, activation in zip(self.current.networks.values(), activations, strict=True)
         ]
-        spread = tf.math.reduce_variance(pictures)
+        spread = tf.maximum(tf.math.reduce_variance(pictures), _LEAST_VARIANCE)
         errors = [tf.reduce_mean(tf.square(pictures - one)) / spread for one in rebuilt]
         if self.decoding.answer_weight == 0:
             return tf.stack(errors)
         clipped = tf.clip_by_value(tf.concat(rebuilt, axis=0), -20, 275)
         again = tf.reshape(self._answer(clipped)[0], (len(rebuilt), -1, answer.shape[1]))
-        divergence = tf.reduce_mean(_divergence(answer, again), axis=1)
+        wanted, got = self._probabilities(answer), self._probabilities(again)
+        divergence = tf.reduce_mean(_divergence(wanted, got), axis=1)
         return tf.stack(errors) + self._answer_weights * divergence
 
     def _learn(self, pictures: Any) -> None:
@@ -221,8 +173,27 @@ class DecoderTraining:
         self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
 
 
+def showing_something(pixels: Array, purpose: str) -> Array:
+    """Places of the pictures (n, rows, frames) that are not of a single shade; ConfigError when there are none."""
+    showing = np.flatnonzero(pixels.max(axis=(1, 2)) > pixels.min(axis=(1, 2)))
+    if not len(showing):
+        found = f"{len(pixels)} blank ones" if len(pixels) else "none"
+        raise ConfigError(f"decoders: expected pictures {purpose}, got {found}")
+    return showing
+
+
+def _fitting(arrays: dict[str, Array], prefix: str, variables: Sequence[Any]) -> list[Array]:
+    """Values for variables from a state; ValueError for one of another shape, or that is no number."""
+    found = [arrays[f"{prefix}_{place}"] for place in range(len(variables))]
+    for value, variable in zip(found, variables, strict=True):
+        if value.shape != tuple(variable.shape) or not np.isfinite(value).all():
+            raise ValueError(f"{prefix}: expected finite values of shape {tuple(variable.shape)}, got {value.shape}")
+    return found
+
+
 def _divergence(answer: Any, again: Any) -> Any:
-    """Cross-entropy of an answer with another, above the answer's own: softmax or sigmoid heads alike."""
+    """Cross-entropy of probabilities with others, above their own: of one class among many or of each alike."""
+
     tiny = 1e-6
     wanted, got = tf.clip_by_value(answer, tiny, 1 - tiny), tf.clip_by_value(again, tiny, 1 - tiny)
     for_it = wanted * (tf.math.log(wanted) - tf.math.log(got))
@@ -240,18 +211,33 @@ def train_decoders(
 ) -> Decoders:
     """Train until the epochs are over or no decoder has got better for `patience` of them.
 
+    Decoders that diverge end it, and are given back as they were at their best. ConfigError when one never had a finite
+    loss, and where no picture shows anything, to learn from or to hold out.
+
     Parameters
     ----------
     pixels, validation : (n, rows, frames), uint8, of recordings apart from each other.
     save : called after every epoch, to keep the state.
     """
-    decoding, stale = training.decoding, 0
-    while training.current.epochs < decoding.epochs and stale < decoding.patience:
-        before = dict(training.current.best_losses)
+    decoding = training.decoding
+    for pictures, purpose in ((pixels, "to learn from"), (validation, "to hold out")):
+        training.require(pictures)
+        showing_something(pictures, purpose)
+    while training.current.epochs < decoding.epochs and training.stale < decoding.patience:
         losses = training.epoch(pixels, validation)
-        better = sum(training.current.best_losses[name] < before.get(name, np.inf) for name in losses)
-        stale = 0 if better else stale + 1
+        if lost := training.lost(losses):
+            say(f"{_lost(training, lost)}; every decoder is kept as it was at its best")
+            break
         save(training)
         figures = "  ".join(f"{value:.3f}" for value in losses.values())
         say(f"decoders epoch {training.current.epochs}/{decoding.epochs}  validation loss {figures}")
     return training.finish()
+
+
+def _lost(training: DecoderTraining, taps: Sequence[str]) -> str:
+    """What happened to decoders that diverged; ConfigError when there is no epoch of one of them to go back to."""
+    where = f"in epoch {training.current.epochs} at learning rate {training.decoding.learning_rate:g}"
+    what = f"the decoder of {', '.join(taps)} diverged {where}"
+    if never := [name for name in taps if name not in training.current.best_losses]:
+        raise ConfigError(f"decoders: expected a finite loss, but the decoder of {', '.join(never)} diverged {where}")
+    return what

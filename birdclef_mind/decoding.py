@@ -1,16 +1,20 @@
 """Decoders of a bundle: trained on a cache, resumable, and kept in the bundle's folder as code + weights.
 
-    decoders.json           which network they belong to, how they were trained
+    decoders.json           which network they belong to, how and on what they were trained
     decoders.weights.h5     their weights
     decoders.progress.npz   while they are trained: all that is needed to go on
 
-`twin.*` is the same for the random-weights twin of the network, their control.
+`twin.*` is the same for the random-weights twin of the network, their control. Decoders stand until others are trained
+to the end: only then are both files put in their place.
 """
 
+import hashlib
 import json
 import zipfile
-from collections.abc import Callable
-from dataclasses import asdict, replace
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +25,9 @@ from birdclef_mind import files
 from birdclef_mind.anatomy import Anatomy, read_anatomy
 from birdclef_mind.bundle import Bundle, values_digest
 from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.decoders import Decoders, DecoderTraining, build_decoders, train_decoders
-from birdclef_mind.errors import BundleError
+from birdclef_mind.decoder_networks import Decoders, build_decoders
+from birdclef_mind.decoders import DecoderTraining, train_decoders
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.overrides import apply, from_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding
@@ -66,18 +71,33 @@ def train_bundle_decoders(
     """Train decoders for a bundle, and for its random twin, and keep them in its folder.
 
     Held-out recordings decide when to stop. Interrupted, it goes on from its last epoch; what is there and was trained
-    in the same way is kept.
+    in the same way, for the same network on the same pictures, is kept. ConfigError where no segment is left to learn
+    from.
     """
     learn, check = sides(bundle, corrected(bundle, cache))
-    check = check or learn
-    pixels, validation = (cache.pictures(rows, track).pixels for rows in (learn, check))
-    anatomy = read_anatomy(bundle.model)
-    found = _train(folder, DECODERS, anatomy, pixels, validation, decoding, values_digest(bundle.model), say)
+    if not learn:
+        raise ConfigError(f"{cache.root}: expected segments with sound to train decoders on, got none")
+    pixels = cache.pictures(learn, track).pixels
+    lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
+    found = _keep_or_train(folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding, say)
     # The twin's answers mean nothing, so only its pictures are asked for.
     plain = replace(decoding, answer_weight=0.0)
-    twin = read_anatomy(random_twin(bundle.model, decoding.seed + 1))
-    _train(folder, TWIN, twin, pixels, validation, plain, values_digest(bundle.model), say)
+    _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, plain, say)
     return found
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Pictures (n, rows, frames), uint8, that decoders learn from, and those that decide when to stop."""
+
+    pixels: Array
+    validation: Array
+
+    def key(self, network_sha256: str, decoding: Decoding) -> str:
+        """Digest of all that decoders follow from: they fit only the same network, settings and pictures."""
+        pictures = files.digest_of(self.pixels, self.validation)
+        told = json.dumps([network_sha256, asdict(decoding), pictures], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DECODERS) -> Decoders:
@@ -89,6 +109,8 @@ def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DE
         facts = files.read_facts(folder, path.name, "decoders", BundleError, FORMAT)
         if facts["network_sha256"] != values_digest(bundle.model):
             raise BundleError(f"{path}: expected decoders of this network, got those of an older or another one")
+        if name == TWIN and facts["decoding"]["seed"] != seed_of(folder):
+            raise BundleError(f"{path}: expected decoders of the twin of seed {seed_of(folder)}, got another one's")
         decoders = build_decoders(anatomy.taps(), anatomy.rows_frames)
         weights = folder / f"{name}.weights.h5"
         if facts["weights_sha256"] != files.sha256(weights):
@@ -115,43 +137,52 @@ def seed_of(folder: Path) -> int:
         return Decoding().seed
 
 
-def _train(
-    folder: Path,
-    name: str,
-    anatomy: Anatomy,
-    pixels: Array,
-    validation: Array,
-    decoding: Decoding,
-    network_sha256: str,
-    say: Say,
+def _keep_or_train(
+    folder: Path, name: str, bundle: Bundle, anatomy: Anatomy, lessons: Lessons, decoding: Decoding, say: Say
 ) -> Decoders:
-    taps = anatomy.taps()
-    training = DecoderTraining(anatomy, taps, pixels, decoding)
-    progress = folder / f"{name}.progress.npz"
-    # A state fits only the same network, settings and pictures.
-    key = json.dumps([asdict(decoding), network_sha256, list(pixels.shape), len(validation)])
+    key, progress = lessons.key(values_digest(bundle.model), decoding), folder / f"{name}.progress.npz"
+    if _key_of(folder / f"{name}.json") == key:
+        # What cannot be read is trained anew.
+        with suppress(BundleError):
+            found = load_decoders(folder, bundle, anatomy, name)
+            say(f"{name}: trained in the same way already, and kept")
+            progress.unlink(missing_ok=True)
+            return found
+    training = DecoderTraining(anatomy, anatomy.taps(), lessons.pixels, decoding)
     _resume(training, progress, key, say)
 
     def save(training: DecoderTraining) -> None:
         with files.whole(progress) as part, part.open("wb") as file:
             np.savez(file, allow_pickle=False, key=np.array(key), **training.state())
 
-    decoders = train_decoders(training, pixels, validation, say=lambda line: say(f"{name}: {line}"), save=save)
-    weights = folder / f"{name}.weights.h5"
-    (folder / f"{name}.json").unlink(missing_ok=True)
-    with files.whole(weights) as part:
-        _together(decoders).save_weights(part)
-    facts = {
-        "network_sha256": network_sha256,
-        "weights_sha256": files.sha256(weights),
-        "shapes": {tap.name: list(tap.shape) for tap in taps},
-        "validation_losses": decoders.best_losses,
-        "epochs": decoders.epochs,
-        "decoding": asdict(decoding),
-    }
-    files.write_facts(folder / f"{name}.json", facts, FORMAT)
+    decoders = train_decoders(
+        training, lessons.pixels, lessons.validation, say=lambda line: say(f"{name}: {line}"), save=save
+    )
+    facts = {"key": key, "network_sha256": values_digest(bundle.model), "decoding": asdict(decoding)}
+    _write(folder, name, decoders, facts)
     progress.unlink(missing_ok=True)
     return decoders
+
+
+def _write(folder: Path, name: str, decoders: Decoders, facts: Mapping[str, Any]) -> None:
+    """Put decoders in the place of older ones, which stand until both files are whole."""
+    with files.whole(folder / f"{name}.json") as facts_part, files.whole(folder / f"{name}.weights.h5") as weights_part:
+        _together(decoders).save_weights(weights_part)
+        own = {
+            "weights_sha256": files.sha256(weights_part),
+            "shapes": {tap: list(network.input_shape[1:]) for tap, network in decoders.networks.items()},
+            "validation_losses": decoders.best_losses,
+            "epochs": decoders.epochs,
+        }
+        files.write_facts(facts_part, {**facts, **own}, FORMAT)
+
+
+def _key_of(path: Path) -> str:
+    """What the decoders of a file follow from; "" for those that do not say, and where there are none."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8")).get("key", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _resume(training: DecoderTraining, progress: Path, key: str, say: Say) -> None:
@@ -159,11 +190,14 @@ def _resume(training: DecoderTraining, progress: Path, key: str, say: Say) -> No
         return
     try:
         with np.load(progress, allow_pickle=False) as arrays:
-            if str(arrays["key"]) == key:
-                training.restore(dict(arrays))
-                say(f"going on after epoch {training.current.epochs}")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            if str(arrays["key"]) != key:
+                say(f"{progress.name} is of another training, beginning anew")
+                return
+            training.restore(dict(arrays))
+    except (OSError, EOFError, KeyError, ValueError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         say(f"{progress.name} cannot be used, beginning anew")
+        return
+    say(f"going on after epoch {training.current.epochs}")
 
 
 def _together(decoders: Decoders) -> keras.Model:

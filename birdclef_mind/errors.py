@@ -9,6 +9,10 @@ class ConfigError(BirdclefMindError):
     """A setting has a value it cannot have."""
 
 
+class Obstacle(BirdclefMindError):
+    """A layer stands in the way of a method, which leaves other methods and all settings as they are."""
+
+
 class AudioError(BirdclefMindError):
     """A sound file cannot be read."""
 

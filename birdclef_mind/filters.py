@@ -1,5 +1,6 @@
 """What the filters of each convolution look for, and what the eye is asked to judge, measured."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +64,16 @@ def contact_sheet(patches: Array, zoom: int = 4) -> Array:
 
 
 def _adds(patches: Array, previous: Array) -> Array:
-    padding = [(grown - small) // 2 for grown, small in zip(patches.shape[:2], previous.shape[:2], strict=True)]
-    rest = [patches.shape[axis] - previous.shape[axis] - padding[axis] for axis in (0, 1)]
-    centred = np.pad(previous, ((padding[0], rest[0]), (padding[1], rest[1]), (0, 0)))
-    flat, basis = patches.reshape(-1, patches.shape[-1]), centred.reshape(-1, previous.shape[-1])
+    # The layer before need not see less: two may stand side by side.
+    size = [max(sides) for sides in zip(patches.shape[:2], previous.shape[:2], strict=True)]
+    flat, basis = (_centred(some, size).reshape(-1, some.shape[-1]) for some in (patches, previous))
     explained = basis @ np.linalg.lstsq(basis, flat, rcond=None)[0]
     energy = np.square(flat).sum(axis=0)
     left = np.square(flat - explained).sum(axis=0)
     return np.divide(left, energy, out=np.zeros(len(energy)), where=energy > 0)
+
+
+def _centred(patches: Array, size: Sequence[int]) -> Array:
+    """Patches in the middle of larger ones that are empty around them."""
+    rests = [large - small for large, small in zip(size, patches.shape[:2], strict=True)]
+    return np.pad(patches, (*((rest // 2, rest - rest // 2) for rest in rests), (0, 0)))

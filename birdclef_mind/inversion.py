@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind.anatomy import IDLE, POOLINGS, Anatomy, Stage, Step, as_input
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.anatomy import Anatomy, Stage, as_input
+from birdclef_mind.errors import Obstacle
+from birdclef_mind.graph import Step, Tensor
+from birdclef_mind.layer_kinds import IDLE, POOLINGS
 
 Array = np.ndarray[Any, Any]
 
@@ -45,13 +47,13 @@ class Chain:
 
     Attributes
     ----------
-    grids : a grid for each tensor that is a map, by its `id`.
-    back : for each tensor behind the maps, by its `id`, the dense kernels and the shape of the map that lead there.
+    grids : a grid for each tensor that is a map.
+    back : for each tensor behind the maps the dense kernels and the shape of the map that lead there.
     obstacle : the first layer that is no part of a plain chain, in a sentence; "" when there is none.
     """
 
-    grids: dict[int, Grid]
-    back: dict[int, tuple[tuple[Array, ...], tuple[int, ...], Grid]]
+    grids: dict[Tensor, Grid]
+    back: dict[Tensor, tuple[tuple[Array, ...], tuple[int, ...], Grid]]
     obstacle: str
 
 
@@ -66,30 +68,30 @@ def read_chain(anatomy: Anatomy, *, clip: bool = True) -> Chain:
     clip : set what is below zero in patches deeper than the first layer's to zero, as the notebook does.
     """
     rows, frames = anatomy.rows_frames
-    grids = {id(anatomy.model.inputs[0]): Grid(np.ones((1, 1, 1)), (1, 1), (0, 0), (rows, frames))}
-    back: dict[int, tuple[tuple[Array, ...], tuple[int, ...], Grid]] = {}
+    grids = {anatomy.picture: Grid(np.ones((1, 1, 1)), (1, 1), (0, 0), (rows, frames))}
+    back: dict[Tensor, tuple[tuple[Array, ...], tuple[int, ...], Grid]] = {}
     for step in anatomy.steps:
-        source = id(step.inputs[0])
-        if source in grids and len(step.inputs) == 1 and (grid := _next_grid(step, grids[source], clip)) is not None:
-            grids[id(step.output)] = grid
+        if len(step.inputs) != 1 or len(step.outputs) != 1:
+            return Chain(grids, back, f"{step.title} stands in the way")
+        source = step.inputs[0]
+        if source in grids and (grid := _next_grid(step, grids[source], clip)) is not None:
+            grids[step.output] = grid
         elif source in grids and isinstance(step.layer, layers.Flatten | layers.GlobalAveragePooling2D):
-            shape = tuple(int(size) for size in step.inputs[0].shape[1:])
+            shape = _shape(source)
             kernels: tuple[Array, ...] = () if isinstance(step.layer, layers.Flatten) else (_spreading(shape),)
-            back[id(step.output)] = (kernels, shape, grids[source])
-        elif source in back and isinstance(step.layer, (layers.Dense, *_PASSING)):
+            back[step.output] = (kernels, shape, grids[source])
+        elif source in back and len(step.output.shape) == 2 and isinstance(step.layer, (layers.Dense, *_PASSING)):
             kernels, shape, grid = back[source]
-            own = (np.asarray(step.layer.kernel),) if isinstance(step.layer, layers.Dense) else ()
-            back[id(step.output)] = ((*kernels, *own), shape, grid)
+            own = (_kernel(step.layer),) if isinstance(step.layer, layers.Dense) else ()
+            back[step.output] = ((*kernels, *own), shape, grid)
         else:
-            return Chain(
-                grids, back, f"{type(step.layer).__name__} {step.layer.name} (layer {step.place}) stands in the way"
-            )
+            return Chain(grids, back, f"{step.title} stands in the way")
     return Chain(grids, back, "")
 
 
 def filter_patches(anatomy: Anatomy, chain: Chain) -> dict[str, Array]:
     """Patches (height, width, filters) of every convolution that the chain reaches, by its name."""
-    outputs = {step.place: id(step.output) for step in anatomy.steps}
+    outputs = {step.place: step.output for step in anatomy.steps}
     stages = anatomy.of_kind("convolution")
     reached = [stage for stage in stages if outputs[stage.place] in chain.grids]
     return {stage.name: chain.grids[outputs[stage.place]].patches for stage in reached}
@@ -117,9 +119,9 @@ def stamp_back(chain: Chain, stage: Stage, activation: Array, rows_frames: tuple
     """Turn a stage's activation (n, *shape) into raw pictures (n, rows, frames) by the weights alone.
 
     Behind the maps, dense kernels lead back to the last map; what falls below zero on the way is clipped, since no
-    rectified layer holds it. ConfigError names the layer that stands in the way.
+    rectified layer holds it. Obstacle names the layer that stands in the way.
     """
-    tensor = id(stage.output)
+    tensor = stage.output
     if tensor in chain.grids:
         grid = chain.grids[tensor]
     elif tensor in chain.back:
@@ -128,7 +130,7 @@ def stamp_back(chain: Chain, stage: Stage, activation: Array, rows_frames: tuple
             activation = np.maximum(activation @ kernel.T.astype(activation.dtype), 0)
         activation = unflatten(activation, shape)
     else:
-        raise ConfigError(f"weights only, {stage.name}: {chain.obstacle}")
+        raise Obstacle(f"weights only, {stage.name}: {chain.obstacle}")
     canvas = stamp(activation, grid.patches, grid.stride)
     framed = _frame(canvas, grid.origin, grid.size)
     if framed.shape[1:] == rows_frames:
@@ -145,7 +147,8 @@ def transposed_pass(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array) ->
     """Send each tap's own activation back through the network: the vector–Jacobian product at the picture.
 
     Deconvolution with pooling switches (Zeiler & Fergus 2014) without its rectification of the signal going back; the
-    gradient of half the squared activation. Works for every differentiable network.
+    gradient of half the squared activation. Works for every differentiable network; what does not depend on the picture
+    sends nothing.
 
     Returns
     -------
@@ -156,8 +159,17 @@ def transposed_pass(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array) ->
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(given)
         values = reader(given)
-    gradients = [tape.gradient(value, given, output_gradients=value) for value in values]
-    return [np.zeros(given.shape[:3], np.float32) if g is None else g.numpy()[..., 0] for g in gradients]
+    return [_sent_back(tape, value, given) for value in values]
+
+
+def _sent_back(tape: tf.GradientTape, value: Any, given: Any) -> Array:
+    """A tap's own values sent back to the pictures; at length 1 on the way, which half precision holds."""
+    axes = tuple(range(1, len(value.shape)))
+    length = tf.maximum(tf.reduce_max(tf.abs(value), axis=axes, keepdims=True), 1e-30)
+    gradient = tape.gradient(value, given, output_gradients=value / length)
+    if gradient is None:
+        return np.zeros(given.shape[:3], np.float32)
+    return gradient.numpy()[..., 0] * tf.reshape(length, (-1, 1, 1)).numpy()
 
 
 def raw_to_picture(raw: Array) -> Array:
@@ -176,14 +188,14 @@ def _next_grid(step: Step, grid: Grid, clip: bool) -> Grid | None:
         size = tuple(max(1, size // hop) for size, hop in zip(grid.size, layer.strides, strict=True))
         return Grid(grid.patches, grid.stride, grid.origin, (size[0], size[1]))
     if isinstance(layer, layers.BatchNormalization):
-        gain = np.asarray(layer.gamma) if layer.scale else 1.0
-        gain = gain / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+        gain = np.asarray(layer.gamma, np.float64) if layer.scale else 1.0
+        gain = gain / np.sqrt(np.asarray(layer.moving_variance, np.float64) + layer.epsilon)
         return Grid(grid.patches * gain, grid.stride, grid.origin, grid.size)
     return grid if isinstance(layer, _PASSING) else None
 
 
 def _convolved(step: Step, grid: Grid, clip: bool) -> Grid:
-    layer, kernel = step.layer, np.asarray(step.layer.kernel, np.float64)
+    layer, kernel = step.layer, _kernel(step.layer).astype(np.float64)
     pitch = [rate * hop for rate, hop in zip(layer.dilation_rate, grid.stride, strict=True)]
     height, width, _ = grid.patches.shape
     side_rows, side_frames = kernel.shape[:2]
@@ -195,11 +207,21 @@ def _convolved(step: Step, grid: Grid, clip: bool) -> Grid:
     is_first = height == width == 1
     if clip and not is_first:
         patches = np.maximum(patches, 0)
-    sizes = step.inputs[0].shape[1:3]
-    pads = [_padding(layer, axis, int(sizes[axis])) for axis in (0, 1)]
+    sizes = _shape(step.inputs[0])
+    pads = [_padding(layer, axis, sizes[axis]) for axis in (0, 1)]
     origin = tuple(grid.origin[axis] + pads[axis] * grid.stride[axis] for axis in (0, 1))
     stride = tuple(grid.stride[axis] * layer.strides[axis] for axis in (0, 1))
     return Grid(patches, (stride[0], stride[1]), (origin[0], origin[1]), grid.size)
+
+
+def _kernel(layer: Any) -> Array:
+    """A layer's kernel, float32 in whatever precision it works."""
+    return tf.cast(layer.kernel, tf.float32).numpy()
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """Of a map, without the batch."""
+    return tuple(int(size or 0) for size in tensor.shape[1:])
 
 
 def _padding(layer: Any, axis: int, size: int) -> int:

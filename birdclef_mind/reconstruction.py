@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
-from birdclef_mind.decoders import Decoders
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.decoder_networks import Decoders
+from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.fidelity import Answer, Judges, shuffled
 from birdclef_mind.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 
@@ -48,7 +48,7 @@ class Backwards:
             stamped = self._stamped(tap, activation)
             if stamped is not None:
                 ways[WEIGHTS] = stamped
-            if self.decoders is not None:
+            if self.decoders is not None and tap.name in self.decoders.networks:
                 ways[DECODER] = self.decoders.pictures(tap.name, activation)
             found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
         return found
@@ -59,20 +59,33 @@ class Backwards:
                 stamp_back(self.chain, tap, activation[start : start + 12], self.anatomy.rows_frames)
                 for start in range(0, len(activation), 12)
             ]
-        except ConfigError:
+        except Obstacle:
             return None
         return raw_to_picture(np.concatenate(raw))
 
 
 def read_backwards(anatomy: Anatomy, decoders: Decoders | None = None, why_not: str = "") -> Backwards:
-    """Prepare all methods for a network; `why_not` says why it has no decoders."""
-    chain = read_chain(anatomy)
-    skipped = {}
+    """Prepare all methods for a network; `why_not` says why it has no decoders.
+
+    ConfigError for decoders of another network's taps.
+    """
+    chain, skipped = read_chain(anatomy), {}
+    if decoders is not None:
+        _require_fitting(decoders, anatomy)
     if chain.obstacle:
         skipped[WEIGHTS] = f"weights only goes no further than a plain chain: {chain.obstacle}"
     if decoders is None:
         skipped[DECODER] = why_not or "no decoders are trained for this network"
     return Backwards(anatomy, anatomy.taps(), chain, decoders, skipped)
+
+
+def _require_fitting(decoders: Decoders, anatomy: Anatomy) -> None:
+    shapes = {tap.name: tap.shape for tap in anatomy.stages}
+    for name, network in decoders.networks.items():
+        if network.input_shape[1:] != shapes.get(name):
+            raise ConfigError(
+                f"decoders: expected those of {anatomy.model.name}'s taps, got one of {name} {network.input_shape[1:]}"
+            )
 
 
 def measure_fidelity(
@@ -105,10 +118,8 @@ def measure_fidelity(
 
 def answer_of(anatomy: Anatomy) -> Answer:
     """The network as a function from pictures (n, rows, frames), 0–255, to scores (n, classes)."""
-    shape = (None, *anatomy.rows_frames, 1)
-    forward = tf.function(
-        lambda pictures: anatomy.model(pictures, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
-    )
+    shape, reader = (None, *anatomy.rows_frames, 1), anatomy.reader([anatomy.classes])
+    forward = tf.function(lambda pictures: reader(pictures)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
 
     def answer(pictures: Array) -> Array:
         parts = [forward(as_input(pictures[start : start + 64])) for start in range(0, len(pictures), 64)]

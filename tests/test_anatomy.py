@@ -61,7 +61,8 @@ def test_nested_and_sequential_models_are_laid_flat(rng):
     assert [stage.kind for stage in anatomy.stages] == ["convolution", "pooling", "embedding", "classes"]
     assert [anatomy.stages[0].name, anatomy.stages[-1].name] == ["inside", "answer"]
     pictures = rng.uniform(0, 255, (2, 8, 9))
-    np.testing.assert_allclose(anatomy.model(as_input(pictures)), model(as_input(pictures)), rtol=1e-6)
+    (scores,) = anatomy.activations([anatomy.classes], pictures)
+    np.testing.assert_allclose(scores, model(as_input(pictures)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +142,5 @@ def test_a_residual_block_is_tapped_behind_its_sum(rng):
         (second,) = anatomy.activations([wanted[f"second_{number}"]], pictures)
         np.testing.assert_allclose(second, behind[number], rtol=1e-5, atol=1e-5)
     names = [stage.name for stage in anatomy.taps()]
-    assert len({id(stage.output) for stage in anatomy.taps()}) == len(names)
+    assert len({stage.output for stage in anatomy.taps()}) == len(names)
     assert "short_0" not in names

@@ -5,7 +5,7 @@ import pytest
 
 from birdclef_mind.config import PRESETS, Config, Features, Windowing
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Training
+from birdclef_mind.recipes import Decoding, Training
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mel16", 16), ("mfcc16", 16), ("mel32", 32), ("logmel128", 128)])
@@ -62,6 +62,30 @@ def test_features_refuse_bad_values(values):
 def test_training_refuses_bad_values(values):
     with pytest.raises(ConfigError, match="expected"):
         Training(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 0},
+        {"steps": 2.5},
+        {"batch_size": -1},
+        {"patience": 0},
+        {"patience": True},
+        {"learning_rate": float("nan")},
+        {"answer_weight": -0.1},
+        {"seed": -1},
+        {"seed": 1.0},
+        {"seed": False},
+        # The next one, of the twin, must be a seed as well.
+        {"seed": 2**31 - 2},
+    ],
+)
+def test_decoding_refuses_bad_values(values):
+    (name,) = values
+    with pytest.raises(ConfigError, match=f"^{name}: expected .*, got {next(iter(values.values()))!r}"):
+        Decoding(**values)
+    assert Decoding(seed=2**31 - 3).seed == 2**31 - 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import FEW, make_cache, tree
+from conftest import make_cache, tree
 from PIL import Image
 
 from birdclef_mind import audio, decoding, files
@@ -150,28 +150,6 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
         with pytest.raises(BundleError, match=message):
             explain(folder, open_cache(cache_folder), tmp_path / "x")
         assert not (tmp_path / "x").exists()
-
-
-def test_interrupted_decoder_training_goes_on(little, tmp_path):
-    folder = shutil.copytree(little.bundle, tmp_path / "b")
-    bundle, cache, said = bundles.load(folder), open_cache(little.cache), []
-
-    def stop(line):
-        if "epoch 1/2" in line and "twin" not in line:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=stop)
-    assert (folder / "decoders.progress.npz").is_file()
-    decoders = decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
-    assert said[0] == "going on after epoch 1"
-    whole = decoding.load_decoders(little.decoded, bundle, read_anatomy(bundle.model))
-    assert decoders.best_losses == pytest.approx(whole.best_losses, rel=1e-4)
-    assert not list(folder.glob("*.npz"))
-    (folder / "decoders.progress.npz").write_bytes(b"broken")
-    said.clear()
-    decoding.train_bundle_decoders(folder, bundle, cache, FEW, say=said.append)
-    assert "cannot be used, beginning anew" in said[0]
 
 
 def test_retraining_a_bundle_removes_its_decoders(decoded, cache_folder, tmp_path):

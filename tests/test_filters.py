@@ -30,6 +30,16 @@ def test_what_a_layer_adds_is_what_the_one_before_cannot_give(rng):
     np.testing.assert_allclose(facts.adds, [0, 1, 0], atol=1e-12)
 
 
+def test_a_layer_beside_a_larger_one_is_compared_as_well(rng):
+    previous, patches = np.zeros((5, 7, 2)), rng.normal(size=(3, 3, 2))
+    previous[1:4, 2:5, 0] = 3 * patches[..., 1]
+    previous[0, 0, 1] = 1
+    facts = measure_filters(patches, np.ones((1, 2, 2, 2)), previous)
+    one, other = patches[..., 0].ravel(), patches[..., 1].ravel()
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    np.testing.assert_allclose(facts.adds, [1 - cosine**2, 0], atol=1e-12)
+
+
 def test_contact_sheets_read_from_the_top_left_and_low_is_at_the_bottom():
     patches = np.zeros((2, 3, 9))
     patches[0, 0, 0] = 1

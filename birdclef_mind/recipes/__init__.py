@@ -225,6 +225,7 @@ class Decoding:
     answer_weight : of the term that keeps the network's answer, beside the picture error in units of variance, at the
         first tap; up to five times that at the last, which holds little else.
     patience : epochs in which no decoder gets better before training stops.
+    seed : of weights and order; the next one makes the random twin.
     """
 
     epochs: int = 30
@@ -242,6 +243,9 @@ class Decoding:
         rate, weight = self.learning_rate, self.answer_weight
         require(is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
         require(is_number(weight) and weight >= 0, "answer_weight", "a number from 0", weight)
+        # The random twin, whose decoders are the control, is made with the seed that follows.
+        seed, most = self.seed, 2**31 - 3
+        require(is_whole(seed) and 0 <= seed <= most, "seed", f"a whole number from 0 to {most}", seed)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

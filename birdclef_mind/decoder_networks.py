@@ -1,0 +1,114 @@
+"""Decoders as networks: one small up-convolution network a tap, from a layer's activation back to the picture.
+
+Dosovitskiy & Brox 2016, "Inverting visual representations with convolutional networks". They work in float32 whatever
+precision is set for networks that are made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from birdclef_mind.anatomy import Stage
+
+Array = np.ndarray[Any, Any]
+
+_WIDE, _NARROW = 32, 16
+# Maps of a vector's decoder begin this many times smaller than the picture.
+_SHRINK = 8
+_PRECISION = "float32"
+
+
+class RowMeans(layers.Layer):  # type: ignore[misc]
+    """Add a level a row, begun at the mean picture's: most of a picture is dark, and a decoder need not learn that."""
+
+    def build(self, shape: Any) -> None:
+        """Make the levels."""
+        self.levels = self.add_weight(name="levels", shape=(shape[1], 1, 1), initializer="zeros")
+
+    def call(self, values: Any) -> Any:
+        """Add them."""
+        return values + self.levels
+
+
+class Normalise(layers.Layer):  # type: ignore[misc]
+    """Bring each channel to mean 0 and deviation 1, as measured once on training pictures."""
+
+    def build(self, shape: Any) -> None:
+        """Make room for what is measured."""
+        self.mean = self.add_weight(name="mean", shape=(shape[-1],), initializer="zeros", trainable=False)
+        self.gain = self.add_weight(name="gain", shape=(shape[-1],), initializer="ones", trainable=False)
+
+    def measure(self, activation: Array) -> None:
+        """Take mean and deviation from activations (n, ..., channels)."""
+        flat = activation.reshape(-1, activation.shape[-1])
+        self.mean.assign(flat.mean(axis=0))
+        self.gain.assign(1 / np.maximum(flat.std(axis=0), 1e-3))
+
+    def call(self, values: Any) -> Any:
+        """Bring them there."""
+        return (values - self.mean) * self.gain
+
+
+@dataclass
+class Decoders:
+    """A decoder a tap, by the tap's name, and how far they are trained."""
+
+    networks: dict[str, keras.Model]
+    best_losses: dict[str, float] = field(default_factory=dict)
+    epochs: int = 0
+
+    def pictures(self, name: str, activation: Array, batch_size: int = 64) -> Array:
+        """Reconstructions (n, rows, frames), 0–255, of a tap's activation (n, *shape)."""
+        network = self.networks[name]
+        parts = [
+            np.asarray(network(activation[start : start + batch_size], training=False))[..., 0]
+            for start in range(0, len(activation), batch_size)
+        ]
+        return np.clip(np.concatenate(parts), 0, 255)
+
+
+def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str) -> keras.Model:
+    """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1)."""
+    rows, frames = rows_frames
+    given = keras.Input(tuple(shape), dtype=_PRECISION, name=f"{name}_activation")
+    value = Normalise(name=f"{name}_normalise", dtype=_PRECISION)(given)
+    if len(shape) == 3:
+        height, width = int(shape[0]), int(shape[1])
+    else:
+        height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
+        value = _unfolded(value, len(shape), height, width, name)
+    number = 1
+    value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}")(value)
+    while (height, width) != (rows, frames):
+        height, width = min(2 * height, rows), min(2 * width, frames)
+        # A last row or frame that halving has rounded away is stretched back, not doubled once more.
+        height, width = rows if rows - height < 2 else height, frames if frames - width < 2 else width
+        number += 1
+        value = layers.Resizing(
+            height, width, interpolation="bilinear", name=f"{name}_enlarge_{number}", dtype=_PRECISION
+        )(value)
+        value = _convolution(_WIDE if 2 * height <= rows else _NARROW, f"{name}_convolution_{number}")(value)
+    value = _convolution(1, f"{name}_picture", activation=None, kernel_initializer="zeros")(value)
+    value = RowMeans(name=f"{name}_row_means", dtype=_PRECISION)(value)
+    return keras.Model(given, layers.Rescaling(255.0, name=f"{name}_levels", dtype=_PRECISION)(value), name=name)
+
+
+def _unfolded(value: Any, rank: int, height: int, width: int, name: str) -> Any:
+    """A vector, or what is laid out as one, as a small map."""
+    if rank > 1:
+        value = layers.Flatten(name=f"{name}_flatten", dtype=_PRECISION)(value)
+    unfold = layers.Dense(height * width * _NARROW, activation="leaky_relu", name=f"{name}_unfold", dtype=_PRECISION)
+    return layers.Reshape((height, width, _NARROW), name=f"{name}_reshape", dtype=_PRECISION)(unfold(value))
+
+
+def _convolution(filters: int, name: str, activation: str | None = "relu", **options: Any) -> layers.Layer:
+    return layers.Conv2D(filters, 3, padding="same", activation=activation, name=name, dtype=_PRECISION, **options)
+
+
+def build_decoders(taps: Sequence[Stage], rows_frames: tuple[int, int]) -> Decoders:
+    """Untrained decoders for all taps."""
+    return Decoders({tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}") for i, tap in enumerate(taps)})
