@@ -156,7 +156,7 @@ def _calibration(values: Mapping[str, Any], classes: int, members: int) -> Calib
     )  # fmt: skip
     if len(found.members) not in (0, members):
         raise ValueError(f"a calibration of {len(found.members)} members for {members}")
-    if min(found.temperature, *found.members) <= 0 or len(found.thresholds) not in (0, classes):
+    if min([found.temperature, *found.members]) <= 0 or len(found.thresholds) not in (0, classes):
         raise ValueError(f"a calibration of {len(found.thresholds)} classes at temperature {found.temperature}")
     return found
 

@@ -162,8 +162,9 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.bundle import load
     from birdclef_mind.competition import find_competition
     from birdclef_mind.events import Listener, write_events
-    from birdclef_mind.submission import write_submission
+    from birdclef_mind.submission import log_path, refuse_outputs, write_submission
 
+    refuse_outputs(args.out, args.events)
     bundle, root = load(args.bundle), find_competition(args.competition)
     if args.events:
         Listener(bundle)
@@ -174,18 +175,20 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
         deadline_minutes=args.deadline,
         track=terminal.track,
     )
-    for problem in report.problems:
-        terminal.say(f"kept its priors: {problem}")
-    places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", args.out.with_suffix(".log"))]
+    failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
+    places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if args.events:
-        count, _ = write_events(bundle, root, args.events, terminal.track)
+        count, unheard = write_events(bundle, root, args.events, terminal.track)
+        failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
+    for line in failed:
+        terminal.say(line)
     terminal.end(
         f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "
         f"{report.computed} of them computed, in {report.seconds:.1f} s",
         places,
     )
-    return 1 if report.problems else 0
+    return 1 if failed else 0
 
 
 def score(args: argparse.Namespace, terminal: Terminal) -> int:

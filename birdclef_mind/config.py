@@ -16,6 +16,8 @@ from birdclef_mind.recipes import Decoding, Showing, Training
 # Raised when the same settings begin to give other pictures, so that old caches are redone.
 FEATURES_VERSION = 2
 KINDS = ("mel", "logmel", "mfcc")
+# Seconds that a row of a submission stands for, whatever a network's windows are.
+ROW_S = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +152,13 @@ class Features:
     def side_by_side(self) -> "Features":
         """The same pictures of windows that do not overlap."""
         return replace(self, windowing=replace(self.windowing, step_s=self.windowing.length_s))
+
+    @property
+    def for_rows(self) -> "Features":
+        """The same pictures of windows that begin so many to a row of a submission as are needed to cover it."""
+        row = ROW_S * self.sample_rate_hz
+        step = round(row / math.ceil(row / self.segment_samples))
+        return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
 
     def fingerprint(self, version: int = FEATURES_VERSION) -> str:
         """Sixteen hexadecimal digits that differ whenever pictures would differ; `version` is the program's."""

@@ -56,3 +56,12 @@ def soundscape_pictures(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], 
     """
     found = picture(path, bundle.features.side_by_side)
     return found.starts_s, found.pictures
+
+
+def windows_for_rows(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], Pictures]:
+    """Windows of a soundscape that cover every row of a submission alike, as `soundscape_pictures` gives them.
+
+    Those of 5 s stand side by side; shorter ones are spread evenly over each row, longer ones begin with each.
+    """
+    found = picture(path, bundle.features.for_rows)
+    return found.starts_s, found.pictures

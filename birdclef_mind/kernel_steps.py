@@ -86,8 +86,8 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
         started=started,
         track=terminal.track,
     )
-    for problem in report.problems:
-        terminal.say(f"kept its priors: {problem}")
+    for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings):
+        terminal.say(line)
     terminal.end(
         f"{report.soundscapes} soundscapes, {report.rows} rows, {report.computed} of them computed, "
         f"in {time.monotonic() - started:.1f} s since the kernel began",

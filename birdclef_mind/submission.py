@@ -1,36 +1,40 @@
 """A submission that is always valid: priors first, results as they come, done before the deadline."""
 
-import csv
-import io
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, competition, files
+from birdclef_mind import competition, locks
 from birdclef_mind.ahead import ahead
-from birdclef_mind.audio import Header
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.competition import SampleSubmission
-from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, TableError, reason_of
+from birdclef_mind.checks import is_number, require, some_of
+from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
 from birdclef_mind.folder_kinds import kind_of
-from birdclef_mind.inference import Predictor, soundscape_pictures
+from birdclef_mind.inference import Predictor, windows_for_rows
+from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.soundscapes import (
+    Soundscape,
+    Soundscapes,
+    expected_rows,
+    find_soundscapes,
+    names_in,
+    remarks,
+    row_scores,
+)  # fmt: skip
 from birdclef_mind.submission_check import find_fault
+from birdclef_mind.submission_table import Table
 
 Array = np.ndarray[Any, Any]
 
-# Average precision adds rows of exactly 1, which no score may equal.
-_HIGHEST = 1 - 1e-6
-_USUAL_SOUNDSCAPE_S = 600.0
 _WRITE_EVERY_S = 60.0
 # Work is begun only when so many times what it took at its slowest fits before the deadline.
 _SPARE = 1.5
@@ -38,62 +42,20 @@ _SPARE = 1.5
 
 @dataclass(frozen=True)
 class SubmissionReport:
-    """What was written: rows in all, rows computed, and a line for each soundscape that kept its priors."""
+    """What was written.
+
+    Attributes
+    ----------
+    rows, computed : in all, and those that hold scores. problems : a line for each soundscape, or its rows, that kept
+        priors. warnings : a line for whatever else is not as it was asked for.
+    """
 
     rows: int
     computed: int
     soundscapes: int
     seconds: float
     problems: tuple[str, ...]
-
-
-class Table:
-    """Rows by id and columns by name, as Kaggle wants them; each row holds priors until it is filled."""
-
-    def __init__(self, bundle: Bundle, sample: SampleSubmission | None) -> None:
-        names = bundle.classes.names
-        self.columns = sample.labels if sample else tuple(sorted(names))
-        self._places = [self.columns.index(name) if name in self.columns else -1 for name in names]
-        self._priors = self._text(np.asarray(bundle.priors))
-        # As text, so that the file can be written often and every number is turned to text once.
-        self.rows: dict[str, str | None] = dict.fromkeys(sample.row_ids if sample else ())
-
-    def _text(self, scores: Array) -> str:
-        """Scores of the bundle's classes in the table's columns; birds it does not know get zero."""
-        row = ["0"] * len(self.columns)
-        for place, score in zip(self._places, scores.tolist(), strict=True):
-            if place >= 0 and np.isfinite(score):
-                row[place] = f"{min(max(score, 0.0), _HIGHEST):.7g}"
-        return ",".join(row)
-
-    def expect(self, row_ids: Sequence[str]) -> None:
-        """Add rows that must be there, with priors."""
-        for row_id in row_ids:
-            self.rows.setdefault(row_id, None)
-
-    def fill(self, row_ids: Sequence[str], scores: Array) -> None:
-        """Set the scores (rows, classes of the bundle) of some rows; those that are not asked for are left out."""
-        for row_id, values in zip(row_ids, scores, strict=True):
-            if row_id in self.rows:
-                self.rows[row_id] = self._text(values)
-
-    def forget(self) -> None:
-        """Give all rows their priors again."""
-        self.rows = dict.fromkeys(self.rows)
-
-    @property
-    def computed(self) -> int:
-        """Rows that hold scores instead of priors."""
-        return sum(row is not None for row in self.rows.values())
-
-    def write(self, path: Path) -> None:
-        """Write the table, whole or not at all."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(("row_id", *self.columns))
-        for row_id, values in self.rows.items():
-            buffer.write(f"{_quoted(row_id)},{self._priors if values is None else values}\n")
-        files.write_text(path, buffer.getvalue())
+    warnings: tuple[str, ...] = ()
 
 
 def write_submission(
@@ -108,36 +70,78 @@ def write_submission(
 ) -> SubmissionReport:
     """Classify every window of every test soundscape of the competition at `root`, into the file `out`.
 
-    A valid file of priors is written first and replaced now and then and at the end. A soundscape that cannot be read
-    keeps its priors and is listed. The next soundscapes are decoded while one is classified. What is written last is
-    read again; where Kaggle would reject it, all rows keep their priors.
+    A valid file of priors is written first and replaced now and then and at the end. Whatever a soundscape or a library
+    does costs that soundscape at most: it keeps its priors and is listed, in the log beside the file too. The next
+    soundscapes are decoded while one is classified. What is written last is read again; where Kaggle would reject it,
+    all rows keep their priors.
 
     Parameters
     ----------
     deadline_minutes : no soundscape is begun that would likely not be done by then.
     started : what the clock said when time began to count; None for now.
+
+    Raises
+    ------
+    ConfigError : somebody else's file stands at `out` or at its log, or another process writes there.
+    TableError : the folder is no competition, or its sample submission no table.
     """
     started = clock() if started is None else started
+    good = deadline_minutes is None or (is_number(deadline_minutes) and deadline_minutes > 0)
+    require(good, "deadline", "minutes above 0", deadline_minutes)
     _require_competition(root)
+    refuse_outputs(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with locks.held(out, ConfigError):
+        return _write(bundle, root, out, _Clock(clock, started, deadline_minutes), track)
+
+
+def log_path(out: Path) -> Path:
+    """Where the log of a submission stands; names that differ in their ending alone have logs of their own.
+
+    >>> log_path(Path("runs/submission.csv")).name, log_path(Path("runs/submission.txt")).name
+    ('submission.log', 'submission.txt.log')
+    """
+    return out.with_suffix(".log") if out.suffix.lower() == ".csv" else out.with_name(f"{out.name}.log")
+
+
+def refuse_outputs(out: Path, events: Path | None = None) -> None:
+    """Raise ConfigError unless submission, log and events are different files that this program may write."""
+    places = {"submission": out, "log": log_path(out)} | ({"events": events} if events else {})
+    for (one, path), (other, second) in combinations(places.items(), 2):
+        if os.path.realpath(path) == os.path.realpath(second):
+            raise ConfigError(f"{one} and {other}: expected different files, got {path} for both")
+    refuse_others(places.values(), ConfigError)
+
+
+def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track) -> SubmissionReport:
     sample_path = root / competition.SAMPLE_SUBMISSION
     table = Table(bundle, competition.read_sample_submission(sample_path) if sample_path.is_file() else None)
-    paths = competition.list_soundscapes(root)
-    listed = Counter(row_id.rpartition("_")[0] for row_id in table.rows)
-    headers = {path: audio.read_header(path) for path in paths}
-    for path, header in headers.items():
-        table.expect(_expected_rows(path, header, bundle.features.side_by_side, table.rows, listed[path.stem]))
-    begun = clock()
+    asked = tuple(table.rows)
+    sounds, listed = find_soundscapes(root, asked), names_in(asked)
+    for one in sounds.found:
+        table.expect(expected_rows(one, table.rows, listed[one.name]))
+    begun = clock.now()
     _write_checked(table, out)
+    write_own(
+        log_path(out), f"features {bundle.features.fingerprint()}\nunder way: every row has its priors\n".encode()
+    )
     # What it took to write priors and read them again it takes at the end too, and perhaps once before.
-    ending_s = 2 * _SPARE * (clock() - begun)
-    problems = _compute(table, bundle, paths, out, _Clock(clock, started, deadline_minutes), ending_s, track)
+    ending_s = 2 * _SPARE * (clock.now() - begun)
+    problems = [*sounds.missing] if sounds.found else []
+    try:
+        problems += _compute(table, bundle, sounds.found, out, clock, ending_s, track)
+    except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
+        problems.append(f"nothing more was computed: {reason_of(error)}")
     fault = _write_checked(table, out)
     if fault:
         problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
         table.forget()
         table.write(out)
-    report = SubmissionReport(len(table.rows), table.computed, len(paths), clock() - started, tuple(problems))
-    _write_log(out, bundle, report, _remarks(headers, sample_path, bundle.features))
+    seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, bundle)]
+    report = SubmissionReport(
+        len(table.rows), table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings)
+    )  # fmt: skip
+    _write_log(out, bundle, report, _remarks(sounds, table, sample_path, bundle))
     return report
 
 
@@ -160,45 +164,67 @@ class _Clock:
 
 
 def _compute(
-    table: Table, bundle: Bundle, paths: Sequence[Path], out: Path, clock: _Clock, ending_s: float, track: Track
+    table: Table, bundle: Bundle, found: Sequence[Soundscape], out: Path, clock: _Clock, ending_s: float, track: Track
 ) -> list[str]:
     """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors."""
-    predictor = Predictor(bundle)
+    predictor, length_s = Predictor(bundle), bundle.features.windowing.length_s
     problems: list[str] = []
     written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
     # The next ones are on their way; no more of them than fit in memory.
-    coming = ahead(pool, partial(soundscape_pictures, bundle=bundle), paths, _workers())
+    coming = ahead(pool, partial(_windows, bundle=bundle), found, _workers())
     try:
-        for number, (path, pictures) in enumerate(track(coming, len(paths), "soundscapes")):
+        for number, (one, pictures) in enumerate(track(coming, len(found), "soundscapes")):
             try:
                 spare_s = clock.spare_s(_SPARE * slowest_s + ending_s)
                 if spare_s is not None and spare_s < 0:
                     raise TimeoutError
                 starts_s, own = pictures.result(timeout=spare_s)
                 begun = clock.now()
-                table.fill(row_ids(path, starts_s, bundle.features), predictor.scores(own.pixels))
+                scores = row_scores(starts_s, predictor.scores(own.pixels), length_s)
+                table.fill([one.row_id(row) for row in range(len(scores))], scores)
                 slowest_s = max(slowest_s, clock.now() - begun)
+                problems += _unfilled(table, one)
             except TimeoutError:
-                problems += [f"{late.name}: no time left before the deadline" for late in paths[number:]]
+                problems += [f"{_file(late)}: no time left before the deadline" for late in found[number:]]
                 break
-            except (AudioError, MemoryError) as error:
-                problems.append(f"{path.name}: {reason_of(error)}")
+            except Exception as error:  # Whatever a library raises costs this soundscape alone.
+                problems.append(f"{_file(one)}: {reason_of(error)}")
             if clock.now() - written > _WRITE_EVERY_S:
-                table.write(out)
+                problems += _write_between(table, out)
                 written = clock.now()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return problems
 
 
+def _windows(one: Soundscape, bundle: Bundle) -> Any:
+    return windows_for_rows(one.path, bundle)
+
+
+def _file(one: Soundscape) -> str:
+    return printable(one.path.name)
+
+
+def _write_between(table: Table, out: Path) -> list[str]:
+    """Write what there is; where that fails, the file before it stands, and the last one is still to come."""
+    try:
+        table.write(out)
+    except OSError as error:
+        return [f"{out.name}: could not be written in between ({error.strerror})"]
+    return []
+
+
+def _unfilled(table: Table, one: Soundscape) -> list[str]:
+    """A line for rows of a soundscape that are asked for and that its sound does not reach."""
+    left = [row for row, values in table.of(one.name).items() if values is None]
+    if not left:
+        return []
+    return [f"{_file(one)}: {len(left)} rows are no 5 s of its sound, such as {left[0]}"]
+
+
 def _workers() -> int:
     return min(os.cpu_count() or 1, 4)
-
-
-def row_ids(path: Path, starts_s: Sequence[float], features: Features) -> list[str]:
-    """`<soundscape>_<end second>` of each window."""
-    return [f"{path.stem}_{round(start_s + features.windowing.length_s)}" for start_s in starts_s]
 
 
 def _require_competition(root: Path) -> None:
@@ -207,52 +233,39 @@ def _require_competition(root: Path) -> None:
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
 
-def _expected_rows(
-    path: Path, header: Header | None, features: Features, rows: Mapping[str, Any], listed: int
-) -> list[str]:
-    """Rows a soundscape should give beside those the sample lists; an unreadable one is taken to have the usual length.
-
-    Where the length is not known and the sample lists any of its rows, these are all. A sample that lists most of a
-    soundscape's rows means all it wants: a sound a little too long gives no more.
-    """
-    if header is None and listed:
+def _warnings(table: Table, bundle: Bundle) -> list[str]:
+    if len(table.strangers) < len(bundle.classes):
         return []
-    duration_s = header.duration_s if header else _USUAL_SOUNDSCAPE_S
-    if duration_s is None:
-        if listed:
-            return []
-        # Its header does not tell, so it is read to its end.
-        duration_s = audio.duration_s(path) or _USUAL_SOUNDSCAPE_S
-    more = [row for row in row_ids(path, features.windowing.starts_s(duration_s), features) if row not in rows]
-    return [] if listed > len(more) else more
+    return [f"none of the network's {len(bundle.classes)} birds is a column that is asked for: every score is 0"]
 
 
-def _quoted(row_id: str) -> str:
-    """A cell of the table; soundscapes may be named with commas."""
-    return '"' + row_id.replace('"', '""') + '"' if any(sign in row_id for sign in ',"\r\n') else row_id
-
-
-def _remarks(headers: Mapping[Path, Header | None], sample: Path, features: Features) -> list[str]:
+def _remarks(sounds: Soundscapes, table: Table, sample: Path, bundle: Bundle) -> list[str]:
     """What is unusual, and how it was taken."""
-    remarks = [] if sample.is_file() else [f"{sample.name} is missing: columns are the network's birds, by name"]
-    if not headers:
-        remarks.append("there are no soundscapes: every row the sample lists has its priors")
-    for path, header in headers.items():
-        if header and header.duration_s is not None and abs(header.duration_s - _USUAL_SOUNDSCAPE_S) > 1:
-            remarks.append(f"{path.name}: {header.duration_s:.1f} s long instead of {_USUAL_SOUNDSCAPE_S:.0f}")
-        if header and (header.channels, header.sample_rate_hz) != (1, features.sample_rate_hz):
-            remarks.append(
-                f"{path.name}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean at "
-                f"{features.sample_rate_hz} Hz"
-            )
-    return remarks
+    lines = [] if sample.is_file() else [f"{sample.name} is missing: columns are the network's birds, by name"]
+    if not sounds.found:
+        lines.append("there are no soundscapes: every row the sample lists has its priors")
+    unknown = [name for name in table.columns if name not in bundle.classes.names]
+    if unknown:
+        lines.append(f"{len(unknown)} columns are birds the network does not know, and have 0: {some_of(unknown)}")
+    if table.strangers:
+        lines.append(f"{len(table.strangers)} birds of the network are not asked for: {some_of(table.strangers)}")
+    return [*lines, *remarks(sounds.found, bundle.features.sample_rate_hz)]
 
 
-def _write_log(out: Path, bundle: Bundle, report: SubmissionReport, remarks: Sequence[str]) -> None:
-    lines = [
-        f"features {bundle.features.fingerprint()}",
+def _write_log(out: Path, bundle: Bundle, report: SubmissionReport, lines: Sequence[str]) -> None:
+    text = [
+        _features(bundle),
         f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}",
         *report.problems,
-        *remarks,
+        *report.warnings,
+        *lines,
     ]
-    files.write_text(out.with_suffix(".log"), "\n".join(lines) + "\n")
+    _write_lines(log_path(out), text)
+
+
+def _features(bundle: Bundle) -> str:
+    return f"features {bundle.features.fingerprint()}"
+
+
+def _write_lines(path: Path, lines: Sequence[str]) -> None:
+    write_own(path, "".join(f"{printable(line)}\n" for line in lines).encode("utf-8"))

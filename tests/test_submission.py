@@ -13,8 +13,9 @@ from birdclef_mind import bundle as bundles
 from birdclef_mind.errors import TableError
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.scoring import read_scores
-from birdclef_mind.submission import Table, write_submission
+from birdclef_mind.submission import write_submission
 from birdclef_mind.submission_check import find_fault
+from birdclef_mind.submission_table import Table
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +191,7 @@ def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monk
             raise MemoryError
         return soundscape_pictures(path, bundle)
 
-    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", failing)
+    monkeypatch.setattr("birdclef_mind.submission.windows_for_rows", failing)
     clock = Time(monkeypatch, scores_s=100)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=5, clock=clock)
     assert report.problems[0] == "soundscape_90001.ogg: not enough memory"
@@ -209,7 +210,7 @@ def test_soundscapes_that_hang_do_not_pass_the_deadline(bundle, eight, tmp_path,
         ended.append(path.name)
         return found
 
-    monkeypatch.setattr("birdclef_mind.submission.soundscape_pictures", hanging)
+    monkeypatch.setattr("birdclef_mind.submission.windows_for_rows", hanging)
     monkeypatch.setattr("birdclef_mind.submission._workers", lambda: 2)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=0.1)
     assert ended == ["soundscape_90001.ogg"], "what hangs is not waited for"
@@ -311,7 +312,7 @@ def test_the_log_says_what_was_written_and_what_is_unusual(bundle, sample_folder
 
 
 def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("birdclef_mind.submission._HIGHEST", 1.5)
+    monkeypatch.setattr("birdclef_mind.submission_table._HIGHEST", 1.5)
     monkeypatch.setattr(Predictor, "scores", lambda self, pixels: np.full((len(pixels), 3), 1.2))
     report = write_submission(bundle, sample_folder, tmp_path / "s.csv")
     assert report.computed == 0

@@ -1,0 +1,172 @@
+"""Which sound answers which rows of a submission: found before anything is computed, and what is odd is a line."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind import audio, competition
+from birdclef_mind.config import ROW_S, Windowing
+from birdclef_mind.errors import printable
+from birdclef_mind.sound_files import Header
+
+Array = np.ndarray[Any, Any]
+
+_ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
+_USUAL_S = 600.0
+# Folders below `test_soundscapes` that are looked through for what the sample lists.
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class Soundscape:
+    """A sound, the name it has in row ids, and what its header says; None when that cannot be read."""
+
+    path: Path
+    name: str
+    header: Header | None
+
+    def row_id(self, number: int) -> str:
+        """Id of a row, counted from 0: the name and the second at which it ends."""
+        return f"{self.name}_{(number + 1) * ROW_S}"
+
+
+@dataclass(frozen=True)
+class Soundscapes:
+    """The soundscapes of a competition.
+
+    Attributes
+    ----------
+    found : in the order of their names. missing : a line for each that the sample lists and no sound is there for.
+    odd : a line for each that is not as it should be, and is heard or passed over as the line says.
+    """
+
+    found: tuple[Soundscape, ...]
+    missing: tuple[str, ...] = field(default=())
+    odd: tuple[str, ...] = field(default=())
+
+
+def find_soundscapes(root: Path, row_ids: Iterable[str]) -> Soundscapes:
+    """Match sound files below `test_soundscapes` with the rows that are asked for.
+
+    A name is the same however its letters with accents are composed. What lies deeper is taken only where the sample
+    lists it; of two sounds with one name the first is.
+    """
+    listed = {_composed(name): name for name in names_in(row_ids)}
+    folder = root / competition.TEST_SOUNDSCAPES
+    taken: dict[str, Soundscape] = {}
+    odd: list[str] = []
+    for path in [*competition.list_soundscapes(root), *_others(folder, listed)]:
+        own = printable(path.stem)
+        name = listed.get(_composed(own), own)
+        if name in taken:
+            if path.parent == folder:
+                other = taken[name].path
+                odd.append(f"{printable(path.name)}: would have the rows of {printable(other.name)}, and is not heard")
+            continue
+        if own != path.stem:
+            odd.append(f"{own}: its file's name is no text; its rows are named as here")
+        taken[name] = Soundscape(path, name, _header(path))
+    missing = [_missing(folder, name) for name in listed.values() if name not in taken]
+    return Soundscapes(tuple(sorted(taken.values(), key=lambda one: one.name)), tuple(missing), tuple(odd))
+
+
+def names_in(row_ids: Iterable[str]) -> Counter[str]:
+    """The soundscapes that rows are of, in order of appearance, and how many each has."""
+    return Counter(row_id.rpartition("_")[0] for row_id in row_ids)
+
+
+def expected_rows(soundscape: Soundscape, rows: Mapping[str, Any], listed: int) -> list[str]:
+    """Rows a soundscape should give beside the `listed` ones that the sample lists of it, among `rows`.
+
+    One that cannot be read is taken to have the usual length. Where the length is not known and the sample lists any of
+    its rows, these are all. A sample that lists most of a soundscape's rows means all it wants: a sound a little too
+    long gives no more.
+    """
+    header = soundscape.header
+    duration_s = header.duration_s if header else _USUAL_S
+    if listed and (header is None or duration_s is None):
+        return []
+    if duration_s is None:
+        # Its header does not tell, so it is read to its end.
+        duration_s = audio.duration_s(soundscape.path) or _USUAL_S
+    more = [soundscape.row_id(number) for number in range(_ROWS.count(duration_s))]
+    more = [row_id for row_id in more if row_id not in rows]
+    return [] if listed > len(more) else more
+
+
+def row_scores(starts_s: Sequence[float], scores: Array, length_s: float) -> Array:
+    """Scores of rows from those of windows: the mean of the windows that overlap a row, weighted by how much.
+
+    Parameters
+    ----------
+    starts_s : of the windows, in order, the first at 0. scores : (windows, classes). length_s : of a window.
+
+    Returns
+    -------
+    (rows, classes), one every `ROW_S` seconds as far as windows reach; windows of a row's length are the rows.
+    """
+    starts = np.asarray(starts_s, float)
+    count = int(np.ceil((starts[-1] + length_s) / ROW_S - 1e-9))
+    begins = ROW_S * np.arange(count)[:, None]
+    overlap = np.minimum(starts + length_s, begins + ROW_S) - np.maximum(starts, begins)
+    weights = np.maximum(overlap, 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights @ np.asarray(scores, float))
+
+
+def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int) -> Iterator[str]:
+    """What is unusual about some soundscapes, and how it was taken."""
+    for one in soundscapes:
+        header, file = one.header, printable(one.path.name)
+        if header is None:
+            continue
+        if header.duration_s is not None and abs(header.duration_s - _USUAL_S) > 1:
+            yield f"{file}: {header.duration_s:.1f} s long instead of {_USUAL_S:.0f}"
+        if (header.channels, header.sample_rate_hz) != (1, sample_rate_hz):
+            yield (
+                f"{file}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean at "
+                f"{sample_rate_hz} Hz"
+            )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _others(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
+    """Sounds that the sample lists, by their content in a file without an ending, or deeper in the folder."""
+    for path in sorted(_below(folder, _DEEPEST)):
+        if not path.name.startswith(".") and _composed(printable(path.stem)) in listed:
+            is_sound = path.suffix.lower() in audio.SUFFIXES
+            if (path.parent != folder and is_sound) or (path.suffix == "" and _header(path)):
+                yield path
+
+
+def _below(folder: Path, deepest: int) -> Iterator[Path]:
+    if deepest == 0 or not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _below(path, deepest - 1)
+        elif path.is_file():
+            yield path
+
+
+def _missing(folder: Path, name: str) -> str:
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if _composed(printable(path.stem)) == _composed(name):
+                return f"{name}: expected a sound that can be read, found {printable(path.name)}"
+    return f"{name}: its rows are asked for, and there is no sound of that name"
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        return audio.read_header(path)
+    except Exception:  # Whatever a library makes of one header, the others are heard.
+        return None
