@@ -12,12 +12,13 @@ from conftest import make_cache
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import config, report
+from birdclef_mind import config, data_sheets, report
 from birdclef_mind.cache import open_cache
 from birdclef_mind.competition import list_soundscapes
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
-from birdclef_mind.examples import from_file
+from birdclef_mind.examples import from_file, real_sound
+from birdclef_mind.explanation import Folder
 from birdclef_mind.files import sealed
 from birdclef_mind.submission import write_submission
 
@@ -214,3 +215,23 @@ def test_each_version_has_fingerprints_of_its_own():
     assert features.is_of_earlier_version(features.fingerprint(1))
     assert not features.is_of_earlier_version(features.fingerprint())
     assert not features.is_of_earlier_version(replace(features, n_mels=40).fingerprint(1))
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound any more" * 99, BAD["enormous"][0]])
+def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_folder, tmp_path, content):
+    name = next((competition_folder / "train_audio").glob("*/*.ogg"))
+    name.write_bytes(content)
+    folder = Folder(tmp_path / "x", PRESETS["mel32"])
+    filename = name.relative_to(competition_folder / "train_audio").as_posix()
+    assert data_sheets._recording(folder, competition_folder, filename, 0) is None
+    assert not list((tmp_path / "x").rglob("*.*"))
+
+
+@pytest.mark.parametrize("content", [b"", BAD["enormous"][0]])
+def test_a_bad_recording_has_no_real_sound(competition_folder, tmp_path, content):
+    make_cache(competition_folder, tmp_path / "c")
+    row = open_cache(tmp_path / "c").rows[0]
+    path = competition_folder / "train_audio" / row.recording
+    assert real_sound(row, competition_folder, PRESETS["mel32"]).shape == (160_000,)
+    path.write_bytes(content)
+    assert real_sound(row, competition_folder, PRESETS["mel32"]) is None
