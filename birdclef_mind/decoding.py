@@ -21,13 +21,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from birdclef_mind import files
+from birdclef_mind import bundle_folder, files
 from birdclef_mind.anatomy import Anatomy, read_anatomy
 from birdclef_mind.bundle import Bundle, values_digest
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.decoder_networks import Decoders, build_decoders
 from birdclef_mind.decoders import DecoderTraining, train_decoders
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.ledger import OWN
 from birdclef_mind.overrides import apply, from_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding
@@ -77,12 +78,14 @@ def train_bundle_decoders(
     learn, check = sides(bundle, corrected(bundle, cache))
     if not learn:
         raise ConfigError(f"{cache.root}: expected segments with sound to train decoders on, got none")
-    pixels = cache.pictures(learn, track).pixels
-    lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
-    found = _keep_or_train(folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding, say)
-    # The twin's answers mean nothing, so only its pictures are asked for.
-    plain = replace(decoding, answer_weight=0.0)
-    _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, plain, say)
+    with bundle_folder.claimed(folder) as ledger:
+        ledger.add(dict.fromkeys(bundle_folder.ADDED, OWN))
+        pixels = cache.pictures(learn, track).pixels
+        lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
+        found = _keep_or_train(folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding, say)
+        # The twin's answers mean nothing, so only its pictures are asked for.
+        plain = replace(decoding, answer_weight=0.0)
+        _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, plain, say)
     return found
 
 
