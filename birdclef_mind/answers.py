@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, as_input
 from birdclef_mind.decoder_networks import Decoders
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.graph import Tensor
 from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
 
@@ -113,9 +113,10 @@ def searched_answers(
 def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array:
     """The control: noise pictures pushed, pixel by pixel, until the network is sure of a class; (n, rows, frames).
 
-    ConfigError for a class that the network does not have.
+    ConfigError for a class that the network does not have, Obstacle where no gradient reaches the picture.
     """
     _require_classes(anatomy, classes)
+    _require_gradient(anatomy)
     rows, frames = anatomy.rows_frames
     start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
     pictures = tf.Variable(as_input(start))
@@ -154,6 +155,24 @@ def _require_classes(anatomy: Anatomy, classes: Array) -> None:
     for place in np.asarray(classes).tolist():
         if not 0 <= place < count:
             raise ConfigError(f"answers: expected places of classes from 0 to {count - 1}, got {place}")
+
+
+def _require_gradient(anatomy: Anatomy) -> None:
+    """Raise Obstacle, naming the layer, where the answer's gradient ends before the picture, as it does at rounding."""
+    if _gradient_reaches(anatomy, anatomy.picture):
+        return
+    for tensor in (*(step.output for step in reversed(anatomy.steps)), anatomy.picture):
+        between = anatomy.flat.between(tensor, [anatomy.flat.answer])
+        if between and tensor.dtype.is_floating and not _gradient_reaches(anatomy, tensor):
+            raise Obstacle(f"{between[0].title} stands in the way: no gradient passes it")
+
+
+def _gradient_reaches(anatomy: Anatomy, tensor: Tensor) -> bool:
+    values = tf.zeros((1, *tensor.shape[1:]), tensor.dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        (answer,) = anatomy.flat.walk(tensor, [anatomy.flat.answer])(values)
+    return tape.gradient(answer, values) is not None
 
 
 def _clipped(pictures: Any) -> Any:

@@ -9,7 +9,15 @@ from keras import layers
 
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.graph import Flat, Step, Tensor
-from birdclef_mind.layer_kinds import activation_of, is_idle, is_layer, is_meeting, is_pointwise, is_scaling
+from birdclef_mind.layer_kinds import (
+    activation_of,
+    has_plain_kernel,
+    is_idle,
+    is_layer,
+    is_meeting,
+    is_pointwise,
+    is_scaling,
+)
 
 _LEAST_SCORE = 1e-30
 
@@ -50,7 +58,7 @@ class Head:
         if not self.rule:
             read = flat.walk(start, [last.output])
             return lambda values: log(read(values)[0])
-        if isinstance(last.layer, layers.Dense) and not _is_plain(last.layer):
+        if isinstance(last.layer, layers.Dense) and not has_plain_kernel(last.layer):
             read = flat.walk(start, [last.output])
             return lambda values: tf.math.log(tf.maximum(read(values)[0], _LEAST_SCORE))
         read = flat.walk(start, [last.inputs[0]])
@@ -93,11 +101,6 @@ def read_head(flat: Flat, name: str) -> Head:
         raise ConfigError(f"model {name}: expected scores (classes,) of {classes.title}, got {flat.answer.shape[1:]}")
     last = _last_rule(steps[flat.answer], steps)
     return Head(classes, embedding, activation_of(last.layer), last)
-
-
-def _is_plain(dense: Any) -> bool:
-    """Whether a dense layer's sums are its kernel's, as those of one in whole numbers, or with more to it, are not."""
-    return type(dense) is layers.Dense and getattr(dense, "quantization_mode", None) is None
 
 
 def _behind(step: Step, steps: dict[Tensor, Step], changing: bool = False) -> Step:

@@ -17,7 +17,7 @@ from keras import layers
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.graph import Step, Tensor
-from birdclef_mind.layer_kinds import IDLE, POOLINGS
+from birdclef_mind.layer_kinds import IDLE, POOLINGS, has_plain_kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -80,9 +80,9 @@ def read_chain(anatomy: Anatomy, *, clip: bool = True) -> Chain:
             shape = _shape(source)
             kernels: tuple[Array, ...] = () if isinstance(step.layer, layers.Flatten) else (_spreading(shape),)
             back[step.output] = (kernels, shape, grids[source])
-        elif source in back and len(step.output.shape) == 2 and isinstance(step.layer, (layers.Dense, *_PASSING)):
+        elif source in back and (has_plain_kernel(step.layer) or isinstance(step.layer, _PASSING)):
             kernels, shape, grid = back[source]
-            own = (_kernel(step.layer),) if isinstance(step.layer, layers.Dense) else ()
+            own = (_kernel(step.layer),) if has_plain_kernel(step.layer) else ()
             back[step.output] = ((*kernels, *own), shape, grid)
         else:
             return Chain(grids, back, f"{step.title} stands in the way")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import layers
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
@@ -88,9 +87,17 @@ def activation_of(worker: Any) -> str:
     if isinstance(worker, layers.Softmax):
         return "softmax"
     if not is_layer(worker):
-        name = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
-        return name.get(type(worker).__name__, "")
+        functions = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
+        return functions.get(type(worker).__name__, "")
     function = getattr(worker, "activation", None)
     if isinstance(function, layers.Layer):
         return activation_of(function)
-    return next((name for name in _SCORES if function is getattr(keras.activations, name)), "")
+    # TensorFlow's own functions are as good as Keras', and carry a version in their names.
+    known = getattr(function, "__module__", "").partition(".")[0] in ("keras", "tensorflow")
+    name = getattr(function, "__name__", "").removesuffix("_v2")
+    return name if known and name in _SCORES else ""
+
+
+def has_plain_kernel(dense: Any) -> bool:
+    """Whether a dense layer's sums are its kernel's, as those of one in whole numbers, or with more to it, are not."""
+    return type(dense) is layers.Dense and getattr(dense, "quantization_mode", None) is None

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers as L
 from keras import ops
 
@@ -270,6 +271,30 @@ def whole_numbers():
     return ended(given, maps(given))
 
 
+def whole_weights():
+    model = chain()
+    for name in ("vector", "classes"):
+        model.get_layer(name).quantize("int8")
+    return model
+
+
+def layers_of_another():
+    other, given = chain(), picture()
+    return ended(given, other.layers[1](other.layers[0](given)))
+
+
+def called_with_a_list():
+    given, inside = picture(), picture()
+    (value,) = keras.tree.flatten(keras.Model([inside], [L.Conv2D(2, 3)(inside)])([given]))
+    return ended(given, value)
+
+
+def masks():
+    given = picture()
+    value = L.LSTM(3)(L.Masking()(L.Reshape(ROWS_FRAMES)(given)))
+    return keras.Model(given, L.Dense(3, activation="softmax")(value))
+
+
 class Dropping(L.Layer):
     """Random in training alone, and training by default."""
 
@@ -363,6 +388,11 @@ WORKING = {
     "sigmoid of its own": lambda: behind_dense(L.Activation("sigmoid")),
     "several activations": lambda: behind_dense(L.Activation("linear"), L.Activation("sigmoid"), L.Identity()),
     "functions": lambda: behind_dense(ops.softmax),
+    "functions of TensorFlow": lambda: chain(activation=tf.nn.softmax),
+    "whole weights": whole_weights,
+    "layers of another network": layers_of_another,
+    "called with a list": called_with_a_list,
+    "masks": masks,
     "logarithms": lambda: behind_dense(L.Activation("log_softmax")),
     "temperature": lambda: behind_dense(L.Rescaling(0.5), L.Dropout(0.1), L.Softmax()),
     "prior": lambda: behind_dense(lambda value: ops.add(value, np.array([[0.1, 0.2, 0.3]], np.float32)), L.Softmax()),

@@ -89,6 +89,37 @@ def test_receptive_fields_are_where_a_place_listens(padding, stride, dilation, p
     assert tuple(heard.max(axis=0) - heard.min(axis=0) + 1) == last.receptive_field
 
 
+@pytest.mark.parametrize(
+    "enlarge",
+    [
+        layers.UpSampling2D(2),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.Conv2DTranspose(1, 3, strides=2, kernel_initializer="ones"),
+        layers.Conv2DTranspose(1, 4, strides=2, padding="same", kernel_initializer="ones"),
+        layers.Conv2DTranspose(1, 2, strides=3, kernel_initializer="ones"),
+        layers.Dense(1, kernel_initializer="ones"),
+    ],
+)
+def test_fields_behind_what_enlarges_a_map_hold_all_that_is_heard(enlarge):
+    """And no more than a stride too much on each side."""
+    picture, ones = keras.Input((40, 44, 1)), {"kernel_initializer": "ones", "padding": "same"}
+    value = layers.Conv2D(1, 3, strides=2, name="a", **ones)(picture)
+    value = layers.Conv2D(1, (3, 5), name="b", **ones)(enlarge(value))
+    anatomy = read_anatomy(keras.Model(picture, layers.Dense(2)(layers.GlobalAveragePooling2D()(value))))
+    last = anatomy.of_kind("convolution")[-1]
+    reader, extents = anatomy.reader([last]), []
+    for row, frame in [(20, 20), (21, 21), (22, 20), (21, 22)] if last.shape[0] > 30 else [(10, 10), (11, 11)]:
+        with tf.GradientTape() as tape:
+            given = tf.ones((1, 40, 44, 1))
+            tape.watch(given)
+            place = reader(given)[0][0, row, frame, 0]
+        heard = np.argwhere(tape.gradient(place, given).numpy()[0, ..., 0] != 0)
+        extents.append(heard.max(axis=0) - heard.min(axis=0) + 1)
+    most = np.max(extents, axis=0)
+    assert (most <= last.receptive_field).all()
+    assert (most >= np.array(last.receptive_field) - 4).all()
+
+
 def test_of_many_convolutions_the_last_at_each_stride_is_tapped():
     anatomy = read_anatomy(residual())
     names = [tap.name for tap in anatomy.taps(most=3)]

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers as L
-from some_networks import REFUSED, WORKING, behind_dense, chain, with_policy
+from keras import ops
+from some_networks import REFUSED, WORKING, behind_dense, chain, over, with_policy
 from test_anatomy import residual
 
-from birdclef_mind import answers
+from birdclef_mind import answers, reconstruction
 from birdclef_mind import model as networks
 from birdclef_mind.anatomy import as_input, read_anatomy
 from birdclef_mind.answers import EmbeddingRange, log_certainty, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.decoder_networks import build_decoders
 from birdclef_mind.decoders import DecoderTraining, train_decoders
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.inversion import read_chain, transposed_pass
 from birdclef_mind.recipes import Decoding, Network
 from birdclef_mind.reconstruction import METHODS, read_backwards
@@ -91,7 +92,7 @@ def test_networks_of_every_make_are_read(rng, quick, name):
     if "float" not in name:
         assert_certainty_is_the_logarithm_of_scores(rng, name, model, anatomy)
     # A decoder of each kind is enough, but where names could be taken for one another.
-    decoded = taps if any("(layer" in tap for tap in names) else (taps[0], anatomy.embedding)
+    decoded = taps if any("(layer" in tap for tap in names) else tuple(dict.fromkeys((taps[0], anatomy.embedding)))
     training = DecoderTraining(anatomy, decoded, pixels, Decoding(epochs=1, steps=1, batch_size=8))
     decoders = train_decoders(training, pixels, pixels)
     found = read_backwards(anatomy, decoders).pictures(pictures)
@@ -250,3 +251,39 @@ def test_decoders_of_some_taps_are_used_where_they_are(rng):
 def test_no_embeddings_lie_nowhere():
     with pytest.raises(ConfigError, match="expected embeddings to tell where they lie, got none"):
         EmbeddingRange.of(np.zeros((0, 4)), np.zeros(0, int), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        (ops.round, "Round round"),
+        (lambda value: ops.cast(ops.argmax(value, axis=-1, keepdims=True), "float32"), "Argmax argmax"),
+    ],
+)
+def test_a_layer_that_no_gradient_passes_is_named(rng, change, title):
+    anatomy = read_anatomy(over(change))
+    with pytest.raises(Obstacle, match=rf"^{title}.* \(layer 3\) stands in the way: no gradient passes it$"):
+        optimised_noise(anatomy, np.array([0]))
+    found = read_backwards(anatomy).pictures(rng.uniform(0, 255, (2, 12, 16)).astype(np.float32))
+    assert found["vector"]["transposed"].max() == 0
+    assert next(iter(found.values()))["transposed"].max() == 255
+
+
+def test_weights_that_are_not_plain_stand_in_the_way(rng):
+    backwards = read_backwards(read_anatomy(WORKING["whole weights"]()))
+    assert re.search(r"Dense vector \(layer 6\) stands in the way", backwards.skipped["weights"])
+    found = backwards.pictures(rng.uniform(0, 255, (2, 12, 16)).astype(np.float32))
+    assert [name for name, ways in found.items() if "weights" not in ways] == ["vector", "classes"]
+
+
+def test_a_setting_that_is_wrong_is_no_layer_in_the_way(monkeypatch):
+    """What a method cannot pass is left out; what is wrong is said."""
+    anatomy = read_anatomy(WORKING["chain"]())
+    assert not issubclass(Obstacle, ConfigError)
+
+    def wrong(*_):
+        raise ConfigError("a setting")
+
+    monkeypatch.setattr(reconstruction, "stamp_back", wrong)
+    with pytest.raises(ConfigError, match="a setting"):
+        read_backwards(anatomy).pictures(np.zeros((1, 12, 16), np.float32))
