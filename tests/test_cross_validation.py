@@ -96,7 +96,7 @@ def test_other_settings_train_anew(folded, cache_folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("folds", "only", "message"),
-    [(3, 4, "fold: expected a number from 1 to 3, got 4"), (99, None, "folds: expected at most")],
+    [(3, 4, "fold: expected a number from 1 to 3, got 4"), (99, None, "folds: expected 2 or more, at most")],
 )
 def test_folds_that_cannot_be_are_refused(cache_folder, tmp_path, folds, only, message):
     with pytest.raises(ConfigError, match=message):
