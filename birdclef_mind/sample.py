@@ -100,9 +100,9 @@ def write_sample(out: Path, sample: Sample = Sample()) -> None:
 
 def _unfinished(out: Path) -> list[str]:
     """Files of a sample that was stopped before it had its truth; none where anything else stands beside them."""
-    names = [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()]
-    own = [name for name in names if _OWN_FILE.fullmatch(name) or files.is_part(Path(name).name)]
-    return own if own == names else []
+    visible = [path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    names = [path.relative_to(out).as_posix() for path in visible]
+    return names if all(map(_OWN_FILE.fullmatch, names)) else []
 
 
 def invent_species(count: int) -> list[Species]:

@@ -106,6 +106,8 @@ def log_path(out: Path) -> Path:
 
 def refuse_outputs(out: Path, events: Path | None = None) -> None:
     """Raise ConfigError unless submission, log and events are different files that this program may write."""
+    if out.suffix.lower() == ".log":
+        raise ConfigError(f"submission: expected another ending than its log has, got {out}")
     places = {"submission": out, "log": log_path(out)} | ({"events": events} if events else {})
     for (one, path), (other, second) in combinations(places.items(), 2):
         if os.path.realpath(path) == os.path.realpath(second):

@@ -68,8 +68,8 @@ def _open_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free is given.
-            os.open(os.devnull, mode)
+            # The lowest number that is free is given; processes that are started need it too.
+            os.set_inheritable(os.open(os.devnull, mode), True)
     sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
