@@ -12,15 +12,17 @@ from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.decoding import train_bundle_decoders
+from birdclef_mind.errors import ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.explanation import REPORT
 from birdclef_mind.labels import choose_labels
+from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.report import write_report
 from birdclef_mind.sample import TRUTH, Sample, write_sample
 from birdclef_mind.scoring import score
-from birdclef_mind.submission import write_submission
+from birdclef_mind.submission import refuse_outputs, write_submission
 from birdclef_mind.training import train
 
 
@@ -51,6 +53,8 @@ def dry_run(
     """Go the whole way in the folder `out`; a sample that is already there is used again."""
     root, cache_folder, bundle_folder = out / "competition", out / "cache", out / "bundle"
     submission, explanation = out / "submission.csv", out / "explanation"
+    refuse_outputs(submission)
+    refuse_others([out / "scores.json", explanation / REPORT], ConfigError)
     if not (root / TRUTH).is_file():
         say("making the sample")
         write_sample(root, sample)
@@ -65,7 +69,7 @@ def dry_run(
     bundle = load(bundle_folder)
     write_submission(bundle, root, submission, track=track)
     scores = score(submission, root / TRUTH)
-    files.write_json(out / "scores.json", scores)
+    write_own(out / "scores.json", files.json_text(scores).encode("utf-8"))
     say("teaching decoders to redraw what each layer holds")
     train_bundle_decoders(bundle_folder, bundle, cache, decoding, say=say, track=track)
     # The network may be another one now, of which an earlier explanation has nothing to say.
