@@ -10,6 +10,8 @@ from typing import NoReturn
 from birdclef_mind.errors import ConfigError
 
 MOST_SEED = 2**31 - 2
+# Other digits and underscores, which Python reads, nobody means.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class WordsError(ConfigError):
@@ -39,8 +41,7 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     wanted = f"a whole number from {lowest}" + ("" if highest is None else f" to {highest}")
 
     def parse(text: str) -> int:
-        # Other digits and underscores, which Python reads, nobody means.
-        number = int(text) if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20 else None
+        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
         if number is None or number < lowest or (highest is not None and number > highest):
             raise _refused(wanted, text)
         return number
@@ -54,10 +55,7 @@ def number(above: float, at_most: float | None = None, *, or_equal: bool = False
     wanted += "" if at_most is None else f" {'to' if or_equal else 'and at most'} {at_most:g}"
 
     def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
         holds = math.isfinite(value) and (value > above or (or_equal and value == above))
         if not holds or (at_most is not None and value > at_most):
             raise _refused(wanted, text)

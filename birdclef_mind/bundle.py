@@ -125,6 +125,7 @@ def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
 
 def load(folder: Path) -> Bundle:
     """Load a bundle; BundleError when a part is missing, changed, or of another format. Nothing in it is run."""
+    folders.settled(folder)
     facts = files.read_facts(folder, FACTS, "a bundle", BundleError, FORMAT)
     try:
         features = Features.from_dict(facts["features"])

@@ -1,6 +1,7 @@
 """Epoch by epoch, from the last one that ended: killed at any point, training goes on as if nothing had happened."""
 
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class Fitting:
         self._resume()
         batch = self.training.batch_size
         validation = None if held_out is None else picture_dataset(*held_out, batch)
-        writer = tf.summary.create_file_writer(str(self._logs), filename_suffix=LOG_SUFFIX)
+        writer = tf.summary.create_file_writer(os.fsencode(self._logs), filename_suffix=LOG_SUFFIX)
         while len(self.history) < self.training.epochs and not self._stale() and not self.diverged:
             epoch, started = len(self.history), time.perf_counter()
             found = self.learner.fit(

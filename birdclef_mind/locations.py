@@ -27,6 +27,8 @@ def location(text: str) -> Path:
     >>> location("runs/cache").as_posix()
     'runs/cache'
     """
+    if not text:
+        raise ConfigError("expected a path, or an address such as s3://bucket/birds, got ''")
     if not _ADDRESS.match(text):
         return Path(text)
     try:

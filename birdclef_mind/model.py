@@ -21,10 +21,19 @@ def build(network: Network, rows: int, frames: int, classes: int) -> keras.Model
     elif network.name in APPLICATIONS:
         embedding = application(network.name, picture, network.noise_floor)
     else:
-        names = (*NETWORKS, *APPLICATIONS)
-        raise ConfigError(f"model: expected one of {', '.join(names)}, got {network.name!r}")
+        raise _unknown(network.name)
     answer = layers.Dense(classes, activation=network.answer, dtype="float32", name="classes")(embedding)
     return keras.Model(picture, answer, name=network.name)
+
+
+def require_known(name: str) -> None:
+    """Raise ConfigError for the name of a network that there is none of."""
+    if name not in NETWORKS and name not in APPLICATIONS:
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> ConfigError:
+    return ConfigError(f"model: expected one of {', '.join((*NETWORKS, *APPLICATIONS))}, got {name!r}")
 
 
 def moments(model: keras.Model) -> keras.Model | None:

@@ -18,10 +18,7 @@ RATE_HZ = 32_000
 WINDOW_S = 5
 SONGS = ("whistle", "trill", "chirp", "buzz")
 TRUTH = "truth.csv"
-_OWN_FILE = re.compile(
-    rf"{TRAIN_AUDIO}/sam[a-z]{{3}}\d+/SYN\d{{5}}\.ogg|{TEST_SOUNDSCAPES}/soundscape_\d{{5,}}\.ogg"
-    rf"|{re.escape(METADATA)}|{re.escape(SAMPLE_SUBMISSION)}"
-)
+_OWN_SOUND = re.compile(rf"{TRAIN_AUDIO}/sam[a-z]{{3}}\d+/SYN\d{{5}}\.ogg|{TEST_SOUNDSCAPES}/soundscape_9\d{{4}}\.ogg")
 # Peaks of songs.
 _LOUDNESS, _HARD_LOUDNESS = (0.1, 0.4), (0.03, 0.15)
 _COLUMNS = (
@@ -99,10 +96,12 @@ def write_sample(out: Path, sample: Sample = Sample()) -> None:
 
 
 def _unfinished(out: Path) -> list[str]:
-    """Files of a sample that was stopped before it had its truth; none where anything else stands beside them."""
+    """Files of a sample that was stopped before it had its truth; none where anything else stands there."""
     visible = [path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")]
     names = [path.relative_to(out).as_posix() for path in visible]
-    return names if all(map(_OWN_FILE.fullmatch, names)) else []
+    recordings = [name for name in names if _OWN_SOUND.fullmatch(name)]
+    tables = [METADATA, SAMPLE_SUBMISSION]
+    return names if recordings and all(name in (*recordings, *tables) for name in names) else []
 
 
 def invent_species(count: int) -> list[Species]:

@@ -163,7 +163,8 @@ def train_split(
 
 
 def refuse_unfit(cache: Cache, training: Training) -> None:
-    """Refuse a single bird, and a recipe that these pictures cannot follow."""
+    """Refuse a single bird, and a recipe that these pictures, or nobody, can follow."""
+    networks.require_known(training.model)
     if len(cache.classes) < 2:
         raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
     names = ("gain_db", "noise", "mixup", "background")

@@ -74,6 +74,8 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
         raise ConfigError(
             f"--recipe: expected it alone, or as recipe = {args.recipe!r} under [training] in {args.config}"
         )
+    if args.before and not args.overrides:
+        raise ConfigError("--before: expected --overrides beside it, the corrections that are measured")
     if args.fold is not None and args.folds is None:
         raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
     base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")

@@ -71,6 +71,7 @@ def write_comparison(folder: Path) -> None:
 
 def read_explanation(folder: Path) -> dict[str, Any]:
     """The facts of a complete explanation folder; BundleError when it is none, or a byte of it was changed."""
+    folders.settled(folder)
     facts = files.read_facts(folder, FACTS, "an explanation", BundleError, FORMAT)
     check_files(folder, facts)
     return facts

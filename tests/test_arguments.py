@@ -1,0 +1,134 @@
+"""Every option of every command with values it cannot have: one sentence, status 2, nothing touched.
+
+The parser itself is walked, so that an option that is added later is tried too.
+"""
+
+import argparse
+
+import pytest
+from conftest import tree
+
+from birdclef_mind.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.cli import build_parser, main
+from birdclef_mind.locations import reached
+
+NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
+MAY_BE_ZERO = {"--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share"}
+# Words that are known only where the work begins, and what to give where they are wrong.
+WORDS = {
+    "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
+    "--presets": ["nix", "mel16,nix"], "--segment": ["nix", "nix@0", "@", "nix@nan"], "--bird": ["nix", ""],
+    "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""],
+}  # fmt: skip
+# Folders that are read, and a file to write: what is not there, is a file, or cannot be made.
+FOLDERS = {"--before", "--competition", "--second"}
+FILES = {"--events"}
+
+
+def commands():
+    return build_parser()._subparsers._group_actions[0].choices
+
+
+def options():
+    for command, parser in sorted(commands().items()):
+        for action in parser._actions:
+            if action.option_strings and action.nargs != 0 and not isinstance(action, argparse._HelpAction):
+                yield command, action
+
+
+def is_number(action):
+    return getattr(action.type, "__qualname__", "").partition(".")[0] in (whole.__name__, number.__name__)
+
+
+def wrong_values(action, folder):
+    name = action.option_strings[0]
+    if is_number(action):
+        large = [] if action.type.__qualname__.startswith(whole.__name__) else ["99999999999999999999999"]
+        return [*(value for value in NEVER if value not in large), *([] if name in MAY_BE_ZERO else ["0"])]
+    if action.type is given_file:
+        return ["", str(folder / "nix"), str(folder), "/proc/nope/x"]
+    if getattr(action.type, "__qualname__", "").startswith(one_of.__name__):
+        return ["nix", "", "mel32,mel16"]
+    if name in FOLDERS:
+        return ["", str(folder / "nix"), "/proc/nope"]
+    if name in FILES:
+        return ["", str(folder), "/proc/nope/x.csv", "/dev/null"]
+    return WORDS[name]
+
+
+def positionals(command, little, out):
+    return {
+        "dry-run": [out], "sample": [out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
+        "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
+        "compare": [little.competition, out], "report": [out, out / "p.html"],
+        "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],
+        "rehearse": [little.competition, out],
+    }[command]  # fmt: skip
+
+
+@pytest.fixture
+def refused(little, tmp_path, capsys, monkeypatch):
+    """Give a command wrong words: nothing is written, and one sentence says why."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("birdclef_mind.workers._TIMEOUT_S", 0.5)
+
+    def check(command, *words, where=None):
+        inputs = (little.competition, little.cache, little.bundle, little.decoded)
+        before = [tree(folder) for folder in inputs]
+        arguments = where or positionals(command, little, tmp_path / "out")
+        assert main([command, *map(str, arguments), *words, "--quiet"]) == 2, words
+        shown = capsys.readouterr()
+        assert shown.err.startswith(f"birdclef-mind {command}: ") or shown.err.startswith("birdclef-mind: "), shown.err
+        assert shown.err.count("\n") == 1
+        assert "fault of this program" not in shown.err
+        assert [tree(folder) for folder in inputs] == before
+        assert not [path for path in tmp_path.iterdir() if path.name != "given"]
+        return shown.err
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("command", "action"), [pytest.param(*one, id=f"{one[0]} {one[1].option_strings[0]}") for one in options()]
+)
+def test_values_out_of_range(refused, tmp_path, command, action):
+    (tmp_path / "given").mkdir()
+    name = action.option_strings[0]
+    for value in wrong_values(action, tmp_path / "given"):
+        needs = ["--folds", "2"] if name == "--fold" else []
+        said = refused(command, *needs, f"{name}={value}")
+        if is_number(action):
+            assert f"{name.removeprefix('--')}: expected a" in said
+
+
+def test_every_option_that_takes_a_value_is_checked_where_it_is_read():
+    """What takes any text is known to be checked later, and nothing is turned into a number by Python alone."""
+    for command, action in options():
+        assert action.type not in (int, float, str), (command, action.option_strings)
+        if action.type in (None, place):
+            assert action.option_strings[0] in {*WORDS, *FOLDERS, *FILES}, (command, action.option_strings)
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+@pytest.mark.parametrize("value", ["", "/proc/nope/x", "/dev/null/x"])
+def test_places_that_cannot_be(refused, little, tmp_path, command, value):
+    kinds = [action for action in commands()[command]._actions if not action.option_strings]
+    for position, action in enumerate(kinds):
+        assert action.type in (place, reached), (command, action.dest)
+        words = positionals(command, little, tmp_path / "out")
+        words[position] = value
+        if action.dest == "out" and command in ("report", "infer") and value:
+            words[position] = f"{value}.html" if command == "report" else f"{value}.csv"
+        refused(command, where=words)
+
+
+@pytest.mark.parametrize("values", ["labels = []", "features = 3", "training = 3", "labels = 3.5", "labels = ['']",
+                                    "[training]\naugmentation = 3", "[features]\nwindowing = 3", "[decoding]\nseed = -1",
+                                    "[training]\nepochs = nan", "nix = 1", "[showing]\nsheets = 0", "\x00", "[a"])  # fmt: skip
+def test_settings_that_cannot_be(refused, tmp_path, values):
+    (tmp_path / "given").mkdir()
+    path = tmp_path / "given" / "settings.toml"
+    path.write_text(values)
+    commands_ = ("cache", "train", "train-decoders", "explain")
+    for command in commands_:
+        assert str(path) in refused(command, f"--config={path}")

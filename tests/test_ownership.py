@@ -1,0 +1,283 @@
+"""Nothing is removed or replaced that this program did not write: every command, its outputs and what stands beside them."""
+
+import json
+import os
+import shutil
+
+import pytest
+from conftest import make_cache, tree
+
+from birdclef_mind import files
+from birdclef_mind.cli import main
+from birdclef_mind.errors import ConfigError, StoreError
+from birdclef_mind.folders import READY, STAGE, claimed, cleared, renewed, settled
+from birdclef_mind.ledger import NAME, Ledger, refuse_others, write_own
+from birdclef_mind.trees import rebuilt, replaced
+
+MINE = b"the only copy"
+
+
+def mine(folder, *names):
+    """Files of somebody's own, under names that this program uses too."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(MINE)
+    return dict.fromkeys(names, MINE)
+
+
+# What each command writes to, and files of somebody else that stand there under the names it would use.
+FOLDERS = {
+    "sample": ["train_metadata.csv"],
+    "cache": ["cache.json", "index.csv", "samwhi1/a.ogg.png", "samwhi1.zip"],
+    "train": ["bundle.json", "model.weights.h5", "logs/notes.txt", "second/bundle.json", "fold_1/thesis.txt"],
+    "explain": ["recordings/trip.ogg", "pictures/photo.png", "sounds/own.mp3"],
+    "compare": ["recordings/trip.ogg", "pictures/photo.png", "comparison.json"],
+}
+
+
+def words(command, little, out):
+    return {
+        "sample": ["sample", out],
+        "cache": ["cache", little.competition, out, "--jobs", "1", "--pack"],
+        "train": ["train", little.cache, out, "--model", "small", "--epochs", "1"],
+        "explain": ["explain", little.decoded, little.cache, out, "--examples", "1", "--seeds", "1"],
+        "compare": ["compare", little.competition, out],
+    }[command]
+
+
+@pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in FOLDERS.items() for name in names])
+def test_a_folder_of_somebody_else_is_refused_and_stays(little, tmp_path, capsys, command, name):
+    own = mine(tmp_path / "out", name)
+    assert main([str(word) for word in (*words(command, little, tmp_path / "out"), "--quiet")]) == 2
+    said = capsys.readouterr().err
+    assert "expected a new" in said
+    assert said.count("\n") == 1
+    assert tree(tmp_path / "out") == own
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.log", "e.csv"])
+def test_files_of_somebody_else_are_refused_and_stay(trained, sample_folder, tmp_path, capsys, name):
+    own = mine(tmp_path, name)
+    words = ["infer", trained[0], sample_folder, tmp_path / "s.csv", "--events", tmp_path / "e.csv"]
+    assert main([str(word) for word in words]) == 2
+    assert f"{tmp_path / name}: expected nothing there, or what this program wrote" in capsys.readouterr().err
+    assert tree(tmp_path) == own
+
+
+@pytest.mark.parametrize("name", ["page.html", "page_files/pictures/photo.png"])
+def test_a_page_and_its_files_of_somebody_else_stay(explained, tmp_path, capsys, name):
+    own = mine(tmp_path, name)
+    assert main(["report", str(explained[0]), str(tmp_path / "page.html")]) == 2
+    assert "expected" in capsys.readouterr().err
+    assert tree(tmp_path) == own
+
+
+def test_pages_that_differ_in_their_ending_do_not_share_files(explained, tmp_path, capsys):
+    assert main(["report", str(explained[0]), str(tmp_path / "page.html"), "--quiet"]) == 0
+    before = tree(tmp_path)
+    assert main(["report", str(explained[0]), str(tmp_path / "page.htm"), "--quiet"]) == 2
+    assert "page.htm files" in capsys.readouterr().err
+    assert tree(tmp_path) == before
+
+
+def test_what_was_changed_since_is_somebodys(trained, sample_folder, tmp_path, capsys):
+    words = [str(word) for word in ("infer", trained[0], sample_folder, tmp_path / "s.csv", "--quiet")]
+    assert main(words) == 0
+    assert main(words) == 0
+    (tmp_path / "s.csv").write_text("mended by hand")
+    assert main(words) == 2
+    assert "or one that was changed since" in capsys.readouterr().err
+    assert (tmp_path / "s.csv").read_text() == "mended by hand"
+
+
+@pytest.mark.parametrize("outputs", [("s.log", None), ("s.csv", "s.csv"), ("s.csv", "s.log"), ("s.csv", "./s.csv")])
+def test_outputs_that_meet_are_refused_before_anything_is_computed(trained, sample_folder, tmp_path, capsys, outputs):
+    out, events = outputs
+    words = ["infer", trained[0], sample_folder, tmp_path / out]
+    words += ["--events", f"{tmp_path}/{events}"] if events else []
+    assert main([str(word) for word in words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_logs_of_submissions_that_differ_in_their_ending_do_not_meet(trained, sample_folder, tmp_path):
+    for name in ("s.csv", "s.txt"):
+        assert main(["infer", str(trained[0]), str(sample_folder), str(tmp_path / name), "--quiet"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, "s.csv", "s.log", "s.txt", "s.txt.log"}
+
+
+def test_recordings_that_would_share_a_picture_are_named(competition_folder, tmp_path):
+    table = competition_folder / "train_metadata.csv"
+    lines = table.read_text().splitlines()
+    name = lines[1].rsplit(",", 1)[1]
+    label, _, file = name.partition("/")
+    table.write_text("\n".join([*lines, f"{lines[1].rsplit(',', 1)[0]},{label}/{file.upper()}"]) + "\n")
+    with pytest.raises(StoreError, match=rf"{name} and {label}/{file.upper()}: expected names that give two pictures"):
+        make_cache(competition_folder, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_in_a_cache_others_files_and_empty_folders_stay(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "c")
+    label = next(path.name for path in (tmp_path / "c").iterdir() if path.is_dir())
+    own = mine(tmp_path / "c", "notes.txt", f"{label}/photo.png", "thesis/a.zip", ".part-1-mine.ogg.png", "mine.zip")
+    (tmp_path / "c" / "empty").mkdir()
+    make_cache(sample_folder, tmp_path / "c", labels="1", pack=True)
+    make_cache(sample_folder, tmp_path / "c")
+    found = tree(tmp_path / "c")
+    assert {name: found.get(name) for name in own} == own
+    assert (tmp_path / "c" / "empty").is_dir()
+
+
+def test_an_archive_of_somebody_else_is_not_packed_over(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "c")
+    label = next(path.name for path in (tmp_path / "c").iterdir() if path.is_dir())
+    own = mine(tmp_path / "c", f"{label}.zip")
+    before = tree(tmp_path / "c")
+    with pytest.raises(StoreError, match="expected nothing there, or an archive of pictures"):
+        make_cache(sample_folder, tmp_path / "c", pack=True)
+    assert tree(tmp_path / "c") == before
+    assert own
+
+
+def test_only_names_with_their_digits_are_parts(tmp_path):
+    for name in (files.part_name("a.png"), ".part-12-a.png", ".part-12-0123abcd-a.png", ".part-notes"):
+        (tmp_path / name).write_bytes(b"")
+    files.remove_parts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".part-12-0123abcd-a.png", ".part-12-a.png", ".part-notes",
+    ]  # fmt: skip
+    assert files.is_part(files.part_name("x" * 255))
+    assert len(os.fsencode(files.part_name("ü" * 127))) < 255
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder of the kind "thing" with two files of its own, and how to make it anew."""
+    out = tmp_path / "out"
+
+    def make(contents, break_with=None):
+        with claimed(out, "thing", ConfigError) as ledger, renewed(ledger, last="facts.json") as stage:
+            for name, text in contents.items():
+                files.write_text(stage / name, text)
+            if break_with:
+                raise break_with
+
+    make({"facts.json": "1", "parts/a.txt": "old"})
+    return out, make
+
+
+def visible(folder):
+    return {name: content.decode() for name, content in tree(folder).items() if not name.startswith(".birdclef")}
+
+
+def test_what_stands_stays_until_the_new_is_whole(kept):
+    out, make = kept
+    before = visible(out)
+    for error in (ValueError("fault"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            make({"facts.json": "2"}, error)
+        assert visible(out) == before
+    make({"facts.json": "2", "parts/b.txt": "new"})
+    assert visible(out) == {"facts.json": "2", "parts/b.txt": "new"}
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_replacement_that_was_stopped_is_finished_by_who_comes_next(kept, moved):
+    """Stopped after so many files were moved: the next writer, or a reader, ends it."""
+    out, _ = kept
+    with claimed(out, "thing", ConfigError) as ledger:
+        ready = out / READY
+        for name, text in {"facts.json": "2", "parts/b.txt": "new"}.items():
+            files.write_text(ready / name, text)
+        ledger.add({"facts.json": "-", "parts/b.txt": "-"})
+        plan = {"going": ["parts/a.txt"], "new": ["parts/b.txt", "facts.json"]}
+        (ready / ".going.json").write_text(json.dumps(plan))
+        for name in plan["new"][:moved]:
+            (ready / name).replace(out / name)
+    settled(out)
+    assert visible(out) == {"facts.json": "2", "parts/b.txt": "new"}
+
+
+def test_a_stage_that_was_left_is_taken_away(kept):
+    out, make = kept
+    mine(out, f"{STAGE}/half.txt")
+    make({"facts.json": "3"})
+    assert visible(out) == {"facts.json": "3"}
+
+
+def test_what_somebody_put_between_stays(kept):
+    out, make = kept
+    own = mine(out, "parts/mine.txt")
+    make({"facts.json": "2"})
+    assert visible(out) == {"facts.json": "2", "parts/mine.txt": MINE.decode()}
+    assert own
+    cleared(out)
+    assert tree(out) == own
+
+
+def test_a_folder_of_another_kind_is_refused(kept):
+    out, _ = kept
+    with (
+        pytest.raises(ConfigError, match="expected a new, empty or other folder, found a thing"),
+        claimed(out, "other", ConfigError),
+    ):
+        pass
+
+
+def test_a_claim_that_fails_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="fault"), claimed(tmp_path / "new", "thing", ConfigError):
+        raise ValueError("fault")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_ledger_of_somebody_else_is_refused(tmp_path):
+    (tmp_path / NAME).write_text("a diary")
+    with pytest.raises(StoreError, match="expected a list of this program"):
+        Ledger(tmp_path)
+
+
+def test_names_in_a_ledger_may_hold_anything_and_lead_nowhere(tmp_path):
+    write_own(tmp_path / "two\nlines.csv", b"x")
+    refuse_others([tmp_path / "two\nlines.csv"], ConfigError)
+    with (tmp_path / NAME).open("a") as file:
+        file.write('- "../../outside"\n- "/etc/passwd"\n')
+    assert Ledger(tmp_path).names == ["two\nlines.csv"]
+
+
+@pytest.mark.parametrize("make", [rebuilt, replaced])
+def test_trees_are_made_anew_and_what_is_not_their_own_is_named(tmp_path, make):
+    with claimed(tmp_path / "w", "work", ConfigError, shared=True) as ledger:
+        for text in ("1", "2"):
+            with make(ledger, "tree", ConfigError) as folder:
+                (folder / "own.txt").write_text(text)
+                (folder / "link").symlink_to(tmp_path)
+        mine(tmp_path / "w", "tree/deep/mine.txt")
+        before = tree(tmp_path / "w" / "tree")
+        refused = pytest.raises(ConfigError, match=r"mine.txt: expected what this program wrote alone")
+        with refused, make(ledger, "tree", ConfigError):
+            pass
+        assert tree(tmp_path / "w" / "tree") == before
+    assert tmp_path.is_dir()
+
+
+def test_a_tree_that_was_left_half_filled_is_made_anew(tmp_path):
+    with claimed(tmp_path / "w", "work", ConfigError, shared=True) as ledger:
+        ledger.add({"tree/": "-"})
+        mine(tmp_path / "w", "tree/half.txt")
+        with rebuilt(ledger, "tree", ConfigError) as folder:
+            (folder / "own.txt").write_text("2")
+        assert set(tree(tmp_path / "w" / "tree")) == {"own.txt"}
+
+
+def test_bundles_and_explanations_without_a_ledger_are_known_by_their_facts(little, explained, tmp_path):
+    """As after `cp bundle/* elsewhere`: what proves to be ours may be replaced."""
+    bundle = shutil.copytree(little.bundle, tmp_path / "b", ignore=shutil.ignore_patterns(".birdclef_mind"))
+    assert not list(tmp_path.rglob(NAME))
+    shutil.rmtree(bundle / "logs")
+    assert main(["train", str(little.cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]) == 0
+    page = shutil.copytree(explained[0], tmp_path / "x", ignore=shutil.ignore_patterns(".birdclef_mind"))
+    with claimed(
+        page, "explanation", ConfigError, adopt=__import__("birdclef_mind.explanation").explanation._own_files
+    ):
+        pass
