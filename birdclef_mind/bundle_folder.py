@@ -51,9 +51,16 @@ def renewed(ledger: Ledger) -> Iterator[Path]:
     done = before.stat().st_mtime if before.is_file() else 0.0
     with folders.renewed(ledger, last=bundles.FACTS, keep=_stays) as stage:
         yield stage
+    _remove_curves(out / SECOND)
+    folders.cleared(out / SECOND / fitting.LOGS)
     folders.cleared(out / SECOND)
+    _remove_curves(out, done)
+
+
+def _remove_curves(out: Path, until: float = float("inf")) -> None:
+    """Take away curves that were last written by some time."""
     for path in (out / fitting.LOGS).glob(f"*{fitting.LOG_SUFFIX}"):
-        if path.stat().st_mtime <= done:
+        if path.stat().st_mtime <= until:
             path.unlink()
 
 

@@ -1,16 +1,17 @@
 """Trainings side by side: every bundle below a folder, what it was trained with and how well it does."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.errors import BundleError
+from birdclef_mind.errors import BundleError, reason_of
 from birdclef_mind.folder_kinds import BUNDLE, kind_of
 
 _SCORES = "scores.json"
+# Stands in every bundle of ours, near its beginning.
+_OWN_WORD = '"noise_floor"'
 
 
 @dataclass(frozen=True)
@@ -32,24 +33,28 @@ class Run:
     mean_average_precision: float | None
 
 
-def find_runs(root: Path) -> list[Run]:
-    """All bundles below a folder, the latest last; BundleError when there is none."""
+def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
+    """All bundles below a folder, the latest last; `failed` gets a line for each of ours that cannot be read.
+
+    BundleError when there is none. Another program's bundle.json is none of ours.
+    """
     if not root.is_dir():
         raise BundleError(f"{root}: expected a folder with bundles below it, found {kind_of(root)}")
-    found = sorted(_runs(root), key=lambda run: (run.written, run.folder))
-    if not found:
-        raise BundleError(f"{root}: expected bundles below it, found no {BUNDLE}")
-    return found
-
-
-def _runs(root: Path) -> Iterator[Run]:
-    for path in root.rglob(BUNDLE):
+    found: list[Run] = []
+    broken: list[str] = []
+    for path in sorted(root.rglob(BUNDLE)):
+        text = ""
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            yield _run(path, root, facts)
-        except (OSError, ValueError, KeyError, TypeError):
-            # Another program's bundle.json is none of ours.
-            continue
+            text = path.read_text(encoding="utf-8")
+            found.append(_run(path, root, json.loads(text)))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if _OWN_WORD in text or not text:
+                broken.append(f"{path}: cannot be read as a bundle ({reason_of(error)})")
+    if not found and not broken:
+        raise BundleError(f"{root}: expected bundles below it, found no {BUNDLE}")
+    if failed is not None:
+        failed += broken
+    return sorted(found, key=lambda run: (run.written, run.folder))
 
 
 def _run(path: Path, root: Path, facts: dict[str, Any]) -> Run:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -104,12 +105,15 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print the trainings below a folder."""
     from birdclef_mind.runs import find_runs
 
-    found = find_runs(args.folder)
+    failed: list[str] = []
+    found = find_runs(args.folder, failed)
     if args.json:
         print(json.dumps([asdict(run) for run in found], indent=1))
     else:
         print("\n".join(run_lines(found)))
-    return 0
+    for line in failed:
+        print(f"failed: {line}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:

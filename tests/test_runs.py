@@ -33,6 +33,15 @@ def test_runs_stand_side_by_side(two, trained, capsys):
     assert {run["folder"] for run in json.loads(capsys.readouterr().out)} == {"one", "deep/other"}
 
 
+def test_a_bundle_that_is_broken_is_named(two, capsys):
+    facts = (two / "one" / "bundle.json").read_text()
+    (two / "one" / "bundle.json").write_text(facts[: len(facts) // 2])
+    assert main(["runs", str(two)]) == 1
+    shown = capsys.readouterr()
+    assert "deep/other" in shown.out
+    assert f"failed: {two / 'one' / 'bundle.json'}: cannot be read as a bundle" in shown.err
+
+
 @pytest.mark.parametrize(
     ("make", "message"), [(True, "expected bundles below it"), (False, "expected a folder .*, found nothing")]
 )
