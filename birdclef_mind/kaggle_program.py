@@ -148,8 +148,10 @@ class Kaggle:
         name = found.group(1).strip() if found else "None"
         if name != "None":
             return check_owner(name, "`kaggle config view`, username")
+        # What else it says, such as of a connection, has nothing to do with keys.
+        step = self._remedy() if answer.is_logged_out or not answer.status else "see that you are online"
         raise KaggleError(
-            f"owner: expected your name on Kaggle, and `kaggle config view` said {answer.reason!r}; {self._remedy()}, "
+            f"owner: expected your name on Kaggle, and `kaggle config view` said {answer.reason!r}; {step}, "
             "then set KAGGLE_USERNAME or give --owner NAME"
         )
 

@@ -18,8 +18,10 @@ _REFUSALS = re.compile(
     r"|4\d\d Client Error|(?:kaggle[\w ]*: )?error:",
     re.IGNORECASE,
 )
-_LOGGED_OUT = re.compile(r"Authentication required|Invalid credentials|Unauthorized|401 Client Error", re.IGNORECASE)
-# The program adds the second half of these to what Kaggle's own words, which may be any, are.
+_LOGGED_OUT = re.compile(
+    r"Authentication required|Invalid credentials|Unauthorized(?!/)|401 Client Error", re.IGNORECASE
+)  # fmt: skip
+# Kaggle's own words may be any; the last two are what the program adds to them.
 _MISSING = re.compile(r"40[34] |Cannot access kernel|The resource was not found|You don't have access to this resource")
 _NOISE = re.compile(
     r"\s*\d+%\||\d\S*B \[|\s*$|Warning:|Starting upload for |Upload successful:|Already uploaded "
@@ -27,6 +29,7 @@ _NOISE = re.compile(
 )
 _TRACEBACK = "Traceback (most recent call last)"
 _NO_JSON = re.compile(r"Expecting value: line 1 column 1")
+_LONGEST = 300
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]+")
 
 
@@ -72,9 +75,9 @@ class Answer:
         if self.refusal:
             return self.refusal
         if any(line.startswith(_TRACEBACK) for line in complained):
-            return complained[-1].strip()
+            return complained[-1].strip()[:_LONGEST]
         last = [complained[0]] if self.status and complained else self.lines[-1:]
-        line = "".join(last).strip() or "nothing"
+        line = "".join(last).strip()[:_LONGEST] or "nothing"
         return f"a page that is not Kaggle's, as a proxy sends it ({line})" if _NO_JSON.match(line) else line
 
 

@@ -80,7 +80,7 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
     said = []
     result = rehearse(sample_folder, tmp_path / "r", Rehearsing(config=tiny, hidden=2), say=said.append)
     outputs = {name: tmp_path / "r" / "staged" / f"{name}-output" for name in KERNELS}
-    packed = sorted(path.name for path in (outputs["cache-images"] / "cache").iterdir())
+    packed = sorted(path.name for path in (outputs["cache-images"] / "cache").glob("[!.]*"))
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     assert packed == sorted([*(f"{label}.zip" for label in sample.labels), "cache.json", "index.csv"])
     bundle = {path.name for path in (outputs["train"] / "bundle").iterdir()}
