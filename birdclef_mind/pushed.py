@@ -6,7 +6,7 @@ One whose answer was lost on the way is thus known to be on its way, perhaps.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,12 +25,14 @@ class Pushed:
     ----------
     build : of the dataset it is meant for. content : digest of all that was sent.
     version : Kaggle's number for it, None while it is not known. time : when, in UTC.
+    fetched : whether its output and log are here.
     """
 
     build: str
     content: str
     version: int | None
     time: str
+    fetched: bool = False
 
 
 def refuse_other(work: Path) -> None:
@@ -59,6 +61,13 @@ def note(work: Path, kernel: str, build: str, content: str, version: int | None)
     """Keep what is pushed, whole or not at all."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     _write(work, {**_read(work), kernel: asdict(Pushed(build, content, version, now))})
+
+
+def note_fetched(work: Path, kernel: str) -> None:
+    """Keep that its output and log are here."""
+    known = last_push(work, kernel)
+    if known:
+        _write(work, {**_read(work), kernel: asdict(replace(known, fetched=True))})
 
 
 def forget(work: Path, kernel: str) -> None:

@@ -22,6 +22,7 @@ from birdclef_mind.staging import DATASET, DATASET_FOLDER, KERNELS, build_id, cl
 
 _COMPLETE = "complete"
 _UNDER_WAY = ("running", "queued", "newscript", "cancelrequested")
+_CANCELLED = "a cancellation on its page"
 _NOTHING_RUNS = "nothing runs; see that the dataset, the competition's rules and the kernels before it are there"
 
 
@@ -135,7 +136,8 @@ def _push_kernel(
                 "or cancel it on its page, then push again"
             )
         _send(kaggle, pushing, name, kernel, build, say)
-    _wait_and_fetch(kaggle, pushing, work, name, kernel, say)
+    run = _wait(kaggle, kernel, pushing.patience, say)
+    _fetch(kaggle, pushing, work, name, kernel, run, say)
 
 
 def _is_there(run: KernelRun | None, pushing: Pushing, name: str, kernel: str, say: Say) -> bool:
@@ -146,9 +148,11 @@ def _is_there(run: KernelRun | None, pushing: Pushing, name: str, kernel: str, s
     if run.status in _UNDER_WAY:
         say(f"{kernel}: build {known.build} is {run.status} there already; waiting for its end")
         return True
-    # Without a version it may be that nothing arrived, and what is complete is older.
-    if run.status == _COMPLETE and known.version is not None:
-        say(f"{kernel}: build {known.build} is complete there already; fetching its output (--again pushes it anew)")
+    # Without a version it may be that nothing arrived, and what has ended is older. A run that failed is pushed anew
+    # once its log is here.
+    if known.version is not None and (run.status == _COMPLETE or not known.fetched):
+        ended = "is complete" if run.status == _COMPLETE else "has ended"
+        say(f"{kernel}: build {known.build} {ended} there already; fetching its output (--again pushes it anew)")
         return True
     return False
 
@@ -189,8 +193,7 @@ def _refuse_half(kernel: str, version: int, answer: Answer) -> None:
     )
 
 
-def _wait_and_fetch(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, say: Say) -> None:
-    out, patience = pushing.work / _output(name), pushing.patience
+def _wait(kaggle: Kaggle, kernel: str, patience: Patience, say: Say) -> KernelRun:
     last = ["running"]
 
     def ended() -> KernelRun | None:
@@ -200,21 +203,25 @@ def _wait_and_fetch(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, k
         last[0] = run.status
         return None if run.status in _UNDER_WAY else run
 
+    def otherwise() -> str:
+        stands = f"it is {last[0]}; wait until it has ended, or cancel it there"
+        return f"{kernel}: expected it to end; look at its page: {stands}"
+
     there = f"{kernel} goes on there; the same command waits for it and fetches its output"
     with _meanwhile(there, there):
-        run = patience.wait(
-            ended, say,
-            lambda: f"{kernel}: expected it to end; look at its page: it is {last[0]}; wait until it has ended, or "
-            "cancel it there",
-        )  # fmt: skip
-    fetched = "it has ended there; the same command fetches its output"
+        return patience.wait(ended, say, otherwise)
+
+
+def _fetch(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, run: KernelRun, say: Say) -> None:
+    out = pushing.work / _output(name)
+    fetched = f"{kernel} has ended there; the same command fetches its output"
     with _meanwhile(fetched, fetched), trees.replaced(work, _output(name), KaggleError) as part:
-        patience.ask(lambda: kaggle.fetch(kernel, part), say, Unanswered)
+        pushing.patience.ask(lambda: kaggle.fetch(kernel, part), say, Unanswered)
+    pushed.note_fetched(pushing.work, kernel)
     if run.status != _COMPLETE:
         why = run.failure or last_words(out)
-        raise KaggleError(
-            f"{kernel}: ended with {run.status}: {why}; the whole log is in {out}; mend it and push again"
-        )
+        end = _CANCELLED if run.status.startswith("cancel") else run.status
+        raise KaggleError(f"{kernel}: ended with {end}: {why}; the whole log is in {out}; mend it and push again")
     say(f"{kernel} is complete; its output and log are in {out}")
 
 

@@ -202,8 +202,19 @@ def test_a_failed_kernel_is_pushed_anew_and_says_why(day):
             day.push_kernels("submit")
         assert day.pushes == pushes
     day.stand_in.faults = Faults(ends_with="CANCEL_ACKNOWLEDGED")
-    with pytest.raises(KaggleError, match="ended with cancelacknowledged: last words"):
+    with pytest.raises(KaggleError, match="ended with a cancellation on its page: last words"):
         day.push_kernels("submit")
+
+
+def test_the_log_of_a_failure_that_nobody_saw_is_fetched_by_the_same_command(day):
+    day.pushing = replace(day.pushing, bears=0)
+    day.stand_in.faults = Faults(ends_with="ERROR", lost={"ListKernelSessionOutput": 1})
+    with pytest.raises(KaggleError, match="502 Server Error.*has ended there; the same command fetches its output"):
+        day.push_kernels("submit")
+    for pushes in (1, 2):
+        with pytest.raises(KaggleError, match="ended with error: last words; the whole log is in"):
+            day.push_kernels("submit")
+        assert day.pushes == pushes
 
 
 @pytest.mark.parametrize("content", ["no json", "[]", '{"somebody/birdclef-mind-submit": {"nix": 1}}'])
