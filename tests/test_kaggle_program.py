@@ -7,8 +7,10 @@ import pytest
 
 from birdclef_mind import kaggle_program
 from birdclef_mind.errors import KaggleError
+from birdclef_mind.kaggle_cli import main
 from birdclef_mind.kaggle_program import Dataset, Kaggle, KernelRun, Unanswered
 from birdclef_mind.kaggle_words import Answer
+from birdclef_mind.kernel_logs import last_words
 
 HINT = "\n\nThe resource was not found. Check the spelling of the reference you passed.\n"
 HELP = "Authentication required to call the Kaggle API.\n\nFirst, you will need a Kaggle account.\n"
@@ -156,6 +158,46 @@ def test_its_own_errors_are_refusals_whatever_its_status(line):
 
 def test_keys_are_not_printed_where_another_program_wants_words(tmp_path):
     assert Kaggle("somebody", {"VERBOSE": "true", "PATH": "/bin"}).environment == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("odd"),
+            "push-dataset: a fault of this program, RuntimeError: odd; BIRDCLEF_MIND_TRACEBACK=1 shows where",
+        ),
+        (MemoryError(), "push-dataset: not enough memory"),
+        (PermissionError(13, "Permission denied", "/root/w"), "push-dataset: Permission denied (/root/w)"),
+    ],
+)
+def test_whatever_is_raised_is_one_sentence(monkeypatch, capsys, error, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.delenv("BIRDCLEF_MIND_TRACEBACK", raising=False)
+    monkeypatch.setattr("birdclef_mind.kaggle_cli.push_dataset", fail)
+    assert main(["push-dataset", "--owner", "somebody"]) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            '[{"stream_name":"stderr","time":1,"data":"train: expected two birds"},\n{"data":"\\n"}]',
+            "train: expected two birds",
+        ),
+        ('[{"stream_name":"stderr"', '[{"stream_name":"stderr"'),
+        ("one\ntwo\n", "two"),
+        ("", "it left no log"),
+        (None, "it left no log"),
+    ],
+)
+def test_the_last_words_of_a_log_are_read_as_kaggle_writes_it(tmp_path, log, words):
+    if log is not None:
+        (tmp_path / "kernel.log").write_text(log)
+    assert last_words(tmp_path) == words
 
 
 def test_the_command_line_lives_without_a_terminal_or_readers(tmp_path):
