@@ -108,7 +108,7 @@ def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_p
     assert find_fault(result["submission"], sample.labels, hidden) is None
     assert "computed 0" in result["submission"].with_suffix(".log").read_text()
     assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
-    assert "layout: expected one of 2026, 2025, both, got '1999'" in capsys.readouterr().err
+    assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err
 
 
 def test_both_layouts_at_once(staged, sample_folder, tmp_path):
