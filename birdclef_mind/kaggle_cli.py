@@ -5,47 +5,75 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdclef_mind.errors import BirdclefMindError
+from birdclef_mind.arguments import Parser, given_file, place
 from birdclef_mind.kaggle_program import Kaggle
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.staging import find_project
+from birdclef_mind.surroundings import settle
+from birdclef_mind.terminal import Terminal, ended_by
+
+_STATUS_HELP = "Status: 0 all went well; 2 not so, one sentence says why; 130 interrupted."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Push as asked; errors are one sentence and status 2."""
-    args = _parser().parse_args(arguments)
+    if arguments is None:
+        settle()
+    what = "scripts"
     try:
-        pushing = Pushing(project=find_project(), work=args.work, config=args.config, dry=args.dry_run)
-        kaggle = Kaggle(args.owner)
-        if args.what == "push-dataset":
-            push_dataset(kaggle, pushing, print)
-        else:
-            push_kernels(kaggle, pushing, args.names, print)
-    except BirdclefMindError as error:
-        print(f"{args.what}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\n{args.what}: interrupted; what Kaggle has begun goes on there", file=sys.stderr)
+        args = _parser().parse_args(arguments)
+        what = args.what
+        _push(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        # Whoever was interrupted on the way to Kaggle left a note of what is true there.
+        then = "; ".join(getattr(error, "__notes__", [])) or "nothing was sent to Kaggle"
+        print(f"\n{what}: interrupted; {then}", file=sys.stderr)
         return 130
+    except Exception as error:
+        return ended_by(error, what)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scripts", description=__doc__)
-    group = parser.add_subparsers(dest="what", required=True)
+def _push(args: argparse.Namespace) -> None:
+    terminal = Terminal(quiet=False)
+    pushing = Pushing(
+        project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
+        again=getattr(args, "again", False),
+    )  # fmt: skip
+    kaggle = Kaggle(args.owner)
+    if args.what == "push-dataset":
+        push_dataset(kaggle, pushing, terminal.say)
+    else:
+        push_kernels(kaggle, pushing, args.names, terminal.say)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="scripts", description=__doc__)
+    group = parser.add_subparsers(dest="what", required=True, metavar="COMMAND", parser_class=Parser)
     dataset = group.add_parser(
-        "push-dataset", prog="scripts/push-dataset",
+        "push-dataset", prog="scripts/push-dataset", epilog=_STATUS_HELP,
         description="Put the package and its settings on Kaggle as a dataset, and wait until Kaggle serves it.",
     )  # fmt: skip
     kernels = group.add_parser(
-        "push-kernel", prog="scripts/push-kernel",
-        description="Push kernels, wait for the end of each, and fetch its output and log.",
+        "push-kernel", prog="scripts/push-kernel", epilog=_STATUS_HELP,
+        description="Push kernels, wait for the end of each, and fetch its output and log. One that was pushed from "
+        "here as it is now, and runs or is complete there, is only waited for and fetched.",
     )  # fmt: skip
     kernels.add_argument("names", nargs="+", metavar="NAME", help="cache-images, train, submit, explain, or all")
+    kernels.add_argument("--again", action="store_true", help="push anew what is complete there already")
     for one in (dataset, kernels):
-        one.add_argument("--owner", help="your name on Kaggle (default: $KAGGLE_USERNAME, or what `kaggle` is set to)")
-        one.add_argument("--config", type=Path, help="TOML file of settings; the same for the dataset and its kernels")
-        one.add_argument("--work", type=Path, default=Path("runs/kaggle"), help="folder for what is staged and fetched")
+        one.add_argument(
+            "--owner", help="your name on Kaggle, the last part of your page's address (default: $KAGGLE_USERNAME, or "
+            "what `kaggle` is set to)",
+        )  # fmt: skip
+        one.add_argument(
+            "--config", type=given_file, help="TOML file of settings; the same for the dataset and its kernels"
+        )
+        one.add_argument(
+            "--work", type=place, default=Path("runs/kaggle"),
+            help="folder for what is staged and fetched (default: runs/kaggle)",
+        )  # fmt: skip
         one.add_argument("--dry-run", action="store_true", help="stage and show everything, ask Kaggle nothing")
     return parser
 

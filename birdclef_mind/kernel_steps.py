@@ -4,8 +4,11 @@ The dataset holds `build.json`, with the build a kernel was pushed for, and `con
 outputs: cache → train → submit and explain.
 """
 
+import math
 import os
 import time
+import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +16,8 @@ from birdclef_mind import files
 from birdclef_mind.cache import FACTS as CACHE_FACTS
 from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.config import Config
-from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
+from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.mounts import find_folder
 from birdclef_mind.surroundings import import_tensorflow_quietly
 from birdclef_mind.terminal import Terminal, score_lines
@@ -22,6 +26,8 @@ BUILD_FILE = "build.json"
 CONFIG_FILE = "config.toml"
 # Kaggle stops a submission at 120 minutes; loading and writing need a few.
 DEADLINE_MINUTES = 110.0
+DEADLINE = "BIRDCLEF_MIND_DEADLINE"
+_NO_TIME = 1e-9
 
 
 def check_build(inputs: Path, build: str) -> Config:
@@ -49,50 +55,109 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     )
     for failure in report.failures:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
-    terminal.end(f"{report.recordings} recordings, {report.segments} segments", [("pictures", out / "cache")])
+    failed = f", {len(report.failures)} recordings failed" if report.failures else ""
+    terminal.end(f"{report.recordings} recordings, {report.segments} segments{failed}", [("pictures", out / "cache")])
 
 
 def train(inputs: Path, out: Path, build: str) -> None:
     """Train the network and its decoders on the cached pictures, into OUT/bundle."""
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     import_tensorflow_quietly()
+    from birdclef_mind.bundle import FACTS as BUNDLE_FACTS
+    from birdclef_mind.bundle import load
     from birdclef_mind.cache import open_cache
     from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.training import train as train_network
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))
-    report = train_network(cache, out / "bundle", config.training, say=terminal.say, track=terminal.track)
-    if report.scores:
-        terminal.say("\n".join(score_lines(report.scores)))
-    train_bundle_decoders(out / "bundle", report.bundle, cache, config.decoding, say=terminal.say, track=terminal.track)
-    terminal.end(f"epoch {report.best_epoch} is kept", [("bundle", out / "bundle")])
+    place, ended = out / "bundle", "the best epoch before is kept"
+    try:
+        report = train_network(cache, place, config.training, say=terminal.say, track=terminal.track)
+        bundle, ended = report.bundle, f"epoch {report.best_epoch} is kept"
+        if report.scores:
+            terminal.say("\n".join(score_lines(report.scores)))
+    except DivergedError as error:
+        if not (place / BUNDLE_FACTS).is_file():
+            raise
+        terminal.say(f"went on with the bundle that is there: {error}")
+        bundle = load(place)
+    try:
+        train_bundle_decoders(place, bundle, cache, config.decoding, say=terminal.say, track=terminal.track)
+    except BirdclefMindError as error:
+        # What the kernel made is of use to nobody when it fails, and the submission needs no decoders.
+        ended += f", without all its decoders: {error}"
+    terminal.end(ended, [("bundle", place)])
 
 
 def submit(inputs: Path, out: Path, build: str, started: float) -> None:
-    """Write OUT/submission.csv; `started` is what `time.monotonic` said when the kernel began."""
+    """Write OUT/submission.csv; `started` is what `time.monotonic` said when the kernel began.
+
+    A dataset of another build, a missing competition and a deadline that is none end the kernel. Whatever else is
+    raised does not: what stands is kept, and where nothing does, every row gets the same score.
+    """
     check_build(inputs, build)
-    terminal = Terminal(quiet=False)
+    minutes, root, terminal = _deadline_minutes(), _submission_folder(inputs), Terminal(quiet=False)
+    place = out / "submission.csv"
+    before = _written_at(place)
+    try:
+        _infer(inputs, root, place, minutes, started, terminal)
+    except Exception as error:  # A run that fails is a submission lost; the error is named wherever one looks.
+        _outlive(error, root, place, stands=_written_at(place) != before, terminal=terminal)
+
+
+def _infer(inputs: Path, root: Path, place: Path, minutes: float, started: float, terminal: Terminal) -> None:
     import_tensorflow_quietly()
     from birdclef_mind.bundle import FACTS, load
     from birdclef_mind.submission import write_submission
 
-    minutes = float(os.environ.get("BIRDCLEF_MIND_DEADLINE", DEADLINE_MINUTES))
     bundle = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
     report = write_submission(
-        bundle,
-        _submission_folder(inputs),
-        out / "submission.csv",
-        deadline_minutes=minutes,
-        started=started,
-        track=terminal.track,
-    )
+        bundle, root, place, deadline_minutes=minutes, started=started, track=terminal.track
+    )  # fmt: skip
     for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings):
         terminal.say(line)
     terminal.end(
         f"{report.soundscapes} soundscapes, {report.rows} rows, {report.computed} of them computed, "
         f"in {time.monotonic() - started:.1f} s since the kernel began",
-        [("submission", out / "submission.csv")],
+        [("submission", place)],
     )
+
+
+def _outlive(error: Exception, root: Path, place: Path, *, stands: bool, terminal: Terminal) -> None:
+    """End well with a valid file; where none can be written, with the error."""
+    if stands:
+        line = f"the submission stands as it was when this came: {reason_of(error)}"
+    else:
+        from birdclef_mind.constant_submission import write_constant
+
+        try:
+            rows = write_constant(root, place)
+        except Exception:
+            raise error from None
+        line = f"NOTHING WAS COMPUTED: all {rows} rows have the same score in every column, since {reason_of(error)}"
+    traceback.print_exception(error)
+    terminal.end(line, [("submission", place)])
+    log = place.with_suffix(".log")
+    with suppress(OSError, BirdclefMindError):
+        refuse_others([log], ConfigError)
+        write_own(log, (log.read_bytes() if log.is_file() and stands else b"") + f"{printable(line)}\n".encode())
+
+
+def _written_at(path: Path) -> int:
+    """When a file was written; 0 for none."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _deadline_minutes() -> float:
+    text = os.environ.get(DEADLINE, "")
+    try:
+        minutes = float(text or DEADLINE_MINUTES)
+    except ValueError:
+        minutes = math.nan
+    if not math.isfinite(minutes):
+        raise ConfigError(f"{DEADLINE}: expected a number of minutes, got {text!r}")
+    # With no time left every row keeps its priors.
+    return max(minutes, _NO_TIME)
 
 
 def explain(inputs: Path, out: Path, build: str) -> None:

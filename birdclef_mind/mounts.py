@@ -19,7 +19,7 @@ _NEVER_INTO = {TRAIN_AUDIO, TEST_SOUNDSCAPES}
 def find_folder(inputs: Path, marker: str, what: str) -> Path:
     """The folder with a file `marker`, at most four levels below `inputs`; TableError lists what is there instead."""
     for folder in _folders(inputs):
-        if (folder / marker).is_file():
+        if _holds(folder, marker):
             return folder
     raise TableError(f"{inputs}: expected {what} with {marker} in it, found {listing(inputs)}")
 
@@ -30,6 +30,13 @@ def listing(inputs: Path) -> str:
         return "nothing"
     found = [str(path.relative_to(inputs)) for pattern in ("*", "*/*") for path in sorted(inputs.glob(pattern))]
     return ", ".join(found[:30]) + (", …" if len(found) > 30 else "") if found else "an empty folder"
+
+
+def _holds(folder: Path, marker: str) -> bool:
+    try:
+        return (folder / marker).is_file()
+    except OSError:  # What may not be looked into is not what is looked for.
+        return False
 
 
 def _folders(inputs: Path) -> Iterator[Path]:

@@ -1,19 +1,29 @@
-"""Pushing to Kaggle, and waiting until Kaggle has done what it said: the dataset first, then kernels in order."""
+"""Pushing to Kaggle, and waiting until Kaggle has done what it said: the dataset first, then kernels in order.
 
-import time
-from collections.abc import Callable, Sequence
+The same command is always right: a kernel that was pushed from the same work folder as it would be now, and runs or is
+complete on Kaggle, is not pushed again; it is waited for, and its output is fetched.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdclef_mind import trees
+from birdclef_mind import pushed, trees
+from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
-from birdclef_mind.kaggle_program import Kaggle
+from birdclef_mind.kaggle_program import CARRYING_S, Dataset, Kaggle, KernelRun, Unanswered
+from birdclef_mind.kaggle_words import Answer
+from birdclef_mind.kernel_logs import last_words
 from birdclef_mind.ledger import Ledger
+from birdclef_mind.patience import Patience, Say
 from birdclef_mind.staging import DATASET, DATASET_FOLDER, KERNELS, build_id, claimed, stage_dataset, stage_kernel
 
-Say = Callable[[str], None]
-
-_UNDER_WAY = ("running", "queued", "new_script")
+_COMPLETE = "complete"
+_UNDER_WAY = ("running", "queued", "newscript", "cancelrequested")
+_CANCELLED = "a cancellation on its page"
+_NOTHING_RUNS = "nothing runs; see that the dataset, the competition's rules and the kernels before it are there"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +33,8 @@ class Pushing:
     Attributes
     ----------
     project : the checkout. work : folder for what is staged and fetched. config : settings for the dataset, or None.
-    every_s, most_s : how often to ask, and how long to wait at most. dry : print and stage, and ask Kaggle nothing.
+    every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row. dry : print and
+    stage, and ask Kaggle nothing. again : push kernels anew that run or are complete there already.
     """
 
     project: Path
@@ -31,7 +42,14 @@ class Pushing:
     config: Path | None = None
     every_s: float = 20.0
     most_s: float = 12 * 3600.0
+    bears: int = 10
     dry: bool = False
+    again: bool = False
+
+    @property
+    def patience(self) -> Patience:
+        """How it waits."""
+        return Patience(every_s=self.every_s, most_s=self.most_s, bears=self.bears)
 
 
 def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
@@ -48,20 +66,33 @@ def _push_dataset(kaggle: Kaggle, pushing: Pushing, work: Ledger, say: Say) -> s
     if pushing.dry:
         say(f"would run: kaggle datasets version -p {folder} -m {build}   (`create` the first time)")
         return build
-    before = kaggle.dataset_version(dataset)
-    retry = "nothing was changed; run the same command again"
-    verb = ("create",) if before is None else ("version", "-m", build)
-    words = ("datasets", *verb, "-p", str(folder))
-    kaggle.call(*words, expects="is being created", next_step=retry)
-    say(f"uploaded; waiting until Kaggle serves it (version {before or 0} until now)")
-    _wait(
-        lambda: (kaggle.dataset_version(dataset) or 0) > (before or 0),
-        pushing,
-        f"{dataset}: expected a version after {before or 0}, and none came; look at the dataset's page for a failed "
-        "upload, then run the same command again",
-    )
+    found = pushing.patience.ask(lambda: kaggle.dataset(dataset), say, Unanswered)
+    before = found.version if found else 0
+    verb = ("create",) if found is None else ("version", "-m", build)
+    with _meanwhile("", "an upload was under way; the same command begins it anew"):
+        kaggle.call(
+            "datasets", *verb, "-p", str(folder),
+            expects="is being created",
+            next_step=f"nothing was changed; see that you are {kaggle.owner} there, and run the same command again",
+            unsure="whether it arrived is not known; run the same command again, it makes one version more at most",
+        )  # fmt: skip
+    say(f"uploaded; waiting until Kaggle serves it (version {before} until now)")
+    _wait_for_version(kaggle, dataset, before, pushing.patience, say)
     say(f"{dataset} is ready")
     return build
+
+
+def _wait_for_version(kaggle: Kaggle, dataset: str, before: int, patience: Patience, say: Say) -> None:
+    def served() -> Dataset | None:
+        found = kaggle.dataset(dataset)
+        return found if found and found.version > before and found.status in ("ready", "failed") else None
+
+    after = f"{dataset}: expected a version after {before}, and"
+    page = "look at the dataset's page for a failed upload, then run the same command again"
+    with _meanwhile("what was uploaded may still be served", "what was uploaded may still be served; see its page"):
+        found = patience.wait(served, say, lambda: f"{after} none came; {page}")
+    if found.status == "failed":
+        raise KaggleError(f"{after} Kaggle could not read version {found.version}; {page}")
 
 
 def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Say, *, build: str | None = None) -> None:
@@ -69,9 +100,12 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
 
     `build` is the dataset's they are meant for; None for what the checkout would give now.
     """
+    wanted = _wanted(names)
+    if pushing.config:
+        Config.read(pushing.config)
     build = build or build_id(pushing.project, pushing.config)
-    wanted = KERNELS if list(names) == ["all"] else tuple(names)
     with claimed(pushing.work) as work:
+        pushed.refuse_other(pushing.work)
         for name in wanted:
             trees.refuse_others(work, _output(name), KaggleError)
         staged = [(name, stage_kernel(pushing.project, name, work, kaggle.owner, build)) for name in wanted]
@@ -80,32 +114,114 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
             if pushing.dry:
                 say(f"staged {kernel} in {folder}; would run: kaggle kernels push -p {folder}")
                 continue
-            _push_kernel(kaggle, pushing, work, name, kernel, say)
+            _push_kernel(kaggle, pushing, work, name, kernel, build, say)
 
 
-def _push_kernel(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, say: Say) -> None:
-    folder = pushing.work / name
-    status = kaggle.kernel_status(kernel)
-    if status in _UNDER_WAY:
-        raise KaggleError(f"{kernel}: is {status}; wait until it has ended, or cancel it on its page, then push again")
-    kaggle.call(
-        "kernels", "push", "-p", str(folder),
-        expects="successfully pushed",
-        next_step="nothing runs; see that the dataset, the competition's rules and the kernels before it are there",
-    )  # fmt: skip
+def _wanted(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of kernels, each once; "all" stands for all."""
+    for name in names:
+        if name not in (*KERNELS, "all"):
+            raise KaggleError(f"kernel: expected one of {', '.join(KERNELS)}, got {name!r}")
+    return KERNELS if "all" in names else tuple(dict.fromkeys(names))
+
+
+def _push_kernel(
+    kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, build: str, say: Say
+) -> None:  # fmt: skip
+    before = pushing.patience.ask(lambda: kaggle.kernel(kernel), say, Unanswered)
+    if not _is_there(before, pushing, name, kernel, say):
+        if before and before.status in _UNDER_WAY:
+            raise KaggleError(
+                f"{kernel}: is {before.status}, pushed from elsewhere or of another build; wait until it has ended, "
+                "or cancel it on its page, then push again"
+            )
+        _send(kaggle, pushing, name, kernel, build, say)
+    run = _wait(kaggle, kernel, pushing.patience, say)
+    _fetch(kaggle, pushing, work, name, kernel, run, say)
+
+
+def _is_there(run: KernelRun | None, pushing: Pushing, name: str, kernel: str, say: Say) -> bool:
+    """Whether what would be pushed runs or is complete on Kaggle; said in a line."""
+    known = pushed.last_push(pushing.work, kernel)
+    if pushing.again or run is None or known is None or known.content != pushed.content_of(pushing.work / name):
+        return False
+    if run.status in _UNDER_WAY:
+        say(f"{kernel}: build {known.build} is {run.status} there already; waiting for its end")
+        return True
+    # Without a version it may be that nothing arrived, and what has ended is older. A run that failed is pushed anew
+    # once its log is here.
+    if known.version is not None and (run.status == _COMPLETE or not known.fetched):
+        ended = "is complete" if run.status == _COMPLETE else "has ended"
+        say(f"{kernel}: build {known.build} {ended} there already; fetching its output (--again pushes it anew)")
+        return True
+    return False
+
+
+def _send(kaggle: Kaggle, pushing: Pushing, name: str, kernel: str, build: str, say: Say) -> None:
+    work, words = pushing.work, ("kernels", "push", "-p", str(pushing.work / name))
+    content = pushed.content_of(work / name)
+    pushed.note(work, kernel, build, content, None)
+    unsure = f"whether {kernel} runs is not known; the same command finds out and goes on"
+    try:
+        with _meanwhile("", unsure):
+            answer = kaggle.run(*words, most_s=CARRYING_S)
+            version = _version(answer)
+            if answer.refusal and version is not None:
+                _refuse_half(kernel, version, answer)
+            kaggle.judged(words, answer, expects="successfully pushed", next_step=_NOTHING_RUNS, unsure=unsure)
+    except Unanswered:
+        raise
+    except KaggleError:
+        pushed.forget(work, kernel)
+        raise
+    pushed.note(work, kernel, build, content, version or 0)
     say(f"pushed {kernel}; waiting for its end")
-    _wait(
-        lambda: kaggle.kernel_status(kernel) not in (*_UNDER_WAY, None),
-        pushing,
-        f"{kernel}: expected it to end; look at its page",
+
+
+def _version(answer: Answer) -> int | None:
+    found = re.search(r"^Kernel version (\d+) successfully pushed", answer.said, re.MULTILINE)
+    return int(found.group(1)) if found else None
+
+
+def _refuse_half(kernel: str, version: int, answer: Answer) -> None:
+    """A kernel that was pushed and runs, but without all that it needs."""
+    lines = [line for line in answer.lines if line.startswith("The following are not valid")]
+    without = ", ".join(re.findall(r"'([^']+)'", " ".join(lines))) or answer.refusal
+    raise KaggleError(
+        f"{kernel}: Version {version} runs without {without}: cancel it on its page, see that what it lacks is there "
+        "and that you may read it, then push again"
     )
+
+
+def _wait(kaggle: Kaggle, kernel: str, patience: Patience, say: Say) -> KernelRun:
+    last = ["running"]
+
+    def ended() -> KernelRun | None:
+        run = kaggle.kernel(kernel)
+        if run is None:
+            raise Unanswered(f"kaggle kernels status: expected the status of {kernel}, got 'no such kernel'; try again")
+        last[0] = run.status
+        return None if run.status in _UNDER_WAY else run
+
+    def otherwise() -> str:
+        stands = f"it is {last[0]}; wait until it has ended, or cancel it there"
+        return f"{kernel}: expected it to end; look at its page: {stands}"
+
+    there = f"{kernel} goes on there; the same command waits for it and fetches its output"
+    with _meanwhile(there, there):
+        return patience.wait(ended, say, otherwise)
+
+
+def _fetch(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, run: KernelRun, say: Say) -> None:
     out = pushing.work / _output(name)
-    status = kaggle.kernel_status(kernel)
-    with trees.replaced(work, _output(name), KaggleError) as part:
-        _fetch(kaggle, kernel, part)
-    if status != "complete":
-        last = _last_words(out)
-        raise KaggleError(f"{kernel}: ended with {status}: {last}; the whole log is in {out}; mend it and push again")
+    fetched = f"{kernel} has ended there; the same command fetches its output"
+    with _meanwhile(fetched, fetched), trees.replaced(work, _output(name), KaggleError) as part:
+        pushing.patience.ask(lambda: kaggle.fetch(kernel, part), say, Unanswered)
+    pushed.note_fetched(pushing.work, kernel)
+    if run.status != _COMPLETE:
+        why = run.failure or last_words(out)
+        end = _CANCELLED if run.status.startswith("cancel") else run.status
+        raise KaggleError(f"{kernel}: ended with {end}: {why}; the whole log is in {out}; mend it and push again")
     say(f"{kernel} is complete; its output and log are in {out}")
 
 
@@ -113,19 +229,15 @@ def _output(name: str) -> str:
     return f"{name}-output"
 
 
-def _fetch(kaggle: Kaggle, kernel: str, out: Path) -> None:
-    kaggle.run("kernels", "output", kernel, "-p", str(out), "--force", "--page-size", "200")
-
-
-def _last_words(out: Path) -> str:
-    logs = sorted(out.glob("*.log"))
-    lines = logs[0].read_text(encoding="utf-8").strip().splitlines() if logs else []
-    return lines[-1] if lines else "it left no log"
-
-
-def _wait(done: Callable[[], bool], pushing: Pushing, otherwise: str) -> None:
-    until = time.monotonic() + pushing.most_s
-    while not done():
-        if time.monotonic() >= until:
-            raise KaggleError(otherwise)
-        time.sleep(pushing.every_s)
+@contextmanager
+def _meanwhile(then: str, interrupted: str) -> Iterator[None]:
+    """Say what is true on Kaggle: `then` after an error's words, `interrupted` as a note for who stops the program."""
+    try:
+        yield
+    except KaggleError as error:
+        if not then:
+            raise
+        raise type(error)(f"{error}; {then}") from error
+    except KeyboardInterrupt as error:
+        error.add_note(interrupted)
+        raise

@@ -1,15 +1,10 @@
 """A dress rehearsal of the whole day on Kaggle: real pushes to a stand-in, kernels run as Kaggle would run them."""
 
-import hashlib
+import csv
 import io
 import os
 import shutil
-import subprocess
-import sys
-import sysconfig
-import tarfile
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,25 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind import files, folders, trees
-from birdclef_mind.competition import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.checks import is_number, is_whole, require
+from birdclef_mind.competition import (
+    SAMPLE_SUBMISSION,
+    TEST_SOUNDSCAPES,
+    list_soundscapes,
+    open_competition,
+    read_sample_submission,
+)  # fmt: skip
+from birdclef_mind.config import PRESETS, ROW_S, Config
+from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle_program import Kaggle
+from birdclef_mind.labels import choose_labels
+from birdclef_mind.ledger import OWN
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
+from birdclef_mind.rehearsal_mounts import LOG, Mounts, link
 from birdclef_mind.sample import TRUTH
 from birdclef_mind.scoring import score
-from birdclef_mind.staging import KERNELS, find_project
+from birdclef_mind.staging import DATASET, KERNELS, find_project
 from birdclef_mind.stand_in import StandIn
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
-_WRONG_NETWORK = '''"""No kernel has a network: whoever asks for one is told so."""
-import socket
-
-def _refuse(self, *_):
-    raise OSError("there is no network in a rehearsal")
-
-socket.socket.connect = socket.socket.connect_ex = _refuse
-'''
+_HIDDEN_S, _FIRST_HIDDEN = 600, 1000
+_STAGED, _SUBMIT = "staged", "submit"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Rehearsing:
     Attributes
     ----------
     layout : "2026", "2025" or "both": where inputs are mounted. kernels : those that are pushed, in order.
-    hidden : soundscapes of the hidden run; 0 for none. deadline_minutes : of it; None for the kernel's own.
+    hidden : soundscapes of the hidden run; 0 for none. deadline_minutes : of it, > 0; None for the kernel's own.
     config : settings in the dataset.
     """
 
@@ -56,68 +57,14 @@ class Rehearsing:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
-            raise ConfigError(f"layout: expected one of {', '.join(LAYOUTS)}, got {self.layout!r}")
-
-
-class Mounts:
-    """Runs kernels in folders laid out as Kaggle mounts them; each in its own process and environment.
-
-    `root` is a folder of its own, new and empty.
-    """
-
-    def __init__(self, root: Path, competition: Path, layout: str) -> None:
-        self.root, self.competition, self.layout = root, competition, layout
-        self.outputs: dict[str, Path] = {}
-        self.datasets: Mapping[str, list[dict[str, bytes]]] = {}
-        self.environment: dict[str, str] = {}
-        self._runs = 0
-        self._python = _bare_python(root / "python")
-
-    def run(self, request: Mapping[str, Any]) -> tuple[bool, str, Path]:
-        """Run a pushed kernel: (whether it ended well, its log, its output folder)."""
-        slug = str(request["slug"])
-        self._runs += 1
-        # Each run has a folder of its own, so that nothing has to be taken away.
-        place = self.root / f"{self._runs:02d}-{slug.partition('/')[2]}"
-        inputs, out = place / "input", place / "working"
-        for folder in (inputs, out):
-            folder.mkdir(parents=True)
-        self._mount(inputs, request)
-        before = _seal(inputs)
-        script = place / "script.py"
-        files.write_text(script, str(request["text"]))
-        # Nothing of the user's own environment reaches a kernel.
-        environment = {
-            "PATH": os.environ.get("PATH", ""), "HOME": str(place), "TMPDIR": str(place),
-            "BIRDCLEF_MIND_INPUTS": str(inputs), "PYTHONDONTWRITEBYTECODE": "1", **self.environment,
-        }  # fmt: skip
-        done = subprocess.run(
-            [str(self._python), str(script)],
-            cwd=out, env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        log = done.stdout
-        if _state(inputs) != before:
-            return False, log + "\nthe kernel changed its inputs, which Kaggle does not allow", out
-        self.outputs[slug] = out
-        return done.returncode == 0, log, out
-
-    def _mount(self, inputs: Path, request: Mapping[str, Any]) -> None:
-        for source in request.get("competitionDataSources", []):
-            for place in self._places(inputs, "competitions", source):
-                _link(self.competition, place)
-        for source in request.get("datasetDataSources", []):
-            for place in self._places(inputs, "datasets", source):
-                if source in self.datasets:
-                    _unpack_dataset(self.datasets[source][-1], place)
-        for source in request.get("kernelDataSources", []):
-            for place in self._places(inputs, "notebooks", source):
-                if source in self.outputs:
-                    shutil.copytree(self.outputs[source], place)
-
-    def _places(self, inputs: Path, kind: str, source: str) -> list[Path]:
-        new, old = inputs / kind / source, inputs / source.rpartition("/")[2]
-        return {"2026": [new], "2025": [old], "both": [new, old]}[self.layout]
+        require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}", self.layout)
+        for name in self.kernels:
+            require(name in KERNELS, "kernels", f"names among {', '.join(KERNELS)}", name)
+        require(is_whole(self.hidden) and self.hidden >= 0, "hidden", "a whole number from 0", self.hidden)
+        kernel = not self.hidden or _SUBMIT in self.kernels
+        require(kernel, "kernels", f"{_SUBMIT} among them for a hidden run", self.kernels)
+        minutes = self.deadline_minutes
+        require(minutes is None or (is_number(minutes) and minutes > 0), "deadline", "minutes above 0", minutes)
 
 
 def rehearse(
@@ -125,35 +72,55 @@ def rehearse(
     out: Path,
     rehearsing: Rehearsing = Rehearsing(),
     *,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> dict[str, Any]:
     """Push everything to a stand-in with the real `kaggle` program, run the kernels, then the hidden run.
+
+    Started again in the same folder it begins anew; only what it wrote there itself is replaced.
 
     Returns
     -------
     "submission" : its path; "seconds" : of each kernel; "hidden_s" : of the hidden run, None without one;
     "scores" : against `truth.csv` of the competition where there is one and its rows were asked for.
+
+    Raises
+    ------
+    TableError, ConfigError : before anything is written, for a competition, settings or sizes that cannot be.
+    KaggleError : a kernel failed; the message says where its log is.
     """
     # Kernels work in folders of their own, where a relative path would lead elsewhere.
-    out = out.resolve()
+    competition, out = competition.resolve(), out.resolve()
+    _check(competition, rehearsing)
     with folders.claimed(out, "rehearsal", ConfigError) as ledger, ExitStack() as opened:
+        ledger.add({f"{_STAGED}/": OWN})
         home, kaggle, hidden = (
             opened.enter_context(trees.rebuilt(ledger, name, ConfigError)) for name in ("home", "kaggle", "hidden")
         )
-        mounts = Mounts(kaggle, competition.resolve(), rehearsing.layout)
-        return _rehearse(competition, out, home, hidden, mounts, rehearsing, say)
+        if rehearsing.hidden:
+            # First, since what is wrong with sounds should not be found after hours.
+            _make_hidden(competition, hidden, rehearsing.hidden)
+        mounts = Mounts(kaggle, competition, rehearsing.layout)
+        return _rehearse(out, home, hidden, mounts, rehearsing, say)
+
+
+def _check(competition: Path, rehearsing: Rehearsing) -> None:
+    opened = open_competition(competition)
+    if rehearsing.config:
+        choose_labels([recording.label for recording in opened.recordings], Config.read(rehearsing.config).labels)
+    if rehearsing.hidden and not list_soundscapes(competition):
+        raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
 
 
 def _rehearse(
-    competition: Path, out: Path, home: Path, hidden: Path, mounts: Mounts, rehearsing: Rehearsing,
-    say: Callable[[str], None],
+    out: Path, home: Path, hidden: Path, mounts: Mounts, rehearsing: Rehearsing, say: Say
 ) -> dict[str, Any]:  # fmt: skip
     seconds: dict[str, float] = {}
+    work = out / _STAGED
     with StandIn(mounts.run) as stand_in:
         mounts.datasets = stand_in.datasets
         kaggle = Kaggle(OWNER, stand_in.environment(home, OWNER))
         pushing = Pushing(
-            project=find_project(), work=out / "staged", config=rehearsing.config, every_s=0.5, most_s=4 * 3600
+            project=find_project(), work=work, config=rehearsing.config, every_s=0.5, most_s=4 * 3600, again=True
         )
         build = push_dataset(kaggle, pushing, say)
         for name in rehearsing.kernels:
@@ -161,107 +128,88 @@ def _rehearse(
             push_kernels(kaggle, pushing, [name], say, build=build)
             seconds[name] = round(time.monotonic() - begun, 1)
             say(f"{name}: {seconds[name]:.1f} s")
-        submission = out / "staged" / "submit-output" / "submission.csv"
-        truth = competition / TRUTH
-        scores = score(submission, truth) if truth.is_file() and submission.is_file() else None
+        submission = work / f"{_SUBMIT}-output" / "submission.csv"
+        scores = _scores(submission, mounts.competition / TRUTH, say) if _SUBMIT in rehearsing.kernels else None
         hidden_s = None
         if rehearsing.hidden:
-            request = stand_in.kernels[f"{OWNER}/birdclef-mind-submit"].request
+            request = stand_in.kernels[f"{OWNER}/{DATASET}-{_SUBMIT}"].request
             submission, hidden_s = _hidden_run(mounts, request, rehearsing, hidden, say)
     return {"submission": submission, "seconds": seconds, "hidden_s": hidden_s, "scores": scores}
 
 
+def _scores(submission: Path, truth: Path, say: Say) -> dict[str, Any] | None:
+    """Measures of a submission; None, said in a line, where the truth is of other rows."""
+    if not truth.is_file() or not submission.is_file():
+        return None
+    try:
+        return score(submission, truth)
+    except TableError as error:
+        say(f"nothing to score: {error}")
+        return None
+
+
 def _hidden_run(
-    mounts: Mounts, request: Mapping[str, Any], rehearsing: Rehearsing, hidden: Path, say: Callable[[str], None]
+    mounts: Mounts, request: Mapping[str, Any], rehearsing: Rehearsing, hidden: Path, say: Say
 ) -> tuple[Path, float]:
     """The submit kernel alone, over many soundscapes that appear only now: (submission, seconds)."""
-    _link(mounts.competition, hidden)
-    (hidden / TEST_SOUNDSCAPES).unlink(missing_ok=True)
-    _make_soundscapes(mounts.competition, hidden / TEST_SOUNDSCAPES, rehearsing.hidden)
-    sample = hidden / SAMPLE_SUBMISSION
-    if sample.is_symlink():
-        header = sample.read_text(encoding="utf-8").partition("\n")[0]
-        sample.unlink()
-        names = [f"soundscape_{1000 + number}" for number in range(rehearsing.hidden)]
-        zeros = ",0" * header.count(",")
-        rows = [f"{name}_{end}{zeros}" for name in names for end in range(5, 605, 5)]
-        files.write_text(sample, "\n".join([header, *rows]) + "\n")
     mounts.competition = hidden
     if rehearsing.deadline_minutes is not None:
         mounts.environment["BIRDCLEF_MIND_DEADLINE"] = str(rehearsing.deadline_minutes)
     begun = time.monotonic()
     success, log, folder = mounts.run(request)
     took_s = time.monotonic() - begun
-    say(log.strip().splitlines()[-2] if success and len(log.strip().splitlines()) > 1 else log)
+    lines = log.strip().splitlines() or ["it printed nothing"]
+    if not success or not (folder / "submission.csv").is_file():
+        raise KaggleError(f"the hidden run failed: {lines[-1]}; the whole log is in {folder.parent / LOG}")
+    say(lines[-2] if len(lines) > 1 else lines[-1])
     say(f"hidden run of {rehearsing.hidden} soundscapes: {took_s:.1f} s")
-    if not success:
-        raise ConfigError(f"the hidden run failed: {log.strip()[-300:]}")
     return folder / "submission.csv", round(took_s, 1)
 
 
-def _make_soundscapes(competition: Path, folder: Path, count: int) -> None:
-    """Ten minutes each, laid together from the soundscapes that are there."""
+def _make_hidden(competition: Path, hidden: Path, count: int) -> None:
+    """The competition as the hidden run sees it: other soundscapes, and a sample submission with all their rows."""
+    link(competition, hidden, without=(TEST_SOUNDSCAPES, SAMPLE_SUBMISSION))
+    names = [f"soundscape_{_FIRST_HIDDEN + number}" for number in range(count)]
+    _make_soundscapes(competition, hidden / TEST_SOUNDSCAPES, names)
+    if not (competition / SAMPLE_SUBMISSION).is_file():
+        return
+    labels = read_sample_submission(competition / SAMPLE_SUBMISSION).labels
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("row_id", *labels))
+    ends = range(ROW_S, _HIDDEN_S + 1, ROW_S)
+    writer.writerows([f"{name}_{end}", *["0"] * len(labels)] for name in names for end in ends)
+    files.write_text(hidden / SAMPLE_SUBMISSION, buffer.getvalue())
+
+
+def _make_soundscapes(competition: Path, folder: Path, names: list[str]) -> None:
+    """Ten minutes each, laid together from the soundscapes that are there and can be heard."""
     import numpy as np
 
     from birdclef_mind.audio import ogg_bytes, read_audio
-    from birdclef_mind.competition import list_soundscapes
-    from birdclef_mind.config import PRESETS
 
     rate_hz = PRESETS["mel32"].sample_rate_hz
+    wanted, heard = _HIDDEN_S * rate_hz, [np.zeros(0, np.float32)]
+    for path in list_soundscapes(competition):
+        try:
+            heard.append(read_audio(path, rate_hz))
+        except AudioError:
+            continue
+        if sum(sound.size for sound in heard) >= wanted:
+            break
+    samples = np.concatenate(heard)
+    if not samples.size:
+        raise ConfigError(f"{competition}: expected a soundscape that can be heard, to make hidden ones of, found none")
     folder.mkdir()
-    found = list_soundscapes(competition)
-    if not found:
-        raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
-    samples = np.concatenate([read_audio(path, rate_hz) for path in found])
-    first = folder / "soundscape_1000.ogg"
-    first.write_bytes(ogg_bytes(np.resize(samples, 600 * rate_hz), rate_hz))
-    for number in range(1, count):
-        # One file under many names: what is timed is reading it, not making it.
-        os.link(first, folder / f"soundscape_{1000 + number}.ogg")
+    first = folder / f"{names[0]}.ogg"
+    first.write_bytes(ogg_bytes(np.resize(samples, wanted), rate_hz))
+    for name in names[1:]:
+        _same(first, folder / f"{name}.ogg")
 
 
-def _bare_python(folder: Path) -> Path:
-    """A Python with every library of this one, but without this package and without a network."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    packages = next(folder.glob("lib/python*/site-packages"))
-    # Only the folder: what its own `.pth` files add, such as an editable installation, is left out.
-    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    (packages / "sitecustomize.py").write_text(_WRONG_NETWORK)
-    return folder / "bin" / "python"
-
-
-def _link(source: Path, place: Path) -> None:
-    """A folder whose entries are links to another's, so that nothing large is copied."""
-    place.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        (place / path.name).symlink_to(path.resolve(), target_is_directory=path.is_dir())
-
-
-def _unpack_dataset(content: Mapping[str, bytes], place: Path) -> None:
-    """Write a dataset's files; archives are unpacked, as Kaggle does."""
-    place.mkdir(parents=True)
-    for name, data in content.items():
-        stem = name.removesuffix(".gz").rpartition(".")[0]
-        if name.endswith(".zip"):
-            zipfile.ZipFile(io.BytesIO(data)).extractall(place / stem)
-        elif name.endswith((".tar", ".tar.gz")):
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                archive.extractall(place / stem, filter="data")
-        else:
-            (place / name).write_bytes(data)
-
-
-def _seal(folder: Path) -> str:
-    """Take away the right to write, and remember what is there."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o555 if path.is_dir() else 0o444)
-    return _state(folder)
-
-
-def _state(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        facts = path.lstat()
-        digest.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+def _same(first: Path, other: Path) -> None:
+    """One file under two names: what is timed is reading it, not making it; a copy where a disk knows no such names."""
+    try:
+        os.link(first, other)
+    except OSError:
+        shutil.copyfile(first, other)

@@ -118,8 +118,12 @@ def _build_wheel(project: Path, out: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        made = subprocess.run([*command, "--wheel-dir", str(out), folder], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            [*command, "--wheel-dir", str(out), folder], capture_output=True, encoding="utf-8", errors="replace",
+            check=False,
+        )  # fmt: skip
     if made.returncode or not list(out.glob("*.whl")):
+        words = (made.stderr or made.stdout).strip().splitlines() or ["nothing"]
         raise KaggleError(
-            f"the wheel could not be built ({made.stderr.strip()[-300:]}); `pip install setuptools` may be missing"
+            f"pip wheel: expected a wheel of {project}, got {words[-1]!r}; {sys.executable} needs pip and setuptools"
         )

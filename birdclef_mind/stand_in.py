@@ -7,7 +7,7 @@ and hands pushed kernels to a function that runs them. Faults that Kaggle is kno
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -37,17 +37,28 @@ class Faults:
     ----------
     push_error : Kaggle's words for a refused push. invalid_sources : sources it does not accept.
     failing_upload : file name whose upload breaks off. version_stays : uploads that never become a version.
-    still_running : kernels that are always under way.
+    dataset_status : Kaggle's word for how datasets stand. still_running : kernels that are always under way.
+    ends_with, failure : how kernels end whatever they did, and Kaggle's words for why.
+    lost : how many answers to a method are lost on the way, once it has been done. warning : of an outdated program.
     """
 
     push_error: str = ""
     invalid_sources: tuple[str, ...] = ()
     failing_upload: str = ""
     version_stays: bool = False
+    dataset_status: str = "READY"
     still_running: bool = False
+    ends_with: str = ""
+    failure: str = ""
+    lost: dict[str, int] = field(default_factory=dict)
+    warning: bool = False
 
 
 class _NotFound(Exception):
+    pass
+
+
+class _Lost(Exception):
     pass
 
 
@@ -89,7 +100,11 @@ class StandIn:
         call = getattr(self, name, None)
         if call is None:
             raise _NotFound(method)
-        return dict(call(body))
+        found = dict(call(body))
+        if self.faults.lost.get(method, 0) > 0:
+            self.faults.lost[method] -= 1
+            raise _Lost
+        return found
 
     def take_blob(self, token: str, content: bytes) -> None:
         """Keep an uploaded file."""
@@ -113,7 +128,7 @@ class StandIn:
 
     def _get_dataset_status(self, body: dict[str, Any]) -> dict[str, Any]:
         self._versions(body)
-        return {"status": "READY"}
+        return {"status": self.faults.dataset_status}
 
     def _get_dataset(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"currentVersionNumber": len(self._versions(body))}
@@ -158,7 +173,9 @@ class StandIn:
 
     def _get_kernel_session_status(self, body: dict[str, Any]) -> dict[str, Any]:
         run = self._kernel(body)
-        return {"status": RUNNING if self.faults.still_running else run.status}
+        if self.faults.still_running or run.status == RUNNING:
+            return {"status": RUNNING}
+        return {"status": self.faults.ends_with or run.status, "failureMessage": self.faults.failure}
 
     def _list_kernel_session_output(self, body: dict[str, Any]) -> dict[str, Any]:
         run = self._kernel(body)
@@ -212,13 +229,18 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             return b"".join(parts)
 
         def _reply(self, work: Callable[[], bytes]) -> None:
+            kind = "application/json"
             try:
                 status, content = 200, work()
+            except _Lost:
+                status, content, kind = 502, b"<html>502 Bad Gateway</html>", "text/html"
             except (_NotFound, OSError, KeyError) as error:
                 status = 404 if isinstance(error, _NotFound) else 400
                 content = json.dumps({"code": status, "message": f"{status} {error}"}).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
+            if stand_in.faults.warning:
+                self.send_header("X-Kaggle-APIVersion", "404.401.0")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

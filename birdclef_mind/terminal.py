@@ -1,12 +1,15 @@
 """What a command shows while it works and when it ends."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from birdclef_mind.errors import reason_of
+from birdclef_mind.arguments import WordsError
+from birdclef_mind.errors import BirdclefMindError, reason_of
+from birdclef_mind.locations import faults
 
 if TYPE_CHECKING:
     from birdclef_mind.cross_validation import FoldsReport
@@ -31,6 +34,14 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
         words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)
     return 2
+
+
+def ended_by(error: Exception, name: str) -> int:
+    """Say what ended a command, whatever it is, and give its exit status; BIRDCLEF_MIND_TRACEBACK raises a fault."""
+    foreseen = isinstance(error, (BirdclefMindError, MemoryError, *faults()))
+    if not foreseen and os.environ.get("BIRDCLEF_MIND_TRACEBACK"):
+        raise error
+    return ended_early(error, error.name if isinstance(error, WordsError) else name, foreseen=foreseen)
 
 
 class Terminal:

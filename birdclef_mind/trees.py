@@ -24,6 +24,9 @@ def rebuilt(ledger: Ledger, name: str, error: type[BirdclefMindError]) -> Iterat
     try:
         yield path
     finally:
+        if not _below(path):
+            # Without a file to list, the next claim would take it for somebody else's.
+            shutil.rmtree(path)
         _list(ledger, name)
 
 

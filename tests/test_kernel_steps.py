@@ -1,6 +1,7 @@
 """What each kernel does once it has the package, in a process that can be looked into; `test_rehearsal` confines them."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from small_network import know_small
 
 from birdclef_mind import kernel_steps
 from birdclef_mind.competition import read_sample_submission
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import ConfigError, DivergedError, reason_of
 from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.submission_check import find_fault
 
@@ -61,7 +62,7 @@ def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
     assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
 
 
-@pytest.mark.parametrize(("minutes", "computed"), [(None, 4), ("0", 0)])
+@pytest.mark.parametrize(("minutes", "computed"), [(None, 4), ("0", 0), ("-5", 0)])
 def test_the_submission_is_whole_however_little_time_there_is(
     trained_there, inputs, tmp_path, minutes, computed, monkeypatch, capsys
 ):
@@ -98,3 +99,85 @@ def test_a_dataset_of_another_build_is_refused(inputs, tmp_path):
     with pytest.raises(ConfigError, match="expected build b2 of the dataset, got b1"):
         kernel_steps.submit(inputs, tmp_path, "b2", time.monotonic())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("minutes", ["soon", "nan", "inf", "1,5"])
+def test_a_deadline_that_is_no_number_is_named(inputs, tmp_path, monkeypatch, minutes):
+    monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", minutes)
+    with pytest.raises(ConfigError, match=f"BIRDCLEF_MIND_DEADLINE: expected a number of minutes, got '{minutes}'"):
+        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    assert list(tmp_path.iterdir()) == []
+
+
+def labels_of(inputs):
+    return read_sample_submission(inputs / "competitions" / "birdclef-2023" / "sample_submission.csv").labels
+
+
+def fails(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    "place", ["bundle.load", "submission.write_submission", "submission.competition.list_soundscapes"]
+)
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no kernel image"), MemoryError(), ImportError("libcudart.so"), OSError(5, "I/O")]
+)
+def test_without_a_network_every_row_has_the_same_score(
+    trained_there, inputs, tmp_path, monkeypatch, capsys, place, error
+):
+    monkeypatch.setattr(f"birdclef_mind.{place}", fails(error))
+    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    rows = ROWS[:2] if "list_soundscapes" in place else ROWS
+    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), rows) is None
+    said = capsys.readouterr()
+    line = f"NOTHING WAS COMPUTED: all {len(rows)} rows have the same score in every column, since {reason_of(error)}"
+    assert line in said.out
+    assert "Traceback" in said.err
+    assert line in (tmp_path / "submission.log").read_text()
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.weights.h5"])
+def test_a_spoilt_bundle_costs_no_submission(trained_there, inputs, tmp_path, name):
+    spoilt = shutil.copytree(inputs, tmp_path / "input")
+    (spoilt / "notebooks" / "me" / "train" / "bundle" / name).write_bytes(b"{}")
+    kernel_steps.submit(spoilt, tmp_path, BUILD, time.monotonic())
+    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
+
+
+def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("birdclef_mind.submission._write_log", fails(OSError(28, "No space left on device")))
+    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    text = (tmp_path / "submission.csv").read_text()
+    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
+    assert len(set(text.replace("\n", ",").split(","))) > 10
+    assert "the submission stands as it was when this came: OSError" in capsys.readouterr().out
+
+
+def test_somebody_elses_submission_is_left_alone(trained_there, inputs, tmp_path):
+    (tmp_path / "submission.csv").write_text("mine")
+    with pytest.raises(ConfigError, match=r"submission\.csv"):
+        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    assert (tmp_path / "submission.csv").read_text() == "mine"
+
+
+def test_a_training_that_diverges_late_hands_on_what_was_kept(trained_there, inputs, tmp_path, monkeypatch, capsys):
+    shutil.copytree(out(inputs, "train") / "bundle", tmp_path / "bundle")
+    monkeypatch.setattr("birdclef_mind.training.train", fails(DivergedError("epoch 2: not finite; epoch 1 is kept")))
+    monkeypatch.setattr("birdclef_mind.decoding.train_bundle_decoders", fails(ConfigError("no segment is left")))
+    kernel_steps.train(inputs, tmp_path, BUILD)
+    said = capsys.readouterr().out
+    assert "went on with the bundle that is there: epoch 2: not finite" in said
+    assert "without all its decoders: no segment is left" in said
+    shutil.rmtree(tmp_path / "bundle")
+    with pytest.raises(DivergedError):
+        kernel_steps.train(inputs, tmp_path, BUILD)
+
+
+def test_settings_with_a_byte_order_mark_are_read(inputs, tmp_path):
+    (tmp_path / "build.json").write_text(json.dumps({"build": BUILD}))
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf" + CONFIG.encode())
+    assert kernel_steps.check_build(tmp_path, BUILD).training.epochs == 1

@@ -4,16 +4,18 @@ import json
 import shutil
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from birdclef_mind import pushed
 from birdclef_mind.errors import ConfigError, KaggleError
 from birdclef_mind.kaggle_cli import main
-from birdclef_mind.kaggle_program import Kaggle
+from birdclef_mind.kaggle_program import Kaggle, Unanswered
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.staging import KERNELS, build_id, check_kernel, claimed, find_project, stage_dataset, stage_kernel
-from birdclef_mind.stand_in import Faults, StandIn
+from birdclef_mind.stand_in import COMPLETE, Faults, KernelRun, StandIn
 
 OWNER = "somebody"
 PROJECT = find_project()
@@ -29,6 +31,10 @@ class Day:
 
     def push_dataset(self):
         return push_dataset(self.kaggle, self.pushing, self.said.append)
+
+    @property
+    def pushes(self):
+        return sum(method == "SaveKernel" for method, _ in self.stand_in.requests)
 
     def push_kernels(self, *names):
         push_kernels(self.kaggle, self.pushing, names, self.said.append)
@@ -85,7 +91,10 @@ def test_kernels_are_pushed_in_order_and_fetched(day):
     ("fault", "message"),
     [
         (Faults(push_error="Maximum batch CPU session count reached"), "Kernel push error: Maximum batch.*; nothing runs"),
-        (Faults(invalid_sources=(f"{OWNER}/birdclef-mind",)), "not valid dataset sources.*; nothing runs"),
+        (
+            Faults(invalid_sources=(f"{OWNER}/birdclef-mind",)),
+            f"submit: Version 1 runs without {OWNER}/birdclef-mind: cancel it on its page",
+        ),
         (Faults(still_running=True), "expected it to end; look at its page"),
     ],
 )  # fmt: skip
@@ -98,12 +107,224 @@ def test_a_refused_push_is_not_taken_for_success(day, fault, message):
 
 
 def test_a_running_kernel_is_not_pushed_over(day):
-    day.push_dataset()
     day.push_kernels("submit")
     day.stand_in.faults = Faults(still_running=True)
-    with pytest.raises(KaggleError, match="is running; wait until it has ended, or cancel it"):
+    for change in ({"again": True}, {"work": day.pushing.work.with_name("elsewhere")}):
+        day.pushing = replace(day.pushing, **change)
+        with pytest.raises(
+            KaggleError, match="is running, pushed from elsewhere.*; wait until it has ended, or cancel it"
+        ):
+            day.push_kernels("submit")
+    assert day.pushes == 1
+
+
+def test_the_same_command_only_fetches_what_is_complete_there(day):
+    day.push_kernels("submit")
+    shutil.rmtree(day.pushing.work / "submit-output")
+    day.push_kernels("submit")
+    assert day.pushes == 1
+    assert (day.pushing.work / "submit-output" / "result.txt").read_text() == "done"
+    assert "is complete there already; fetching its output (--again pushes it anew)" in day.said[-2]
+    day.pushing = replace(day.pushing, again=True)
+    day.push_kernels("submit")
+    assert day.pushes == 2
+
+
+@pytest.mark.parametrize("lost", ["SaveKernel", "ListKernelSessionOutput"])
+def test_the_same_command_goes_on_where_an_answer_was_lost(day, lost):
+    """Whatever was lost on the way, the kernel runs once, and its output comes in the end."""
+    day.pushing = replace(day.pushing, bears=0, most_s=30)
+    day.stand_in.faults = Faults(lost={lost: 1}, still_running=lost == "SaveKernel")
+    with pytest.raises(KaggleError, match="502 Server Error.*the same command"):
         day.push_kernels("submit")
-    assert sum(method == "SaveKernel" for method, _ in day.stand_in.requests) == 1
+    threading.Timer(1.5, lambda: setattr(day.stand_in.faults, "still_running", False)).start()
+    day.push_kernels("submit")
+    assert day.pushes == 1
+    assert (day.pushing.work / "submit-output" / "result.txt").read_text() == "done"
+
+
+def test_a_kernel_that_nobody_could_wait_for_is_fetched_by_the_same_command(day, monkeypatch):
+    kernel = Kaggle.kernel
+
+    def lost_after_the_push(self, name):
+        if day.pushes:
+            raise Unanswered("kaggle kernels status: got nothing; try again")
+        return kernel(self, name)
+
+    day.pushing = replace(day.pushing, bears=1)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(KaggleError, match="goes on there; the same command waits for it"),
+    ):
+        patch.setattr(Kaggle, "kernel", lost_after_the_push)
+        day.push_kernels("submit")
+    day.push_kernels("submit")
+    assert day.pushes == 1
+    assert (day.pushing.work / "submit-output" / "result.txt").read_text() == "done"
+
+
+def test_lost_answers_are_borne_and_said(day):
+    day.stand_in.faults = Faults(
+        lost={"GetKernelSessionStatus": 3, "ListKernelSessionOutput": 1, "GetDatasetStatus": 1, "GetDataset": 2}
+    )
+    day.push_dataset()
+    day.push_dataset()
+    day.push_kernels("submit")
+    assert day.pushes == 1
+    assert day.said[-1].startswith(f"{OWNER}/birdclef-mind-submit is complete")
+    lines = [line for line in day.said if "asking again, up to 10 times" in line]
+    assert len(lines) >= 3
+    assert all("502 Server Error" in line for line in lines)
+
+
+def test_answers_that_never_come_end_in_a_sentence(day):
+    day.pushing = replace(day.pushing, bears=1, most_s=30)
+    day.stand_in.faults = Faults(lost={"GetKernelSessionStatus": 99})
+    day.stand_in.kernels[f"{OWNER}/birdclef-mind-submit"] = KernelRun({"slug": "old"}, 1, COMPLETE)
+    with pytest.raises(KaggleError, match="502 Server Error.*see that you are online"):
+        day.push_kernels("submit")
+    assert day.pushes == 0
+
+
+def test_a_kernel_of_other_words_is_pushed_anew(day, tmp_path):
+    """The same build of the package, but another script: what is complete there is not what is asked for."""
+    day.push_kernels("submit")
+    with claimed(day.pushing.work):
+        pushed.note(day.pushing.work, f"{OWNER}/birdclef-mind-submit", "b" * 12, "of another script", 1)
+    day.push_kernels("submit")
+    assert day.pushes == 2
+
+
+def test_a_failed_kernel_is_pushed_anew_and_says_why(day):
+    day.stand_in.faults = Faults(ends_with="ERROR", failure="Your notebook ran out of memory")
+    for pushes in (1, 2):
+        with pytest.raises(KaggleError, match="ended with error: Your notebook ran out of memory; the whole log is in"):
+            day.push_kernels("submit")
+        assert day.pushes == pushes
+    day.stand_in.faults = Faults(ends_with="CANCEL_ACKNOWLEDGED")
+    with pytest.raises(KaggleError, match="ended with a cancellation on its page: last words"):
+        day.push_kernels("submit")
+
+
+def test_the_log_of_a_failure_that_nobody_saw_is_fetched_by_the_same_command(day):
+    day.pushing = replace(day.pushing, bears=0)
+    day.stand_in.faults = Faults(ends_with="ERROR", lost={"ListKernelSessionOutput": 1})
+    with pytest.raises(KaggleError, match="502 Server Error.*has ended there; the same command fetches its output"):
+        day.push_kernels("submit")
+    for pushes in (1, 2):
+        with pytest.raises(KaggleError, match="ended with error: last words; the whole log is in"):
+            day.push_kernels("submit")
+        assert day.pushes == pushes
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"somebody/birdclef-mind-submit": {"nix": 1}}'])
+def test_a_strangers_note_is_left_alone(day, content):
+    day.pushing.work.mkdir()
+    with claimed(day.pushing.work):
+        pass
+    day.pushing.work.mkdir(exist_ok=True)
+    (day.pushing.work / "pushed.json").write_text(content)
+    with pytest.raises(KaggleError, match=r"pushed\.json"):
+        day.push_kernels("submit")
+    assert (day.pushing.work / "pushed.json").read_text() == content
+    assert day.pushes == 0
+
+
+def test_a_dataset_that_kaggle_cannot_read_is_told(day):
+    day.stand_in.faults = Faults(dataset_status="FAILED")
+    with pytest.raises(KaggleError, match="expected a version after 0, and Kaggle could not read version 1; look"):
+        day.push_dataset()
+
+
+def test_an_older_version_that_gets_ready_is_not_taken_for_the_new_one(day):
+    day.push_dataset()
+    day.stand_in.faults = Faults(dataset_status="BLOBS_RECEIVED", version_stays=True)
+    threading.Timer(1.0, lambda: setattr(day.stand_in.faults, "dataset_status", "READY")).start()
+    with pytest.raises(KaggleError, match="expected a version after 1, and none came"):
+        day.push_dataset()
+
+
+@pytest.mark.parametrize(("owner", "padding"), [("bird401", 410_624), ("error-404", 0), ("Unauthorized", 0)])
+def test_names_and_sizes_are_no_verdict(tmp_path, owner, padding):
+    config = tmp_path / "settings.toml"
+    config.write_text('labels = "all"\n# ' + "x" * max(0, padding - 18) + "\n")
+    with StandIn(lambda request: (True, "", tmp_path)) as stand_in:
+        stand_in.faults.warning = True
+        kaggle = Kaggle(owner, stand_in.environment(tmp_path / "home-401", owner))
+        pushing = Pushing(project=PROJECT, work=tmp_path / "error: 404", config=config, every_s=0.05, most_s=9)
+        push_dataset(kaggle, pushing, lambda line: None)
+        assert len(stand_in.datasets[f"{owner}/birdclef-mind"]) == 1
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_who_interrupts_is_told_what_is_true(day, monkeypatch, capsys, arrived):
+    run = Kaggle.run
+
+    def interrupted(self, *words, **options):
+        if words[1] == ("status" if arrived else "push") and (day.pushes == 1 or not arrived):
+            raise KeyboardInterrupt
+        return run(self, *words, **options)
+
+    monkeypatch.setattr(Kaggle, "run", interrupted)
+    for name, value in day.kaggle.environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["push-kernel", "submit", "--work", str(day.pushing.work)]) == 130
+    said = capsys.readouterr().err
+    assert ("goes on there; the same command waits for it" if arrived else "is not known; the same command") in said
+
+
+def test_an_interruption_before_anything_was_sent_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Kaggle, "dataset", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["push-dataset", "--work", str(tmp_path / "w"), "--owner", OWNER]) == 130
+    assert "interrupted; nothing was sent to Kaggle" in capsys.readouterr().err
+
+
+def test_two_pushes_in_one_work_folder_are_refused(day):
+    with claimed(day.pushing.work), pytest.raises(KaggleError, match="is being written by another process"):
+        day.push_kernels("submit")
+    day.push_kernels("submit")
+
+
+WRONG_OWNERS = ["Jane Doe", "https://www.kaggle.com/janedoe", "a/b", "", "@janedoe", "kaggle.com/janedoe", "jané", " j"]
+
+
+@pytest.mark.parametrize("owner", WRONG_OWNERS)
+@pytest.mark.parametrize("words", [["push-dataset"], ["push-kernel", "submit"]])
+def test_a_name_that_is_none_is_refused_before_anything_is_staged(tmp_path, capsys, owner, words):
+    assert main([*words, "--dry-run", f"--owner={owner}", "--work", str(tmp_path / "w")]) == 2
+    said = capsys.readouterr().err
+    assert "owner: expected your name on Kaggle, which is the last part of your page's address" in said
+    assert repr(owner) in said and said.count("\n") == 1
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_name_from_the_environment_is_checked_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("KAGGLE_USERNAME", "Jane Doe")
+    assert main(["push-dataset", "--dry-run", "--work", str(tmp_path / "w")]) == 2
+    assert "KAGGLE_USERNAME: expected your name on Kaggle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["push-kernel", "submit", "--config", "nope.toml"], "config: expected a file, found nothing at 'nope.toml'"),
+        (["push-dataset", "--config", "nope.toml"], "config: expected a file, found nothing at 'nope.toml'"),
+        (["push-dataset", "--work", "/proc/nope"], "No such file or directory (/proc/nope)"),
+        (["push-kernel", "submit", "--work", "/proc/nope"], "No such file or directory (/proc/nope)"),
+        (["push-kernel", "submit", "--work", ""], "work: expected a path, got ''"),
+        (["push-kernel", "submit", "nix"], "expected one of cache-images, train, submit, explain, got 'nix'"),
+        (["push-kernel"], "required: NAME"),
+        (["push-kernel", "submit", "--config", __file__], "test_pushing.py: expected TOML"),
+        (["nix"], "invalid choice: 'nix'"),
+    ],
+)
+def test_wrong_words_are_one_sentence_before_anything_is_touched(tmp_path, capsys, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    options = ["--dry-run", "--owner", OWNER] if words != ["nix"] else []
+    assert main([*words, *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_upload_that_breaks_off_is_told(day):

@@ -4,15 +4,22 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
+from conftest import tree
 
 from birdclef_mind.cli import main
 from birdclef_mind.competition import read_sample_submission
-from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.errors import ConfigError, KaggleError, TableError
 from birdclef_mind.mounts import find_folder
-from birdclef_mind.rehearsal import OWNER, Mounts, Rehearsing, rehearse
+from birdclef_mind.rehearsal import OWNER, Rehearsing, rehearse
+from birdclef_mind.rehearsal_mounts import Mounts
+from birdclef_mind.scoring import read_scores
 from birdclef_mind.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
 from birdclef_mind.submission_check import find_fault
 
@@ -73,7 +80,7 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
     said = []
     result = rehearse(sample_folder, tmp_path / "r", Rehearsing(config=tiny, hidden=2), say=said.append)
     outputs = {name: tmp_path / "r" / "staged" / f"{name}-output" for name in KERNELS}
-    packed = sorted(path.name for path in (outputs["cache-images"] / "cache").iterdir())
+    packed = sorted(path.name for path in (outputs["cache-images"] / "cache").glob("[!.]*"))
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     assert packed == sorted([*(f"{label}.zip" for label in sample.labels), "cache.json", "index.csv"])
     bundle = {path.name for path in (outputs["train"] / "bundle").iterdir()}
@@ -101,7 +108,7 @@ def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_p
     assert find_fault(result["submission"], sample.labels, hidden) is None
     assert "computed 0" in result["submission"].with_suffix(".log").read_text()
     assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
-    assert "layout: expected one of 2026, 2025, both, got '1999'" in capsys.readouterr().err
+    assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err
 
 
 def test_both_layouts_at_once(staged, sample_folder, tmp_path):
@@ -203,3 +210,126 @@ def test_a_strangers_folder_is_not_used(sample_folder, tmp_path):
     with pytest.raises(ConfigError, match=r"found mine\.txt"):
         rehearse(sample_folder, tmp_path)
     shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Kernels that are pushed and fetched, but only write a submission of the sample's rows, or fail."""
+    state = SimpleNamespace(fails=False, rows=None)
+    monkeypatch.setattr("birdclef_mind.rehearsal_mounts._bare_python", lambda folder: folder)
+
+    def run(self, request):
+        place = self.root / f"run-{len(list(self.root.iterdir()))}"
+        out = place / "working"
+        out.mkdir(parents=True)
+        (place / "log.txt").write_text("words")
+        sample = read_sample_submission(self.competition / "sample_submission.csv")
+        rows = [f"{row_id},{','.join(['0.1'] * len(sample.labels))}" for row_id in state.rows or sample.row_ids]
+        (out / "submission.csv").write_text("\n".join([f"row_id,{','.join(sample.labels)}", *rows]) + "\n")
+        return not state.fails, "first\nlast words", out
+
+    monkeypatch.setattr(Mounts, "run", run)
+    return state
+
+
+ONLY_SUBMIT = Rehearsing(kernels=("submit",), hidden=2)
+
+
+def test_rows_that_do_not_fit_are_said_and_it_goes_on(quick, competition_folder, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.chdir(tmp_path)
+    result = rehearse(Path("competition"), Path("r"), ONLY_SUBMIT, say=said.append)
+    assert result["scores"] is None
+    assert "nothing to score: submission.csv: expected the row soundscape_90002_10 of truth.csv, found none" in said
+    assert len(read_sample_submission(result["submission"]).row_ids) == 240
+    assert said[-1].startswith("hidden run of 2 soundscapes")
+    quick.rows = read_scores(competition_folder / "truth.csv").row_ids
+    assert rehearse(Path("competition"), Path("r"), replace(ONLY_SUBMIT, hidden=0))["scores"]["segments"]["rows"] == 6
+
+
+def test_a_kernel_that_fails_says_where_its_log_is(quick, sample_folder, tmp_path):
+    quick.fails = True
+    with pytest.raises(KaggleError, match="ended with error: last words; the whole log is in .*staged/submit-output"):
+        rehearse(sample_folder, tmp_path / "r", ONLY_SUBMIT)
+    assert (tmp_path / "r" / "staged" / "submit-output" / "birdclef-mind-submit.log").read_text() == "first\nlast words"
+
+
+def test_a_hidden_run_that_fails_says_where_its_log_is(quick, sample_folder, tmp_path):
+    def say(line):
+        quick.fails = quick.fails or line.startswith("submit: ")
+
+    with pytest.raises(
+        KaggleError, match=r"the hidden run failed: last words; the whole log is in .*log\.txt"
+    ) as caught:
+        rehearse(sample_folder, tmp_path / "r", ONLY_SUBMIT, say=say)
+    assert Path(str(caught.value).rpartition(" ")[2]).read_text() == "words"
+
+
+@pytest.mark.parametrize("when", ["staged build", "pushed"])
+def test_interrupted_it_can_be_started_again(quick, sample_folder, tmp_path, when):
+    def interrupted(line):
+        if line.startswith(when):
+            raise KeyboardInterrupt
+
+    before, rehearsing = tree(sample_folder), replace(ONLY_SUBMIT, hidden=0)
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(sample_folder, tmp_path / "r", rehearsing, say=interrupted)
+    assert rehearse(sample_folder, tmp_path / "r", rehearsing)["submission"].is_file()
+    assert tree(sample_folder) == before
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "OGG"])
+def test_hidden_soundscapes_are_made_of_whatever_can_be_heard(quick, competition_folder, tmp_path, ending):
+    folder = competition_folder / "test_soundscapes"
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "soundscape_1.ogg").write_bytes(b"no sound")
+    kind = {"wav": "WAV", "flac": "FLAC", "OGG": "OGG"}[ending]
+    soundfile.write(folder / f"soundscape_2.{ending}", np.sin(np.arange(64_000) / 9), 32_000, format=kind)
+    rehearse(competition_folder, tmp_path / "r", ONLY_SUBMIT)
+    made = sorted((tmp_path / "r" / "hidden" / "test_soundscapes").iterdir())
+    assert [path.name for path in made] == ["soundscape_1000.ogg", "soundscape_1001.ogg"]
+    assert soundfile.info(made[1]).duration == 600
+
+
+@pytest.mark.parametrize(
+    ("rehearsing", "spoils", "message"),
+    [
+        ({"hidden": -1}, None, "hidden: expected a whole number from 0, got -1"),
+        ({"deadline_minutes": 0.0}, None, "deadline: expected minutes above 0, got 0.0"),
+        ({"kernels": ("nix",)}, None, "kernels: expected names among cache-images, train, submit, explain, got 'nix'"),
+        ({"kernels": ("train",), "hidden": 1}, None, "kernels: expected submit among them for a hidden run"),
+        ({"config": Path("/nowhere.toml")}, None, "nowhere.toml: cannot be read"),
+        ({"config": Path(__file__)}, None, r"test_rehearsal\.py: expected TOML"),
+        ({"hidden": 1}, "test_soundscapes/*", "expected soundscapes to make hidden ones of, found none"),
+        ({}, "train_metadata.csv", "expected a competition folder with train_metadata.csv"),
+        ({}, "*", "expected a competition folder with train_metadata.csv"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    competition_folder, tmp_path, rehearsing, spoils, message
+):
+    for path in competition_folder.glob(spoils) if spoils else []:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises((ConfigError, TableError), match=message):
+        rehearse(competition_folder, tmp_path / "r", Rehearsing(**rehearsing))
+    assert not (tmp_path / "r").exists()
+
+
+def test_sounds_that_nobody_can_hear_are_told_before_a_kernel_runs(competition_folder, tmp_path):
+    for path in (competition_folder / "test_soundscapes").iterdir():
+        path.write_bytes(b"no sound")
+    with pytest.raises(
+        ConfigError, match="expected a soundscape that can be heard, to make hidden ones of, found none"
+    ):
+        rehearse(competition_folder, tmp_path / "r", Rehearsing(hidden=1))
+
+
+def test_what_was_sealed_can_be_removed_and_any_log_is_kept(sample_folder, tmp_path):
+    mounts = Mounts(tmp_path, sample_folder, "2026")
+    script = "import os, sys\nos.write(1, b'na\\xefve\\n')\nsys.exit('failed')"
+    success, log, out = mounts.run({"slug": "me/writes", "text": script, "competitionDataSources": ["birdclef-2023"]})
+    assert (success, log) == (False, "na\ufffdve\nfailed\n")
+    assert (out.parent / "log.txt").read_text() == log
+    folders = [path for path in (out.parent / "input").rglob("*") if path.is_dir() and not path.is_symlink()]
+    assert folders and all(path.stat().st_mode & 0o200 for path in folders)

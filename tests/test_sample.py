@@ -10,6 +10,8 @@ from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.features import samples_to_levels
 from birdclef_mind.sample import Sample, invent_place, invent_species, write_sample
+from birdclef_mind.scoring import read_scores
+from birdclef_mind.soundscapes import expected_rows, find_soundscapes, names_in
 
 
 def test_the_same_seed_gives_the_same_folder(sample_folder, tmp_path):
@@ -99,3 +101,17 @@ def test_a_hard_sample_keeps_its_truth(tmp_path):
     headers = [(folder / "truth.csv").read_text().splitlines()[0] for folder in (easy, hard)]
     assert headers[0] == headers[1]
     assert len(open_competition(hard).recordings) == 12
+
+
+@pytest.mark.parametrize("soundscape_s", [5, 10, 15, 20, 25, 30, 35, 60])
+def test_the_tables_fit_each_other(tmp_path, soundscape_s):
+    """The rows that a submission has, by what the sample lists of each soundscape, are those of the truth."""
+    sample = Sample(species=2, recordings=1, soundscapes=2, soundscape_s=soundscape_s)
+    write_sample(tmp_path / "s", sample)
+    listed = open_competition(tmp_path / "s").sample.row_ids
+    rows, counts = dict.fromkeys(listed), names_in(listed)
+    for one in find_soundscapes(tmp_path / "s", listed).found:
+        rows.update(dict.fromkeys(expected_rows(one, rows, counts[one.name])))
+    assert sorted(rows) == sorted(read_scores(tmp_path / "s" / "truth.csv").row_ids)
+    of_first = soundscape_s // 5
+    assert len(listed) == of_first or len(listed) < of_first / 2
