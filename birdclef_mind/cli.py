@@ -1,19 +1,13 @@
 """The command line: words to arguments, errors to one sentence and a status."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.arguments import Parser, WordsError
-from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.locations import faults
+from birdclef_mind.arguments import Parser
 from birdclef_mind.parsers import COMMANDS, STATUS_HELP
 from birdclef_mind.surroundings import settle
-from birdclef_mind.terminal import Terminal, ended_early
-
-# Set by who wants to see where an unforeseen fault happened.
-TRACEBACK = "BIRDCLEF_MIND_TRACEBACK"
+from birdclef_mind.terminal import Terminal, ended_by, ended_early
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = args.run(args, Terminal(args.quiet))
         sys.stdout.flush()
         return status
-    except WordsError as error:
-        return ended_early(error, error.name)
-    except (Exception, KeyboardInterrupt) as error:
-        foreseen = isinstance(error, (BirdclefMindError, KeyboardInterrupt, MemoryError, *faults()))
-        if not foreseen and os.environ.get(TRACEBACK):
-            raise
-        return ended_early(error, name, foreseen=foreseen)
+    except KeyboardInterrupt as error:
+        return ended_early(error, name)
+    except Exception as error:
+        return ended_by(error, name)
 
 
 def build_parser() -> Parser:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
-from birdclef_mind.overrides import from_record, summary, to_record
+from birdclef_mind.overrides import from_record
 from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Showing, Training
 from birdclef_mind.reconstruction import (
@@ -148,10 +149,10 @@ def explain(
         say("making the sounds")
         add_sound_errors(cards, fidelity, folder.sounds_made(track))
         facts = {
-            "bundle": _bundle_facts(bundle, digest),
+            "bundle": bundle_facts(bundle, digest),
             "performance": performance_facts(bundle_folder),
             "real_sound": str(competition) if competition else None,
-            "notes": [*_notes(competition, bool(check), second_saw), *no_comparison, *_heard_notes(failed)],
+            "notes": [*notes(competition, bool(check), second_saw), *no_comparison, *heard_notes(failed)],
             "failures": failed,
             "methods": METHODS,
             "skipped": dict(backwards.skipped),
@@ -163,23 +164,10 @@ def explain(
             "comparison": comparison,
             "data": data,
             "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
-            "corrections": _corrections(bundle),
+            "corrections": corrections(bundle),
         }
         folder.finish(facts)
     return facts
-
-
-def _bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:
-    return {
-        "sha256": digest,
-        "network": bundle.network.name,
-        "members": len(bundle.members),
-        "fingerprint": bundle.features.fingerprint(),
-        "features": asdict(bundle.features),
-        "classes": list(bundle.classes.names),
-        "common_names": dict(bundle.common_names),
-        "record": dict(bundle.record),
-    }
 
 
 def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
@@ -283,33 +271,3 @@ def _competition(explaining: Explaining, cache: Cache) -> Path | None:
     if explaining.competition:
         raise ConfigError(f"competition: expected a folder with {TRAIN_AUDIO}/, found {kind_of(folder)} at {folder}")
     return None
-
-
-def _heard_notes(failed: dict[str, str]) -> list[str]:
-    if not failed:
-        return []
-    name, reason = next(iter(failed.items()))
-    return [f"{len(failed)} recordings cannot be heard, such as {name}: {reason}."]
-
-
-def _corrections(bundle: Bundle) -> dict[str, Any] | None:
-    """What was corrected before training; None when nothing was."""
-    overrides = from_record(bundle.record.get("overrides", ()))
-    return {"summary": summary(overrides), "lines": to_record(overrides)} if overrides else None
-
-
-def _notes(competition: Path | None, held_out: bool, second_saw: frozenset[str]) -> list[str]:
-    notes = [
-        explanation.PHASE,
-        "A reconstruction shows what a layer still holds, never why the network decided: weights only and the "
-        "transposed pass partly copy the input whatever the weights are, as the random twin beside them shows.",
-    ]
-    if competition is None:
-        notes.append("The competition folder is not at hand: originals are heard as their pictures' own sound.")
-    if not held_out:
-        notes.append("No recording was held out in training, so the measures are of recordings the network has seen.")
-    if second_saw:
-        notes.append(
-            f"{len(second_saw)} held-out recordings are not measured: the independent network was trained on them."
-        )
-    return notes

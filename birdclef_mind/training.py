@@ -31,6 +31,7 @@ from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import write_results
 from birdclef_mind.sampling import Material, gather_material
+from birdclef_mind.training_words import describe, resting
 
 Array = np.ndarray[Any, Any]
 
@@ -119,7 +120,7 @@ def train_split(
     untaught = tuple(name for name, target in zip(cache.classes.names, most, strict=True) if target < 1)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
-    say(_describe(split, learn, check, silent, bool(training.validation_share)))
+    say(describe(split, learn, check, silent, bool(training.validation_share)))
     if untaught:
         say(f"{len(untaught)} birds have no segment to train on, and cannot be learned: {some_of(untaught)}")
     keras.utils.set_random_seed(training.seed)
@@ -187,16 +188,6 @@ def precision() -> str:
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
-def resting(material: Material, training: Training) -> list[str]:
-    """A sentence for each part of the recipe that these segments leave nothing to do."""
-    lines = []
-    if training.augmentation.shift and not (material.following >= 0).any():
-        lines.append("windows stay where they are: none overlaps the next; `cache --step 2.5` lets them move")
-    if training.augmentation.background and not material.birdless.size:
-        lines.append("no segment without a bird was found to mix in")
-    return lines
-
-
 def _fit(material: Material, check: Part, out: Path, training: Training, extras: Extras, say: Say) -> Fitting:
     features, classes = material.features, material.targets.shape[1]
     with devices().scope():
@@ -260,26 +251,6 @@ def versions() -> dict[str, str]:
     return {
         "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
     }  # fmt: skip
-
-
-def _describe(split: Split, learn: Part, check: Part, silent: int, asked: bool) -> str:
-    lines = [
-        f"{len(learn.rows)} segments of {len(split.training)} recordings to train on, "
-        + (
-            f"{len(check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
-            if split.validation
-            else "none held out"
-        )
-    ]
-    if silent:
-        lines.append(f"{silent} silent segments are left out")
-    if split.only_training and asked:
-        names = some_of(split.only_training)
-        lines.append(
-            f"{len(split.only_training)} labels have no recording to hold out and are only trained on, "
-            f"not measured: {names}"
-        )
-    return "\n".join(lines)
 
 
 def _record(

@@ -1,0 +1,38 @@
+"""What a training says before it begins: what it learns from, what is held out, and what is left out."""
+
+from birdclef_mind.checks import some_of
+from birdclef_mind.folds import Split
+from birdclef_mind.held_out import Part
+from birdclef_mind.recipes import Training
+from birdclef_mind.sampling import Material
+
+
+def resting(material: Material, training: Training) -> list[str]:
+    """A sentence for each part of the recipe that these segments leave nothing to do."""
+    lines = []
+    if training.augmentation.shift and not (material.following >= 0).any():
+        lines.append("windows stay where they are: none overlaps the next; `cache --step 2.5` lets them move")
+    if training.augmentation.background and not material.birdless.size:
+        lines.append("no segment without a bird was found to mix in")
+    return lines
+
+
+def describe(split: Split, learn: Part, check: Part, silent: int, asked: bool) -> str:
+    """Lines on both sides of a split; `silent` segments are left out, `asked` tells whether any were to be held out."""
+    lines = [
+        f"{len(learn.rows)} segments of {len(split.training)} recordings to train on, "
+        + (
+            f"{len(check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
+            if split.validation
+            else "none held out"
+        )
+    ]
+    if silent:
+        lines.append(f"{silent} silent segments are left out")
+    if split.only_training and asked:
+        names = some_of(split.only_training)
+        lines.append(
+            f"{len(split.only_training)} labels have no recording to hold out and are only trained on, "
+            f"not measured: {names}"
+        )
+    return "\n".join(lines)
