@@ -1,6 +1,6 @@
 """A bundle's folder as it is written: by one process at a time, and a network in it gives way only to a whole one.
 
-Besides the bundle it holds what training measured and drew, what explaining adds, and a fold in each of `fold_1`, ….
+Besides the bundle it holds what training measured and drew, what explaining adds, and each fold in a folder of its own.
 """
 
 from collections.abc import Iterator
