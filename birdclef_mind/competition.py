@@ -144,11 +144,18 @@ def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tupl
 
 def read_sample_submission(path: Path) -> SampleSubmission:
     """Read the columns and row ids of `sample_submission.csv`; the values in it do not matter."""
-    row_ids = [cells["row_id"] for _, cells in table_rows(path, ("row_id",))]
+    row_ids: dict[str, int] = {}
+    for row, cells in table_rows(path, ("row_id",)):
+        if row_ids.setdefault(cells["row_id"], row) != row:
+            again = f"{cells['row_id']!r} again (first in row {row_ids[cells['row_id']]})"
+            raise TableError(f"{path.name}, row {row}: expected each row_id once, got {again}")
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file))
     if header[0] != "row_id" or len(header) < 2:
         raise TableError(f"{path.name}: expected the columns row_id and then labels, got {header[:3]!r}")
+    for label in header[1:]:
+        if header.count(label) > 1:
+            raise TableError(f"{path.name}: expected each label once, got the column {label!r} twice")
     return SampleSubmission(tuple(header[1:]), tuple(row_ids))
 
 

@@ -79,7 +79,7 @@ def _add_cache(group: Group) -> None:
     parser.add_argument("--preset", type=_PRESET, help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
     parser.add_argument(
         "--labels",
-        help="birds: all (default), the first N in the table, or a list a,b,c; a number that is a label is that label",
+        help="birds: all (default), the first N in the table, or a list a,b,c (a label that is a number is that label)",
     )
     parser.add_argument("--step", type=number(0, 5), help="seconds from one 5 s window to the next (default: 5)")
     parser.add_argument("--overrides", type=given_file, help="corrections from a report: windows it moves are moved")

@@ -127,7 +127,9 @@ def _unpack_dataset(content: Mapping[str, bytes], place: Path) -> None:
             zipfile.ZipFile(io.BytesIO(data)).extractall(place / stem)
         elif name.endswith((".tar", ".tar.gz")):
             with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                archive.extractall(place / stem, filter="data")
+                # The first releases of Python 3.11 know no filters; what is unpacked was packed on this machine.
+                options: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                archive.extractall(place / stem, **options)
         else:
             (place / name).write_bytes(data)
 

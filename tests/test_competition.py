@@ -6,6 +6,7 @@ from birdclef_mind.competition import (
     find_competition,
     list_soundscapes,
     open_competition,
+    parse_labels,
     read_metadata,
     read_sample_submission,
 )
@@ -148,3 +149,32 @@ def test_the_whole_real_table_is_read(bird_corner):
     recordings = read_metadata(bird_corner / "train_metadata_full.csv", sample.labels)
     assert len(recordings) == 16_941
     assert len({recording.label for recording in recordings}) == len(sample.labels) == 264
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("row_id,a,b\nx_5,0,0\nx_5,0,0\n", r"row 3: expected each row_id once, got 'x_5' again \(first in row 2\)"),
+        ("row_id,a,b,a\nx_5,0,0,0\n", "expected each label once, got the column 'a' twice"),
+        ("", "expected the column row_id once"),
+        ("a,row_id\n0,x_5\n", "expected the columns row_id and then labels"),
+    ],
+)
+def test_a_sample_submission_whose_rows_or_columns_meet_is_refused(tmp_path, text, message):
+    (tmp_path / "sample_submission.csv").write_text(text)
+    with pytest.raises(TableError, match=message):
+        read_sample_submission(tmp_path / "sample_submission.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("['barswa' 'comsan']", ["barswa", "comsan"]), ('["barswa"]', ["barswa"]), ("barswa;comsan", ["barswa", "comsan"]),
+        ("barswa comsan", ["barswa", "comsan"]), ("('barswa',)", ["barswa"]), ("[41663]", ["41663"]), ("", []),
+        ("nan", []), ("None", []), ("['']", []), ("[]", []), ("[None, 'barswa', nan]", ["barswa"]),
+        ("['barswa''comsan']", None), ("{'barswa'}", None), ("['barswa'", None), ("__import__('os')", None),
+        ("'" * 5000, None), ("[" * 5000, None), ("a" + " " * 20000 + "[", None),
+    ],
+)  # fmt: skip
+def test_secondary_labels_as_other_programs_write_them(text, labels):
+    assert parse_labels(text) == labels
