@@ -116,13 +116,10 @@ def train_split(
     if not learn.targets.any():
         raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
     silent = sum(row.silent for row in corrected.rows)
-    most = learn.targets.max(axis=0)
-    untaught = tuple(name for name, target in zip(cache.classes.names, most, strict=True) if target < 1)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
     say(describe(split, learn, check, silent, bool(training.validation_share)))
-    if untaught:
-        say(f"{len(untaught)} birds have no segment to train on, and cannot be learned: {some_of(untaught)}")
+    untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
@@ -139,21 +136,11 @@ def train_split(
         keras.config.set_dtype_policy("float32")
     if fitted.diverged and (not fitted.best or not check.rows or (out / bundles.FACTS).is_file()):
         raise DivergedError(f"{out}: {fitted.diverged}; what stood there stays")
-    model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
-    model.set_weights(fitted.best)
-    bundle = Bundle(
-        model=model,
-        network=training.network,
-        features=cache.features,
-        classes=cache.classes,
-        common_names=cache.common_names,
-        priors=(learn.targets >= 1).mean(axis=0).tolist(),
-        record={
-            **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
-            "made_from": made_from(pictures, extras),
-        },
-        calibration=Calibration(training.network.answer),
-    )
+    record = {
+        **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
+        "made_from": made_from(pictures, extras),
+    }
+    bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
     _write_settings(out, cache, training, extras)
@@ -161,6 +148,30 @@ def train_split(
     if fitted.diverged:
         raise DivergedError(f"{out}: {fitted.diverged}; the best epoch before, {fitted.best_epoch}, is kept there")
     return TrainingReport(bundle, split, tuple(fitted.history), fitted.best_epoch, scores, silent, untaught)
+
+
+def _untaught(cache: Cache, learn: Part, say: Say) -> tuple[str, ...]:
+    """Birds that nothing is there to learn from, said in a line."""
+    most = learn.targets.max(axis=0)
+    names = tuple(name for name, target in zip(cache.classes.names, most, strict=True) if target < 1)
+    if names:
+        say(f"{len(names)} birds have no segment to train on, and cannot be learned: {some_of(names)}")
+    return names
+
+
+def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: dict[str, Any]) -> Bundle:
+    model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
+    model.set_weights(weights)
+    return Bundle(
+        model=model,
+        network=training.network,
+        features=cache.features,
+        classes=cache.classes,
+        common_names=cache.common_names,
+        priors=priors.tolist(),
+        record=record,
+        calibration=Calibration(training.network.answer),
+    )
 
 
 def refuse_unfit(cache: Cache, training: Training) -> None:
