@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,15 +16,16 @@ import numpy as np
 import soundfile
 import soxr
 
+from birdclef_mind.channels import mono
 from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError
 from birdclef_mind.locations import at_hand
 from birdclef_mind.sound_files import LONGEST_S as LONGEST_S
 from birdclef_mind.sound_files import SUFFIXES as SUFFIXES
 from birdclef_mind.sound_files import Header as Header
-from birdclef_mind.sound_files import Stream, streams
 from birdclef_mind.sound_files import duration_s as duration_s
 from birdclef_mind.sound_files import read_header as read_header
+from birdclef_mind.sound_files import streams
 
 Array = np.ndarray[Any, Any]
 
@@ -32,9 +33,6 @@ SILENCE_DBFS = -80.0
 _FLOOR_DBFS = -120.0
 # Lossy formats do not keep full scale exactly.
 _FULL_SCALE = 0.99
-# Channels that have nothing in common keep one part in their number of their power; a mean that keeps a hundredth of
-# that is what is left of channels that cancel.
-_CANCELLED = 0.01
 _BEGINNING_SAMPLES = 1024
 MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -85,8 +83,8 @@ def read_audio(path: Path, sample_rate_hz: int) -> Array:
 def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
     """Decode a sound file to mono at `sample_rate_hz`, a block at a time: (samples,) each, float32.
 
-    Whatever libsndfile reads at any sample rate and with any number of channels: their mean is taken, or where they
-    cancel, as those of opposite polarity do, the loudest one.
+    Whatever libsndfile reads at any sample rate and with any number of channels: their mean is taken, or in
+    seconds in which they cancel, as those of opposite polarity do, the loudest one.
 
     Raises
     ------
@@ -97,7 +95,7 @@ def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
     with at_hand(path) as own:
         for stream in streams(own):
             rate_hz = stream.header.sample_rate_hz
-            for block in resampled(_limited(_mono(stream), rate_hz, seconds), rate_hz, sample_rate_hz):
+            for block in resampled(_limited(mono(stream), rate_hz, seconds), rate_hz, sample_rate_hz):
                 samples += block.size
                 yield block
             seconds = samples / sample_rate_hz
@@ -200,36 +198,6 @@ class _UnderWay:
         held -= np.float32(held.mean(dtype=np.float64))
         self._samples.flags.writeable = False
         return Window(self.number, moved.get(self.number, self._regular_s), self._samples, clipped)
-
-
-def _mono(stream: Stream) -> Iterator[Array]:
-    """A stream's sound, (n,) a block, the mean of its channels or one of them; long ones are read twice for that."""
-    if stream.header.channels == 1:
-        yield from (block[:, 0] for block in stream.blocks())
-        return
-    first = list(islice(stream.blocks(), 2))
-    short = len(first) < 2
-    channel = _channel_alone(first if short else stream.blocks())
-    for block in first if short else stream.blocks():
-        yield block.mean(axis=1) if channel is None else np.ascontiguousarray(block[:, channel])
-
-
-def _channel_alone(blocks: Iterable[Array]) -> int | None:
-    """The loudest of channels that cancel when they are mixed; None where the mean is to be taken.
-
-    Powers are those around each channel's own mean, since a common offset is no sound.
-    """
-    values: Any = 0
-    squares: Any = 0
-    frames = 0
-    for block in blocks:
-        beside = np.column_stack([block, block.mean(axis=1)]).astype(np.float64)
-        values, squares = values + beside.sum(axis=0), squares + np.square(beside).sum(axis=0)
-        frames += len(block)
-    if not frames:
-        return None
-    *powers, mixed = squares / frames - np.square(values / frames)
-    return int(np.argmax(powers)) if mixed < _CANCELLED * np.mean(powers) / len(powers) else None
 
 
 def _limited(blocks: Iterable[Array], rate_hz: int, before_s: float) -> Iterator[Array]:

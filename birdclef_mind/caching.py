@@ -1,13 +1,13 @@
 """Making a picture cache: parallel, resumable, atomic a file; one bad recording never stops the rest."""
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import __version__, cache, files, folders, locations, packs, store
+from birdclef_mind import __version__, cache, cache_folder, files, locations, packs, store
+from birdclef_mind.cache_folder import Earlier
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import ConfigError, StoreError, reason_of
@@ -74,15 +74,17 @@ def write_cache(
     moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
     wanted = [recording for recording in competition.recordings if recording.label in chosen]
-    refuse_meeting(out, wanted)
-    with _claimed(out):
+    cache_folder.refuse_meeting(out, wanted, pack)
+    with cache_folder.claimed(out):
         if pack:
             packs.refuse_others(out / label for label in classes.names)
-        packs.unpack(out)
+        earlier = cache_folder.read_earlier(out)
+        if not locations.is_remote(out):
+            packs.unpack(out, {*earlier.labels, *classes.names})
         # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
         before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
         files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
-        results = _run(competition, wanted, features, moves, out, jobs, scheduler, track)
+        results = _run(competition, wanted, features, moves, out, earlier, jobs, scheduler, track)
         # Processes that were ended leave what they were writing.
         files.remove_parts(out)
         if before and not any(not result.failure for result in results):
@@ -109,7 +111,7 @@ def _finish(
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
-    removed = _remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in wanted})
+    removed = cache_folder.remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in wanted})
     segments, seconds = cache.write_index(out, good, features)
     _write_failures(out, failures)
     if pack:
@@ -149,6 +151,7 @@ def _run(
     features: Features,
     moves: Moves,
     out: Path,
+    earlier: Earlier,
     jobs: int,
     scheduler: str,
     track: Track,
@@ -160,6 +163,7 @@ def _run(
             features,
             moves.get(recording.filename, {}),
             cache.picture_path(out.absolute(), recording.label, recording.filename),
+            recording.filename in earlier.recordings,
         )
         for recording in wanted
     ]
@@ -168,15 +172,24 @@ def _run(
     return [done[recording.filename] for recording in wanted]
 
 
-def _make(path: Path, filename: str, features: Features, moved: Mapping[int, float], target: Path) -> _Result:
-    """Make one recording's picture, unless it is there and right."""
+def _make(
+    path: Path, filename: str, features: Features, moved: Mapping[int, float], target: Path, known: bool
+) -> _Result:
+    """Make one recording's picture, unless it is there and right; `known` tells whether an earlier run made one."""
     try:
         with locations.at_hand(path) as own:
             if not own.is_file():
-                raise FileNotFoundError
+                return _Result(filename, failure="is no file" if own.exists() else "missing")
             source = store.Source(filename, own.stat().st_size, files.sha256(own))
             if _is_current(target, features, source, moved):
                 return _Result(filename)
+            if (
+                not known
+                and not locations.is_remote(target)
+                and target.is_file()
+                and not packs.is_marked(target.read_bytes())
+            ):
+                return _Result(filename, failure=f"somebody else's file stands in the place of its picture, {target}")
             content = store.encode(make_strip(picture(own, features, moved), features, source))
     except FileNotFoundError:
         return _Result(filename, failure="missing")
@@ -221,61 +234,6 @@ def _is_current(target: Path, features: Features, source: store.Source, moved: M
     regular = map(features.windowing.start_s, range(len(facts.starts_s)))
     starts_s = tuple(moved.get(segment, start_s) for segment, start_s in enumerate(regular))
     return facts.fingerprint == features.fingerprint() and facts.source == source and facts.starts_s == starts_s
-
-
-@contextmanager
-def _claimed(out: Path) -> Iterator[None]:
-    """Hold a cache's folder to write to; a place in object storage is only looked at."""
-    if locations.is_remote(out):
-        _refuse_foreign_place(out)
-        yield
-        return
-
-    def own(folder: Path) -> list[str]:
-        return [cache.FACTS] if files.is_sealed(folder / cache.FACTS) else []
-
-    with folders.claimed(out, "cache", StoreError, adopt=own, shared=True):
-        yield
-
-
-def _refuse_foreign_place(out: Path) -> None:
-    if out.is_dir() and not files.is_sealed(out / cache.FACTS):
-        strangers = [path.name for path in out.iterdir()]
-        if strangers:
-            raise StoreError(f"{out}: expected a new, empty or cache folder, found {strangers[0]}")
-
-
-def refuse_meeting(out: Path, recordings: Sequence[Recording]) -> None:
-    """Raise StoreError when two recordings would have one picture, on a disk that knows capitals from small or not."""
-    seen: dict[str, Recording] = {}
-    for recording in recordings:
-        place = str(cache.picture_path(out, recording.label, recording.filename)).casefold()
-        other = seen.setdefault(place, recording)
-        if other is not recording:
-            raise StoreError(
-                f"{other.filename} and {recording.filename}: expected names that give two pictures, got one, "
-                f"{cache.picture_path(out, recording.label, recording.filename).name}; rename one of them"
-            )
-
-
-def _remove_strangers(out: Path, wanted: set[Path]) -> int:
-    """Delete pictures of this store that do not belong to the run, so that configurations never mix."""
-    removed = 0
-    for path in sorted(out.glob("*/*.png")):
-        if path not in wanted and _is_ours(path):
-            path.unlink()
-            removed += 1
-            if not locations.is_remote(out) and not any(path.parent.iterdir()):
-                path.parent.rmdir()
-    return removed
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        store.read_facts(path)
-    except StoreError:
-        return False
-    return True
 
 
 def _write_failures(out: Path, failures: Sequence[Failure]) -> None:

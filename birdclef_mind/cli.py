@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from birdclef_mind import __version__
 from birdclef_mind.arguments import Parser
 from birdclef_mind.parsers import COMMANDS, STATUS_HELP
-from birdclef_mind.surroundings import settle
+from birdclef_mind.surroundings import lost_output, settle
 from birdclef_mind.terminal import Terminal, ended_by, ended_early
 
 
@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = f"{name} {args.command}"
         status: int = args.run(args, Terminal(args.quiet))
         sys.stdout.flush()
+        if lost_output():
+            print(f"{name}: what was printed could not be written ({lost_output()})", file=sys.stderr)
+            return status or 1
         return status
     except KeyboardInterrupt as error:
         return ended_early(error, name)

@@ -15,6 +15,8 @@ from birdclef_mind.recipes import Decoding, Showing, Training
 
 # Raised when the same settings begin to give other pictures, so that old caches are redone.
 FEATURES_VERSION = 2
+# Beyond these a picture says nothing, and takes all memory.
+_LONGEST_WINDOW_S, _LARGEST_FFT = 600, 2**17
 KINDS = ("mel", "logmel", "mfcc")
 # Seconds that a row of a submission stands for, whatever a network's windows are.
 ROW_S = 5
@@ -36,7 +38,12 @@ class Windowing:
     shortest_tail_s: float = 0.5
 
     def __post_init__(self) -> None:
-        require(is_number(self.length_s) and self.length_s > 0, "length_s", "seconds above 0", self.length_s)
+        require(
+            is_number(self.length_s) and 0 < self.length_s <= _LONGEST_WINDOW_S,
+            "length_s",
+            f"seconds above 0 and at most {_LONGEST_WINDOW_S}",
+            self.length_s,
+        )
         require(
             is_number(self.step_s) and 0 < self.step_s <= self.length_s,
             "step_s",
@@ -113,7 +120,8 @@ class Features:
             f"a whole number of samples at {self.sample_rate_hz} Hz",
             self.windowing.step_s,
         )
-        require(is_number(self.power) and self.power > 0, "power", "a number above 0", self.power)
+        require(self.n_fft <= _LARGEST_FFT, "n_fft", f"at most {_LARGEST_FFT}", self.n_fft)
+        require(is_number(self.power) and 0 < self.power <= 10, "power", "a number above 0, at most 10", self.power)
         require(is_number(self.range_db) and self.range_db > 0, "range_db", "decibels above 0", self.range_db)
         nyquist_hz = self.sample_rate_hz / 2
         require(

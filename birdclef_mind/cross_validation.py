@@ -38,11 +38,15 @@ _AVERAGED = ("top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_pre
 
 @dataclass(frozen=True)
 class FoldsReport:
-    """What a cross-validation did: folds trained now, folds there were already, and the measures once all are there."""
+    """What a cross-validation did: folds trained now, folds there were already, and the measures once all are there.
+
+    `untaught` are birds that some fold trained now had no segment of.
+    """
 
     trained: tuple[int, ...]
     kept: tuple[int, ...]
     scores: dict[str, Any] | None
+    untaught: tuple[str, ...] = ()
 
 
 def train_folds(
@@ -71,7 +75,7 @@ def train_folds(
     source = made_from(pictures, extras)
     # By its number, each fold that is done, trained now or there already.
     done: dict[int, Bundle] = {}
-    trained, kept = [], []
+    trained, kept, untaught = list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
         found = _kept(folder, cache, training, split, extras, source)
         if found:
@@ -83,16 +87,18 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            done[number] = train_split(cache, pictures, ledger, training, split, extras, say=say).bundle
+            report = train_split(cache, pictures, ledger, training, split, extras, say=say)
+        done[number] = report.bundle
+        untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
     if len(done) < folds:
-        return FoldsReport(tuple(trained), tuple(kept), None)
+        return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught))
     corrected = apply(extras.overrides, cache)
     checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
-        return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks))
+        return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks), tuple(untaught))
 
 
 def _kept(

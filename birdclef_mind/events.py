@@ -14,6 +14,7 @@ from birdclef_mind.inference import BATCH, averaged, soundscape_pictures
 from birdclef_mind.ledger import write_own
 from birdclef_mind.model import moments
 from birdclef_mind.progress import Track, untracked
+from birdclef_mind.soundscapes import Soundscape, find_soundscapes
 from birdclef_mind.tables import csv_text
 
 Array = np.ndarray[Any, Any]
@@ -87,24 +88,26 @@ def find_events(chances: Array, thresholds: Array, names: Sequence[str], moment_
 def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked) -> tuple[int, list[str]]:
     """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed)."""
     listener = Listener(bundle)
-    paths = competition.list_soundscapes(root)
+    sample = root / competition.SAMPLE_SUBMISSION
+    asked = competition.read_sample_submission(sample).row_ids if sample.is_file() else ()
+    found_sounds = find_soundscapes(root, asked).found
     problems: list[str] = []
     rows: list[list[str]] = []
-    for path, found in _events_of(listener, bundle, paths, problems, track):
+    for one, found in _events_of(listener, bundle, found_sounds, problems, track):
         # The last window is padded, so that a song may seem to outlast the sound.
-        end_s = audio.duration_s(path) or np.inf
+        end_s = audio.duration_s(one.path) or np.inf
         for event in found:
             seconds = [f"{event.onset_s:.2f}", f"{min(event.offset_s, end_s):.2f}"]
-            rows.append([printable(path.stem), *seconds, event.bird, f"{event.score:.4f}"])
+            rows.append([one.name, *seconds, event.bird, f"{event.score:.4f}"])
     write_own(out, csv_text(COLUMNS, rows).encode("utf-8"))
     return len(rows), problems
 
 
 def _events_of(
-    listener: Listener, bundle: Bundle, paths: Sequence[Path], problems: list[str], track: Track
-) -> Iterator[tuple[Path, list[Event]]]:
-    for path in track(paths, len(paths), "events"):
+    listener: Listener, bundle: Bundle, sounds: Sequence[Soundscape], problems: list[str], track: Track
+) -> Iterator[tuple[Soundscape, list[Event]]]:
+    for one in track(sounds, len(sounds), "events"):
         try:
-            yield path, listener.events(soundscape_pictures(path, bundle)[1].pixels)
+            yield one, listener.events(soundscape_pictures(one.path, bundle)[1].pixels)
         except Exception as error:  # Whatever a library raises costs this soundscape alone.
-            problems.append(f"{printable(path.name)}: {reason_of(error)}")
+            problems.append(f"{printable(one.path.name)}: {reason_of(error)}")

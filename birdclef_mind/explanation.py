@@ -137,7 +137,7 @@ def check_folder(root: Path, bundle_sha256: str) -> None:
 @contextmanager
 def renewed(ledger: Ledger, features: Features, last: str = FACTS) -> Iterator[Folder]:
     """Begin an explanation in a folder that is claimed; what stood there gives way when the new one is whole."""
-    with folders.renewed(ledger, last=last) as stage, Folder(stage, features) as folder:
+    with folders.renewed(ledger, last=last, pages=(REPORT,)) as stage, Folder(stage, features) as folder:
         yield folder
 
 

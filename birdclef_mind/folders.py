@@ -110,13 +110,16 @@ def refuse_links(folder: Path, error: type[BirdclefMindError]) -> None:
 
 
 @contextmanager
-def renewed(ledger: Ledger, *, last: str = "", keep: Callable[[str], bool] = lambda name: False) -> Iterator[Path]:
+def renewed(
+    ledger: Ledger, *, last: str = "", keep: Callable[[str], bool] = lambda name: False, pages: Collection[str] = ()
+) -> Iterator[Path]:
     """Give an empty folder to fill; when the block ends without an error its files take the place of what was listed.
 
     Parameters
     ----------
     ledger : of a folder that is claimed. last : the file that is moved at the end, by which the folder is whole.
-    keep : whether a listed file stays beside the new ones.
+    keep : whether a listed file stays beside the new ones. pages : single files that were made from the old ones and go
+        with them; others stay.
     """
     stage = ledger.folder / STAGE
     shutil.rmtree(stage, ignore_errors=True)
@@ -125,8 +128,8 @@ def renewed(ledger: Ledger, *, last: str = "", keep: Callable[[str], bool] = lam
         yield stage
         new = sorted(_files_below(stage), key=lambda name: (name == last, name))
         ledger.add(dict.fromkeys(new, OWN))
-        # What somebody changed since is theirs.
-        going = [name for name in ledger.names if name not in new and not keep(name) and ledger.owns(name)]
+        own = [name for name in ledger.names if not ledger.is_single(name) or (name in pages and ledger.wrote(name))]
+        going = [name for name in own if name not in new and not keep(name)]
         (stage / _GOING).write_text(json.dumps({"going": going, "new": new}), encoding="ascii")
         stage.rename(ledger.folder / READY)
     finally:
@@ -150,7 +153,7 @@ def settled(folder: Path) -> None:
 def cleared(folder: Path) -> None:
     """Remove what a folder's ledger lists, and the folder where nothing else is left in it."""
     ledger = Ledger(folder)
-    for name in filter(ledger.owns, ledger.names):
+    for name in (name for name in ledger.names if not ledger.is_single(name)):
         _remove(folder, name)
     ledger.remove()
     with suppress(OSError):

@@ -52,6 +52,14 @@ class Ledger:
         path = self.folder / name
         return bool(digests) and path.is_file() and files.sha256(path) in digests
 
+    def is_single(self, name: str) -> bool:
+        """Whether a listed file stands for itself, and is no part of the folder."""
+        return OWN not in self._digests.get(name, {OWN})
+
+    def wrote(self, name: str) -> bool:
+        """Whether what stands at a path is a single file that `write_own` wrote, and was not changed since."""
+        return self.is_single(name) and self.owns(name)
+
     def add(self, digests: Mapping[str, str], kind: str = "") -> None:
         """List files that are about to be written; what they held before still counts as own."""
         with locks.held(self.folder / NAME, StoreError, wait_s=_PATIENCE_S):
@@ -89,12 +97,12 @@ class Ledger:
         for line in lines:
             word, _, rest = line.partition(" ")
             if word == _KIND:
-                self.kind = rest
+                self.kind = str(json.loads(rest))
             elif _is_below(name := str(json.loads(rest))):
                 self._digests.setdefault(name, set()).add(word)
 
     def _write(self) -> None:
-        lines = [_HEADER, *([f"{_KIND} {self.kind}"] if self.kind else [])]
+        lines = [_HEADER, *([f"{_KIND} {json.dumps(self.kind)}"] if self.kind else [])]
         # As JSON, so that a name may hold anything, line breaks included.
         lines += [f"{digest} {json.dumps(name)}" for name in self.names for digest in sorted(self._digests[name])]
         files.write_text(self.folder / NAME, "".join(f"{line}\n" for line in lines))
@@ -107,7 +115,8 @@ def refuse_others(paths: Iterable[Path], error: type[BirdclefMindError]) -> None
             raise error(f"{path}: expected a file to write, found a link to {path.readlink()}")
         if path.exists() and not path.is_file():
             raise error(f"{path}: expected a file to write, found a folder or a device")
-        if path.exists() and not Ledger(path.parent).owns(path.name):
+        # What belongs to a folder of ours, such as a network's weights, is no single file to write.
+        if path.exists() and not Ledger(path.parent).wrote(path.name):
             raise error(
                 f"{path}: expected nothing there, or what this program wrote; found another file, or one that was "
                 "changed since; move it away or give another name"

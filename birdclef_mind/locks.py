@@ -6,6 +6,7 @@ names its process for whoever is refused. Where a file system knows no locks, th
 
 import errno
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ except ImportError:  # pragma: no cover - Windows has none, and the named proces
 PREFIX = ".birdclef_mind-lock"
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _PAUSE_S = 0.05
+_OWN_WORDS = re.compile(rb"\d+ \S*\n")
 
 
 @contextmanager
@@ -53,8 +55,12 @@ def held(path: Path, error: type[BirdclefMindError], *, wait_s: float = 0.0) -> 
 
 def _taken(lock: Path) -> int | None:
     """A descriptor of the lock, locked by this process; None while another one has it."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    # A link would lead to somebody else's file.
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
+        held = os.pread(descriptor, 1024, 0)
+        if held and not _OWN_WORDS.fullmatch(held):
+            raise OSError(errno.EEXIST, "expected a lock of this program, found another file", str(lock))
         if not _lock(descriptor, lock) or not _is_there(descriptor, lock):
             os.close(descriptor)
             return None

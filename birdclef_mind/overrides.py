@@ -61,7 +61,7 @@ def read_overrides(path: Path) -> tuple[Override, ...]:
     found = [_override(f"{path.name}, row {row}", cells) for row, cells in table_rows(path, COLUMNS)]
     if not found:
         raise TableError(f"{path.name}: expected at least one correction, got none")
-    _refuse_contradictions(found)
+    _refuse_contradictions((override, override.start_s) for override in found)
     return tuple(found)
 
 
@@ -96,6 +96,9 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
     for override in overrides:
         if override.recording not in regular:
             raise _unknown_recording(override, "the cache")
+    # Starts that differ by less than a window's tolerance name one window.
+    _refuse_contradictions((one, _segment(one, regular[one.recording])) for one in overrides)
+    for override in overrides:
         place = override.recording, _segment(override, regular[override.recording])
         if override.action in (RELABEL, ALSO) and override.value not in names:
             raise TableError(
@@ -167,10 +170,11 @@ def _seconds(place: str, text: str) -> float:
     return seconds
 
 
-def _refuse_contradictions(overrides: Iterable[Override]) -> None:
+def _refuse_contradictions(overrides: Iterable[tuple[Override, float]]) -> None:
+    """Raise TableError for two corrections, each with what names its window, that cannot both be meant."""
     seen: dict[tuple[str, float], list[Override]] = {}
-    for override in overrides:
-        earlier = seen.setdefault((override.recording, override.start_s), [])
+    for override, window in overrides:
+        earlier = seen.setdefault((override.recording, window), [])
         for other in earlier:
             if _contradict(override, other):
                 raise TableError(

@@ -43,7 +43,7 @@ def refuse_others(folders: Iterable[Path]) -> None:
 def pack(folders: Iterable[Path]) -> None:
     """Turn each folder into an archive beside it; interrupted, folder and archive may both be there."""
     for folder in folders:
-        packed = [path for path in sorted(folder.iterdir()) if _MARK in path.read_bytes()[:_MARK_BEFORE]]
+        packed = [path for path in sorted(folder.iterdir()) if path.is_file() and is_marked(path.read_bytes())]
         with files.whole(_archive_of(folder)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for path in packed:
                 # Without a date of its own, so that the same pictures give the same archive.
@@ -54,9 +54,9 @@ def pack(folders: Iterable[Path]) -> None:
             folder.rmdir()
 
 
-def unpack(root: Path) -> None:
-    """Undo `pack` for every archive of ours in `root`; a file that is there already is newer and stays."""
-    for path in filter(_is_ours, sorted(root.glob(f"*{SUFFIX}"))):
+def unpack(root: Path, labels: Iterable[str]) -> None:
+    """Undo `pack` for the labels' archives in `root`; a file that is there already is newer and stays."""
+    for path in filter(_is_ours, (root / f"{label}{SUFFIX}" for label in sorted(labels))):
         folder = path.with_name(path.name.removesuffix(SUFFIX))
         try:
             with zipfile.ZipFile(path) as archive:
@@ -72,13 +72,24 @@ def unpack(root: Path) -> None:
         path.unlink()
 
 
+def is_marked(content: bytes) -> bool:
+    """Whether a file begins as a picture of the store does, whole or broken further on.
+
+    >>> is_marked(b"a photograph")
+    False
+    """
+    return _MARK in content[:_MARK_BEFORE]
+
+
 def _is_ours(path: Path) -> bool:
-    """Whether an archive holds pictures of ours and nothing else; a broken one may be ours, and is named as such."""
+    """Whether an archive holds pictures of ours and nothing else."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if not archive.namelist():
+                return False
             for name in archive.namelist():
                 with archive.open(name) as member:
-                    if _MARK not in member.read(_MARK_BEFORE):
+                    if not is_marked(member.read(_MARK_BEFORE)):
                         return False
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return False

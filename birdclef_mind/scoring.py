@@ -68,7 +68,10 @@ def score(submission: Path, truth: Path) -> dict[str, Any]:
 
 def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Array:
     try:
-        values = np.array([row[1:] for row in rows], dtype=np.float64)
+        # Python also reads underscores and the digits of other scripts, which nobody means.
+        odd = any("_" in cell or not cell.isascii() for row in rows for cell in row[1:])
+        values = np.full((len(rows), len(header) - 1), np.nan)
+        values = values if odd else np.array([row[1:] for row in rows], dtype=np.float64)
     except ValueError:
         values = np.full((len(rows), len(header) - 1), np.nan)
     if np.isfinite(values).all():
@@ -82,6 +85,6 @@ def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Array:
 
 def _is_number(cell: str) -> bool:
     try:
-        return bool(np.isfinite(float(cell)))
+        return "_" not in cell and cell.isascii() and bool(np.isfinite(float(cell)))
     except ValueError:
         return False

@@ -64,13 +64,14 @@ def find_soundscapes(root: Path, row_ids: Iterable[str]) -> Soundscapes:
         own = printable(path.stem)
         name = listed.get(_composed(own), own)
         if name in taken:
-            if path.parent == folder:
-                other = taken[name].path
-                odd.append(f"{printable(path.name)}: would have the rows of {printable(other.name)}, and is not heard")
+            mine, other = (printable(str(one.relative_to(folder))) for one in (path, taken[name].path))
+            odd.append(f"{mine}: would have the rows of {other}, and is not heard")
             continue
         if own != path.stem:
             odd.append(f"{own}: its file's name is no text; its rows are named as here")
         taken[name] = Soundscape(path, name, _header(path))
+    if not taken and (deep := [path for path in _below(folder, _DEEPEST) if path.suffix.lower() in audio.SUFFIXES]):
+        odd.append(f"{len(deep)} sounds lie deeper in {folder.name}, and none is listed: they are not heard")
     missing = [_missing(folder, name) for name in listed.values() if name not in taken]
     return Soundscapes(tuple(sorted(taken.values(), key=lambda one: one.name)), tuple(missing), tuple(odd))
 

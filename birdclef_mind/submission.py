@@ -237,7 +237,9 @@ def _require_competition(root: Path) -> None:
 
 def _warnings(table: Table, bundle: Bundle) -> list[str]:
     if len(table.strangers) < len(bundle.classes):
-        return []
+        folded = {name.strip().casefold(): name for name in table.columns}
+        alike = [(name, folded[name.casefold()]) for name in table.strangers if name.casefold() in folded]
+        return [f"{name} of the network is not the column {column!r}: its scores are nowhere" for name, column in alike]
     return [f"none of the network's {len(bundle.classes)} birds is a column that is asked for: every score is 0"]
 
 

@@ -23,8 +23,11 @@ _SETTINGS = {
     # Figures are drawn to files alone, by matplotlib's own settings.
     "MPLBACKEND": "agg",
     "MATPLOTLIBRC": os.devnull,
+    # Of processes that are started too.
+    "PYTHONWARNINGS": "ignore",
 }
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def settle() -> None:
@@ -34,6 +37,11 @@ def settle() -> None:
     os.environ.update(_SETTINGS)
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+def lost_output() -> str:
+    """Why some of what was printed could not be written, "" where all was."""
+    return str(getattr(sys.stdout, "lost", ""))
 
 
 def import_tensorflow_quietly() -> None:
@@ -76,7 +84,12 @@ def _open_streams() -> None:
 
 
 class _Patient:
-    """A stream that drops what nobody reads any more, and writes what its encoding has no sign for as an escape."""
+    """A stream that drops what nobody reads any more, and writes what its encoding has no sign for as an escape.
+
+    What finds no room, as in a log on a full disk, is dropped too, so that work goes on; `lost` says why.
+    """
+
+    lost = ""
 
     def __init__(self, stream: TextIO) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
@@ -97,7 +110,9 @@ class _Patient:
             self._drop(error, 0)
 
     def _drop(self, error: OSError, length: int) -> int:
-        if error.errno not in _NOBODY_READS:
+        if error.errno in _NO_ROOM:
+            self.lost = error.strerror or "no room"
+        elif error.errno not in _NOBODY_READS:
             raise error
         # What is left in the buffer must not be tried again, now or at the end.
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -38,7 +38,8 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
 
 def ended_by(error: Exception, name: str) -> int:
     """Say what ended a command, whatever it is, and give its exit status; BIRDCLEF_MIND_TRACEBACK raises a fault."""
-    foreseen = isinstance(error, (BirdclefMindError, MemoryError, *faults()))
+    # A library that cannot be loaded names what is missing, or that there is too little memory.
+    foreseen = isinstance(error, (BirdclefMindError, MemoryError, ImportError, *faults()))
     if not foreseen and os.environ.get("BIRDCLEF_MIND_TRACEBACK"):
         raise error
     return ended_early(error, error.name if isinstance(error, WordsError) else name, foreseen=foreseen)

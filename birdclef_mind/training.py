@@ -155,7 +155,7 @@ def _untaught(cache: Cache, learn: Part, say: Say) -> tuple[str, ...]:
     most = learn.targets.max(axis=0)
     names = tuple(name for name, target in zip(cache.classes.names, most, strict=True) if target < 1)
     if names:
-        say(f"{len(names)} birds have no segment to train on, and cannot be learned: {some_of(names)}")
+        say(f"without a segment to train on, and so not learned: {some_of(names)} ({len(names)} in all)")
     return names
 
 

@@ -46,7 +46,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         found = train_folds(
             cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
         )
-        scores, complete = found.scores, True
+        scores, complete = found.scores, not found.untaught
         words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"
     else:
         report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)

@@ -18,6 +18,7 @@ from birdclef_mind.cli import main
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
+from birdclef_mind.ledger import write_own
 from birdclef_mind.recordings import picture
 from birdclef_mind.submission import write_submission
 
@@ -65,8 +66,8 @@ def commands(sample_folder, cache_folder, decoded, explained, home):
     """Each command with what stood in its folder before."""
     for name, source in (("bundle", decoded), ("x", explained[0])):
         shutil.copytree(source, home / name)
-    (home / "s.csv").write_text("an earlier submission")
-    (home / "page.html").write_text("an earlier page")
+    write_own(home / "s.csv", b"an earlier submission")
+    write_own(home / "page.html", b"an earlier page")
     return {
         "sample": ["sample", "sample", "--species", "3", "--recordings", "9"],
         "cache": ["cache", sample_folder, "cache", "--jobs", "1", "--preset", "logmel128"],

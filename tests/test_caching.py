@@ -158,7 +158,7 @@ def test_packed_it_is_the_same_cache(sample_folder, cache_folder, tmp_path):
     report = make_cache(sample_folder, out, pack=True)
     names = open_cache(cache_folder).classes.names
     kept = sorted(path.name for path in out.iterdir())
-    assert kept == sorted([*(f"{name}.zip" for name in names), "cache.json", "index.csv"])
+    assert kept == sorted([*(f"{name}.zip" for name in names), ".birdclef_mind", "cache.json", "index.csv"])
     assert (out / "index.csv").read_bytes() == (cache_folder / "index.csv").read_bytes()
     packed, loose = open_cache(out), open_cache(cache_folder)
     assert np.array_equal(packed.pictures(packed.rows).pixels, loose.pictures(loose.rows).pixels)

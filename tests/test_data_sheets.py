@@ -43,7 +43,7 @@ def sheets(cache, tmp_path, scores=None, competition=True, held_out=()):
     scores = np.full((len(cache.rows), len(cache.classes)), 0.3) if scores is None else scores
     folder = Folder(tmp_path / "x", cache.features)
     return write_sheets(
-        folder, cache, cache.rows, scores, pixels, set(held_out), cache.competition if competition else None
+        folder, cache, cache.rows, scores, pixels, set(held_out), cache.competition if competition else None, {}
     )
 
 
@@ -98,7 +98,7 @@ def test_the_odd_one_of_its_bird_is_flagged(cache_folder, tmp_path, rng):
     assert len(own) >= 8
     folder = Folder(tmp_path / "x", PRESETS["mel32"])
     scores = np.full((len(cache.rows), len(cache.classes)), 0.3)
-    data = write_sheets(folder, cache, cache.rows, scores, pixels, set(), None)
+    data = write_sheets(folder, cache, cache.rows, scores, pixels, set(), None, {})
     assert [place for place in own if "unlike" in data["segments"][place]["flags"]] == [odd]
 
 
@@ -123,7 +123,7 @@ def test_each_segment_may_have_a_sound_of_its_own(cache_folder, tmp_path):
     rows = cache.rows[:3]
     folder = Folder(tmp_path / "x", cache.features)
     scores = np.full((3, len(cache.classes)), 0.3)
-    data = write_sheets(folder, cache, rows, scores, cache.pictures(rows).pixels, set(), cache.competition, False)
+    data = write_sheets(folder, cache, rows, scores, cache.pictures(rows).pixels, set(), cache.competition, {}, False)
     assert not (tmp_path / "x" / "recordings").exists()
     for segment in data["segments"]:
         assert audio.duration_s(tmp_path / "x" / segment["sound"]) == pytest.approx(5, abs=0.2)

@@ -10,6 +10,7 @@ import pytest
 from conftest import tree
 
 from birdclef_mind.cli import main
+from birdclef_mind.ledger import write_own
 
 
 def limited(arguments, largest_bytes):
@@ -55,7 +56,7 @@ def test_pictures_that_were_made_stay_and_the_rest_follows(sample_folder, cache_
 
 def test_a_report_that_is_there_stays(explained, tmp_path):
     page = tmp_path / "page.html"
-    page.write_text("an earlier page")
+    write_own(page, b"an earlier page")
     assert_one_sentence(limited(["report", explained[0], page, "--single-file"], 2_000))
     assert page.read_text() == "an earlier page"
 
@@ -80,7 +81,7 @@ def test_a_network_that_is_there_stays(trained, cache_folder, tmp_path, full_dis
 
 def test_a_submission_that_is_there_stays(trained, sample_folder, tmp_path, full_disk, capsys):
     submission = tmp_path / "s.csv"
-    submission.write_text("an earlier submission")
+    write_own(submission, b"an earlier submission")
     full_disk(100)
     assert main(["infer", str(trained[0]), str(sample_folder), str(submission)]) == 2
     assert capsys.readouterr().err.count("\n") == 1

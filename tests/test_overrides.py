@@ -216,3 +216,13 @@ def test_the_commands_take_corrections(sample_folder, cache_folder, tmp_path, ca
     out = capsys.readouterr().out
     assert "corrected segments: 1 dropped, 1 moved" in out
     assert "before → after" in out
+
+
+@pytest.mark.parametrize(("one", "other"), [("drop,", "none,"), ("drop,", "relabel,{}"), ("relabel,{}", "drop,")])
+def test_corrections_of_one_window_that_is_named_in_two_ways_contradict(cache_folder, tmp_path, one, other):
+    cache = open_cache(cache_folder)
+    recording, label = cache.rows[0].recording, cache.classes.names[-1]
+    lines = [f"{recording},0,{one.format(label)}", f"{recording},0.0004,{other.format(label)}"]
+    (tmp_path / "o.csv").write_text("\n".join(["recording,start_s,action,value", *lines]) + "\n")
+    with pytest.raises(TableError, match="contradicts"):
+        overrides.apply(read_overrides(tmp_path / "o.csv"), cache)

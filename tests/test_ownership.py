@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import zipfile
 
 import pytest
 from conftest import make_cache, tree
@@ -12,6 +13,7 @@ from birdclef_mind.cli import main
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.folders import READY, STAGE, claimed, cleared, renewed, settled
 from birdclef_mind.ledger import NAME, Ledger, refuse_others, write_own
+from birdclef_mind.locks import PREFIX
 from birdclef_mind.trees import rebuilt, replaced
 
 MINE = b"the only copy"
@@ -127,6 +129,71 @@ def test_in_a_cache_others_files_and_empty_folders_stay(sample_folder, tmp_path)
     found = tree(tmp_path / "c")
     assert {name: found.get(name) for name in own} == own
     assert (tmp_path / "c" / "empty").is_dir()
+
+
+def test_in_a_cache_copies_of_pictures_and_archives_of_ones_own_stay(sample_folder, tmp_path):
+    """Pictures of ours that somebody keeps elsewhere, packed or not, and a table of the same name."""
+    out = tmp_path / "c"
+    make_cache(sample_folder, out)
+    picture = next(out.glob("*/*.png"))
+    (out / "favourites").mkdir()
+    shutil.copy(picture, out / "favourites" / "best.png")
+    shutil.copy(picture, picture.with_name("copy.png"))
+    for name, members in {"backup.zip": [picture], "empty.zip": []}.items():
+        with zipfile.ZipFile(out / name, "w") as archive:
+            for path in members:
+                archive.write(path, path.name)
+    before = tree(out)
+    make_cache(sample_folder, out)
+    assert tree(out) == before
+    own = mine(out, "failures.csv")
+    with pytest.raises(StoreError, match="expected a list of failures, or nothing, found another file"):
+        make_cache(sample_folder, out)
+    assert tree(out) == before | own
+
+
+def test_a_file_in_the_place_of_a_picture_is_not_written_over(competition_folder, tmp_path):
+    make_cache(competition_folder, tmp_path / "c")
+    source = next((competition_folder / "train_audio").glob("*/*.ogg"))
+    shutil.copy(source, source.with_name("new.ogg"))
+    table = competition_folder / "train_metadata.csv"
+    name = f"{source.parent.name}/new.ogg"
+    line = next(line for line in table.read_text().splitlines() if line.endswith(f"{source.parent.name}/{source.name}"))
+    table.write_text(table.read_text() + line.replace(f"{source.parent.name}/{source.name}", name) + "\n")
+    own = mine(tmp_path / "c", f"{name}.png")
+    report = make_cache(competition_folder, tmp_path / "c")
+    assert [failure.recording for failure in report.failures] == [name]
+    assert "somebody else's file stands in the place of its picture" in report.failures[0].reason
+    assert own.items() <= tree(tmp_path / "c").items()
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "history.csv", "bundle.json"])
+def test_what_belongs_to_a_network_is_no_place_for_a_submission(little, tmp_path, capsys, name):
+    bundle = shutil.copytree(little.bundle, tmp_path / "b")
+    before = tree(bundle)
+    assert main(["infer", str(bundle), str(little.competition), str(bundle / name), "--quiet"]) == 2
+    assert "expected nothing there" in capsys.readouterr().err
+    assert tree(bundle) == before
+
+
+def test_single_files_in_a_folder_of_ours_outlive_what_replaces_it(little, tmp_path):
+    bundle = shutil.copytree(little.bundle, tmp_path / "b")
+    assert main(["infer", str(bundle), str(little.competition), str(bundle / "s.csv"), "--quiet"]) == 0
+    before = (bundle / "s.csv").read_bytes()
+    assert main(["train", str(little.cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]) == 0
+    assert (bundle / "s.csv").read_bytes() == before
+    assert (bundle / "s.log").is_file()
+
+
+@pytest.mark.parametrize("content", ["link", "a diary", "123"])
+def test_a_lock_leads_to_nobodys_file(trained, sample_folder, tmp_path, capsys, content):
+    lock, own = tmp_path / f"{PREFIX}-s.csv", tmp_path / "thesis"
+    own.write_bytes(MINE)
+    lock.symlink_to(own) if content == "link" else lock.write_text(content)
+    assert main(["infer", str(trained[0]), str(sample_folder), str(tmp_path / "s.csv"), "--quiet"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert own.read_bytes() == MINE
+    assert lock.is_symlink() if content == "link" else lock.read_text() == content
 
 
 def test_an_archive_of_somebody_else_is_not_packed_over(sample_folder, tmp_path):

@@ -77,12 +77,12 @@ def test_a_bundle_is_not_written_through_a_link(trained, cache_folder, tmp_path,
     assert tree(outside) == before
 
 
-def test_a_submission_that_is_a_link_is_replaced_not_followed(trained, sample_folder, tmp_path):
+def test_a_submission_that_is_a_link_is_refused(trained, sample_folder, tmp_path, capsys):
     (tmp_path / "outside.csv").write_text("mine")
     (tmp_path / "s.csv").symlink_to(tmp_path / "outside.csv")
-    assert main(["infer", str(trained[0]), str(sample_folder), str(tmp_path / "s.csv"), "--quiet"]) == 0
+    refused(["infer", trained[0], sample_folder, tmp_path / "s.csv"], "found a link to", capsys)
     assert (tmp_path / "outside.csv").read_text() == "mine"
-    assert (tmp_path / "s.csv").read_text().startswith("row_id,")
+    assert (tmp_path / "s.csv").is_symlink()
 
 
 def test_a_device_or_a_pipe_is_not_replaced(trained, sample_folder, explained, tmp_path, capsys):

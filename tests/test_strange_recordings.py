@@ -222,8 +222,9 @@ def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_fo
     name = next((competition_folder / "train_audio").glob("*/*.ogg"))
     name.write_bytes(content)
     folder = Folder(tmp_path / "x", PRESETS["mel32"])
-    filename = name.relative_to(competition_folder / "train_audio").as_posix()
-    assert data_sheets._recording(folder, competition_folder, filename, 0) is None
+    filename, failed = name.relative_to(competition_folder / "train_audio").as_posix(), {}
+    assert data_sheets._recording(folder, competition_folder, filename, 0, failed) is None
+    assert list(failed) == [filename]
     assert not list((tmp_path / "x").rglob("*.*"))
 
 
@@ -231,7 +232,8 @@ def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_fo
 def test_a_bad_recording_has_no_real_sound(competition_folder, tmp_path, content):
     make_cache(competition_folder, tmp_path / "c")
     row = open_cache(tmp_path / "c").rows[0]
-    path = competition_folder / "train_audio" / row.recording
-    assert real_sound(row, competition_folder, PRESETS["mel32"]).shape == (160_000,)
+    path, failed = competition_folder / "train_audio" / row.recording, {}
+    assert real_sound(row, competition_folder, PRESETS["mel32"], failed).shape == (160_000,)
     path.write_bytes(content)
-    assert real_sound(row, competition_folder, PRESETS["mel32"]) is None
+    assert real_sound(row, competition_folder, PRESETS["mel32"], failed) is None
+    assert failed

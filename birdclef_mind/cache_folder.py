@@ -1,0 +1,104 @@
+"""A cache's folder as it is written: by one process at a time, and others' files in it stay."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdclef_mind import cache, files, folders, locations, packs, store
+from birdclef_mind.competition import Recording
+from birdclef_mind.errors import StoreError
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run made in a folder: labels, and recordings of its index."""
+
+    labels: frozenset[str]
+    recordings: frozenset[str]
+
+
+def read_earlier(out: Path) -> Earlier:
+    """What the tables of a folder name, as far as they can be read."""
+    labels: set[str] = set()
+    recordings: set[str] = set()
+    with suppress(OSError, ValueError, AttributeError, TypeError):
+        labels = set(json.loads((out / cache.FACTS).read_text(encoding="utf-8")).get("classes", ()))
+    with suppress(OSError, ValueError, KeyError, StopIteration, csv.Error):
+        rows = csv.reader(io.StringIO((out / cache.INDEX).read_text(encoding="utf-8"), newline=""))
+        place = next(rows).index("recording")
+        recordings = {row[place] for row in rows if len(row) > place}
+    return Earlier(frozenset(labels), frozenset(recordings))
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Hold a cache's folder to write to; a place in object storage is only looked at."""
+    if locations.is_remote(out):
+        _refuse_foreign_place(out)
+        yield
+        return
+
+    def own(folder: Path) -> list[str]:
+        return [cache.FACTS] if files.is_sealed(folder / cache.FACTS) else []
+
+    with folders.claimed(out, "cache", StoreError, adopt=own, shared=True):
+        if (out / cache.FAILURES).is_file() and not _is_own_list(out / cache.FAILURES):
+            raise StoreError(f"{out / cache.FAILURES}: expected a list of failures, or nothing, found another file")
+        yield
+
+
+def _refuse_foreign_place(out: Path) -> None:
+    if out.is_dir() and not files.is_sealed(out / cache.FACTS):
+        strangers = [path.name for path in out.iterdir()]
+        if strangers:
+            raise StoreError(f"{out}: expected a new, empty or cache folder, found {strangers[0]}")
+
+
+def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = False) -> None:
+    """Raise StoreError when two recordings would have one picture, on a disk that knows capitals from small or not.
+
+    Also when a label has the name of a table, or of another label's archive.
+    """
+    labels = {recording.label.casefold(): recording.label for recording in recordings}
+    taken = {cache.FACTS, cache.INDEX, cache.FAILURES} | ({label + packs.SUFFIX for label in labels} if pack else set())
+    for folded, label in labels.items():
+        if folded in taken:
+            raise StoreError(f"{label}: expected a label that is not the name of another file of the cache")
+    seen: dict[str, Recording] = {}
+    for recording in recordings:
+        place = str(cache.picture_path(out, recording.label, recording.filename)).casefold()
+        other = seen.setdefault(place, recording)
+        if other is not recording:
+            raise StoreError(
+                f"{other.filename} and {recording.filename}: expected names that give two pictures, got one, "
+                f"{cache.picture_path(out, recording.label, recording.filename).name}; rename one of them"
+            )
+
+
+def remove_strangers(out: Path, wanted: set[Path]) -> int:
+    """Delete pictures of this store that do not belong to the run, so that configurations never mix."""
+    removed = 0
+    for path in sorted(out.glob("*/*.png")):
+        if path not in wanted and _is_own_place(out, path):
+            path.unlink()
+            removed += 1
+            if not locations.is_remote(out) and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    return removed
+
+
+def _is_own_place(out: Path, path: Path) -> bool:
+    """Whether a picture stands where this program would put it, and is no copy that somebody keeps elsewhere."""
+    try:
+        source = store.read_facts(path).source.filename
+    except StoreError:
+        return False
+    return path == cache.picture_path(out, path.parent.name, source)
+
+
+def _is_own_list(path: Path) -> bool:
+    return path.read_bytes().startswith(b"recording,reason\n")
