@@ -207,6 +207,12 @@ def _make(
     return _Result(filename, made=True)
 
 
+def _is_others(target: Path) -> bool:
+    """Whether somebody else's file stands in the place of a picture; nobody asks a store for each."""
+    there = not locations.is_remote(target) and target.is_file()
+    return there and not packs.is_marked(target.read_bytes())
+
+
 def _ended(path: Path, filename: str, *_: Any) -> _Result:
     """The result for a recording that ends each process that reads it."""
     return _Result(filename, failure="ended the process that read it twice (too little memory or a broken file)")

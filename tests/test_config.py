@@ -16,7 +16,7 @@ def test_presets_give_313_frames_for_five_seconds(name, rows):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"length_s": 0}, "length_s: expected seconds above 0, got 0"),
+        ({"length_s": 0}, "length_s: expected seconds above 0 and at most 600, got 0"),
         ({"step_s": 6}, r"step_s: expected seconds above 0 and at most 5.0, got 6"),
         ({"length_s": float("nan")}, "length_s"),
         ({"shortest_tail_s": -1}, "shortest_tail_s"),

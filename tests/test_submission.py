@@ -10,9 +10,11 @@ import pytest
 import soundfile
 
 from birdclef_mind import bundle as bundles
+from birdclef_mind.config import PRESETS, Windowing
 from birdclef_mind.errors import TableError
 from birdclef_mind.inference import Predictor, soundscape_pictures
 from birdclef_mind.scoring import read_scores
+from birdclef_mind.soundscapes import row_scores
 from birdclef_mind.submission import write_submission
 from birdclef_mind.submission_check import find_fault
 from birdclef_mind.submission_table import Table
@@ -375,3 +377,63 @@ def test_a_folder_that_is_no_competition_is_refused(bundle, tmp_path):
     ):
         write_submission(bundle, tmp_path, tmp_path / "s.csv")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def several(competition_folder):
+    """Sounds of one name, deeper ones, one without an ending and one of a kind that cannot be read; all are listed."""
+    folder = competition_folder / "test_soundscapes"
+    sound = next(folder.glob("*.ogg")).read_bytes()
+    for path in folder.iterdir():
+        path.unlink()
+    for name in ("a.ogg", "a.wav", "one/deep.ogg", "two/deep.ogg", "noending", "tape.m4a", "one/unlisted.ogg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(sound)
+    header = (competition_folder / "sample_submission.csv").read_text().splitlines()[0]
+    rows = [
+        f"{name}_{end}" + ",0" * header.count(",")
+        for name in ("a", "deep", "noending", "tape", "gone")
+        for end in (5, 10, 15)
+    ]
+    (competition_folder / "sample_submission.csv").write_text("\n".join([header, *rows]) + "\n")
+    return competition_folder
+
+
+def test_rows_and_sounds_are_matched_and_what_is_odd_is_a_line(bundle, several, tmp_path):
+    report = write_submission(bundle, several, tmp_path / "s.csv")
+    assert (report.rows, report.computed, report.soundscapes) == (15, 9, 3)
+    assert set(report.problems) == {
+        "tape: expected a sound that can be read, found tape.m4a", "gone: its rows are asked for, and there is no sound of that name",
+    }  # fmt: skip
+    assert set(report.warnings) == {
+        "a.wav: would have the rows of a.ogg, and is not heard",
+        "two/deep.ogg: would have the rows of one/deep.ogg, and is not heard",
+    }
+    log = (tmp_path / "s.log").read_text().splitlines()
+    assert set(log) >= {*report.problems, *report.warnings}
+
+
+def test_a_column_that_differs_by_capitals_alone_is_told(bundle, competition_folder, tmp_path):
+    table = competition_folder / "sample_submission.csv"
+    first, *rest = bundle.classes.names
+    table.write_text(table.read_text().replace(first, first.title()))
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert report.warnings == (f"{first} of the network is not the column {first.title()!r}: its scores are nowhere",)
+    assert rest
+
+
+@pytest.mark.parametrize("length_s", [2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 1.7])
+@pytest.mark.parametrize("duration_s", [4.0, 15.0, 31.2])
+def test_rows_are_means_of_the_windows_that_overlap_them(rng, length_s, duration_s):
+    """Second by second in thousandths: how much of a row each window covers is its weight."""
+    features = replace(PRESETS["mel32"], windowing=Windowing(length_s=length_s, step_s=length_s)).for_rows
+    starts_s = features.windowing.starts_s(duration_s)
+    scores = rng.random((len(starts_s), 3))
+    found = row_scores(starts_s, scores, length_s)
+    for row, values in enumerate(found):
+        moments = row * 5 + (np.arange(5000) + 0.5) / 1000
+        covered = np.array([((moments >= start) & (moments < start + length_s)).sum() for start in starts_s])
+        np.testing.assert_allclose(values, covered @ scores / covered.sum(), atol=2e-3)
+    assert len(found) >= len(Windowing().starts_s(duration_s))
+    if length_s == 5:
+        np.testing.assert_array_equal(found[: len(scores)], scores)

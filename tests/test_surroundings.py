@@ -39,19 +39,24 @@ def test_a_cache_is_the_same_everywhere(sample_folder, cache_folder, tmp_path, n
     assert tree(tmp_path / "c") == tree(cache_folder)
 
 
+@pytest.fixture(scope="module")
+def plain(little, tmp_path_factory):
+    """A network as it is trained in the surroundings of these tests: the digests of its weights."""
+    out = tmp_path_factory.mktemp("plain") / "b"
+    assert run("train", little.cache, out, "--epochs", "1", "--validation-share", "0.4").returncode == 0
+    return json.loads((out / "bundle.json").read_text())["weights"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["a notebook's backend", "no home", "jax", "plain C", "warnings are errors", "no temporary folder"]
 )
-def test_a_network_is_the_same_everywhere(little, tmp_path, name):
-    words = ["train", little.cache, tmp_path / "b", "--model", "classic", "--epochs", "1", "--validation-share", "0.4"]
+def test_a_network_is_the_same_everywhere(little, plain, tmp_path, name):
+    words = ["train", little.cache, tmp_path / "b", "--epochs", "1", "--validation-share", "0.4"]
     found = run(*words, env=VARIABLES[name])
     assert (found.returncode, found.stderr) == (0, "")
     assert (tmp_path / "b" / "history.png").is_file()
-    plain = run(*[tmp_path / "p" if word == tmp_path / "b" else word for word in words])
-    assert plain.returncode == 0
-    one, other = (json.loads((tmp_path / folder / "bundle.json").read_text())["weights"] for folder in "bp")
-    assert one == other
+    assert json.loads((tmp_path / "b" / "bundle.json").read_text())["weights"] == plain
 
 
 @pytest.mark.slow
@@ -59,7 +64,6 @@ def test_a_network_is_the_same_everywhere(little, tmp_path, name):
     "settings",
     [
         {"image_data_format": "channels_first", "floatx": "float32", "backend": "tensorflow"},
-        {"image_data_format": "channels_last", "floatx": "float16", "backend": "tensorflow"},
         {"image_data_format": "channels_last", "floatx": "float64", "backend": "jax"},
         {"image_data_format": "upside_down", "floatx": "float3"},
         "no settings",
