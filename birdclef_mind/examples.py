@@ -1,5 +1,6 @@
 """Which segments are explained: chosen from the held-out ones, named, or brought in a sound file."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,7 @@ from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
 from birdclef_mind.config import Features
-from birdclef_mind.errors import AudioError, ConfigError, reason_of
+from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
 
 Array = np.ndarray[Any, Any]
@@ -110,13 +111,22 @@ def from_rows(
     return examples, cache.pictures([row for row, _ in chosen])
 
 
-def from_file(path: Path, features: Features) -> tuple[list[Example], Pictures]:
-    """The first minute of a sound file as examples; ConfigError when it cannot be read."""
+def from_files(paths: Sequence[Path], features: Features) -> list[tuple[list[Example], Pictures]]:
+    """The first minute of each of some sound files as examples; ConfigError for one that cannot be read.
+
+    Files of one name are told apart by their paths.
+    """
+    names = Counter(path.name for path in paths)
+    return [_from_file(path, str(path) if names[path.name] > 1 else path.name, features) for path in paths]
+
+
+def _from_file(path: Path, name: str, features: Features) -> tuple[list[Example], Pictures]:
     try:
         windows = list(islice(audio.read_windows(path, features), _MOST_OF_A_FILE))
     except (AudioError, MemoryError) as error:
         raise ConfigError(f"{path}: {reason_of(error)}") from error
-    examples = [Example(path.name, own.start_s, None, "", "", "your own recording", own.samples) for own in windows]
+    shown = printable(name)
+    examples = [Example(shown, own.start_s, None, "", "", "your own recording", own.samples) for own in windows]
     return examples, samples_to_pictures(np.stack([own.samples for own in windows]), features)
 
 

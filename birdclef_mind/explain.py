@@ -115,7 +115,7 @@ def explain(
     check = [row for row in check if not row.birdless]
     competition = _competition(explaining, cache)
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
-    files = [examples.from_file(path, cache.features) for path in explaining.sounds]
+    files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
     digest = bundles.values_digest(bundle.model)

@@ -26,6 +26,8 @@ _SETTINGS = {
     # Of processes that are started too.
     "PYTHONWARNINGS": "ignore",
 }
+# One that TensorFlow does not know ends the process without a sentence.
+_FLAGS = ("TF_XLA_FLAGS", "XLA_FLAGS")
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -35,6 +37,8 @@ def settle() -> None:
     _open_streams()
     sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
     os.environ.update(_SETTINGS)
+    for name in _FLAGS:
+        os.environ.pop(name, None)
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 

@@ -17,7 +17,7 @@ from birdclef_mind.cache import open_cache
 from birdclef_mind.competition import list_soundscapes
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
-from birdclef_mind.examples import from_file, real_sound
+from birdclef_mind.examples import from_files, real_sound
 from birdclef_mind.explanation import Folder
 from birdclef_mind.files import sealed
 from birdclef_mind.submission import write_submission
@@ -172,10 +172,10 @@ def test_a_soundscape_that_a_library_stumbles_over_is_listed(soundscapes, bundle
 def test_sound_of_ones_own_is_read_no_further_than_it_is_shown(tmp_path):
     samples = np.concatenate([noise(70), noise(70), [np.inf]]).astype(np.float32)
     path = written(tmp_path, encoded(samples, subtype="FLOAT"))
-    examples, pictures = from_file(path, PRESETS["mel32"])
+    examples, pictures = from_files([path], PRESETS["mel32"])[0]
     assert len(examples) == len(pictures) == 12
     with pytest.raises(ConfigError, match="sound: holds a value"):
-        from_file(written(tmp_path, spiked(np.nan)), PRESETS["mel32"])
+        from_files([written(tmp_path, spiked(np.nan))], PRESETS["mel32"])
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".ogg", ".OGG", ".aiff", ".opus", ".w64", ""])
