@@ -1,7 +1,6 @@
 """Where work on many recordings is done: here, in a few processes, or on the machines of a Dask cluster."""
 
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -64,9 +63,9 @@ def _in_processes(
         before = len(left)
         try:
             pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=_BATCH)
-            with _told_nothing_of_interruptions():
-                results = pool(delayed(_noted)(work, notes, number, task) for number, task in list(left.items()))
-            for number, result in results:
+            for number, result in pool(
+                delayed(_noted)(work, notes, number, task) for number, task in list(left.items())
+            ):
                 del left[number]
                 yield result
         except BrokenProcessPool as error:
@@ -76,19 +75,6 @@ def _in_processes(
             vain = vain + 1 if len(left) == before else 0
             if vain == _TRIES:
                 raise StoreError("the processes that do the work are ended as they begin; try `--jobs 1`") from error
-
-
-@contextmanager
-def _told_nothing_of_interruptions() -> Iterator[None]:
-    """Processes that are started meanwhile do not hear of Ctrl-C: this one does, ends them, and says so once."""
-    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - Windows has none
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
