@@ -69,6 +69,8 @@ def float_wav(values):
         (float_wav([0, np.nan]), "not a number, at sample 1"),
         (float_wav([np.inf]), "not a number, at sample 0"),
     ],
+    # Such a file holds the second in which it was written, and so would a name that is made of it.
+    ids=["missing", "empty", "text", "no samples", "nan", "inf"],
 )
 def test_bad_files_are_refused_with_a_reason(tmp_path, content, message):
     path = tmp_path / "bad.wav"

@@ -217,7 +217,9 @@ def test_each_version_has_fingerprints_of_its_own():
     assert not features.is_of_earlier_version(replace(features, n_mels=40).fingerprint(1))
 
 
-@pytest.mark.parametrize("content", [b"", b"no sound any more" * 99, BAD["enormous"][0]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no sound any more" * 99, BAD["enormous"][0]], ids=["empty", "text", "enormous"]
+)
 def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_folder, tmp_path, content):
     name = next((competition_folder / "train_audio").glob("*/*.ogg"))
     name.write_bytes(content)
@@ -228,7 +230,7 @@ def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_fo
     assert not list((tmp_path / "x").rglob("*.*"))
 
 
-@pytest.mark.parametrize("content", [b"", BAD["enormous"][0]])
+@pytest.mark.parametrize("content", [b"", BAD["enormous"][0]], ids=["empty", "enormous"])
 def test_a_bad_recording_has_no_real_sound(competition_folder, tmp_path, content):
     make_cache(competition_folder, tmp_path / "c")
     row = open_cache(tmp_path / "c").rows[0]
