@@ -191,3 +191,13 @@ def test_a_strangers_archive_leads_nowhere(sample_folder, tmp_path):
         assert archive.read_bytes() == strange
         shutil.rmtree(archive.with_suffix(""))
     assert not (tmp_path.parent / "hurt.png").exists()
+
+
+def test_a_recording_that_is_a_link_in_a_circle_costs_itself_alone(competition_folder, tmp_path):
+    path = next((competition_folder / "train_audio").glob("*/*.ogg"))
+    path.unlink()
+    path.symlink_to(path.name)
+    report = make_cache(competition_folder, tmp_path / "c")
+    assert [(failure.recording, failure.reason) for failure in report.failures] == [
+        (f"{path.parent.name}/{path.name}", "missing")
+    ]

@@ -62,6 +62,7 @@ def test_a_sound_folder_opens(sample_folder):
         (cell("primary_label", 3, ""), "row 3, column primary_label: expected a label, got ''"),
         (cell("secondary_labels", 3, "['nobird1']"), "row 3, column secondary_labels: expected one of the 3 labels"),
         (cell("secondary_labels", 3, "__import__('os').system('x')"), "row 3, column secondary_labels: expected a list"),
+        (cell("primary_label", 3, "nan"), "row 3, column primary_label: expected a label, got 'nan'"),
         (cell("secondary_labels", 3, "[1]"), "row 3, column secondary_labels: expected one of the 3 labels"),
         (cell("secondary_labels", 3, "['a''b']"), "row 3, column secondary_labels: expected a list"),
         (cell("secondary_labels", 3, "[" * 5000), "row 3, column secondary_labels: expected a list"),

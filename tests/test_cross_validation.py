@@ -107,3 +107,18 @@ def test_folds_that_cannot_be_are_refused(cache_folder, tmp_path, folds, only, m
 def test_a_fold_needs_folds(cache_folder, tmp_path, capsys):
     assert main(["train", str(cache_folder), str(tmp_path / "b"), "--fold", "1"]) == 2
     assert "expected --folds beside it" in capsys.readouterr().err
+
+
+def test_a_bird_that_nothing_is_left_of_is_told_by_each_fold(little, cache_folder, tmp_path, capsys):
+    cache = open_cache(cache_folder)
+    label = cache.classes.names[0]
+    lines = [
+        f"{row.recording},{cache.features.windowing.start_s(row.segment):g},drop,"
+        for row in cache.rows
+        if row.label == label
+    ]
+    (tmp_path / "o.csv").write_text("\n".join(["recording,start_s,action,value", *lines]) + "\n")
+    words = ["train", cache_folder, tmp_path / "b", "--model", "small", "--epochs", "1", "--folds", "2"]
+    assert main([*map(str, words), "--overrides", str(tmp_path / "o.csv")]) == 1
+    assert f"without a segment to train on, and so not learned: {label} (1 in all)" in capsys.readouterr().out
+    assert little
