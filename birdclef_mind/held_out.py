@@ -55,7 +55,8 @@ def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[st
     chosen = [place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0]
     pairs = alike_recordings(pictures.pixels[chosen], [heard[place].recording for place in chosen])
     if pairs:
-        say(f"recordings that hold the same sound stay together: pairs {len(pairs)}, such as {' and '.join(pairs[0])}")
+        count = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+        say(f"{count} of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
     return pairs
 
 
