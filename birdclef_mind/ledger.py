@@ -96,9 +96,15 @@ class Ledger:
             raise StoreError(f"{self.folder / NAME}: expected a list of this program, found something else")
         for line in lines:
             word, _, rest = line.partition(" ")
+            try:
+                name = str(json.loads(rest))
+            except ValueError as error:
+                raise StoreError(
+                    f"{self.folder / NAME}: expected a list of this program, found the line {line!r}; move it away"
+                ) from error
             if word == _KIND:
-                self.kind = str(json.loads(rest))
-            elif _is_below(name := str(json.loads(rest))):
+                self.kind = name
+            elif _is_below(name):
                 self._digests.setdefault(name, set()).add(word)
 
     def _write(self) -> None:

@@ -39,7 +39,7 @@ def held(path: Path, error: type[BirdclefMindError], *, wait_s: float = 0.0) -> 
     if is_remote(path):
         yield
         return
-    lock = path / PREFIX if path.is_dir() else path.with_name(f"{PREFIX}-{path.name}")
+    lock = path / PREFIX if path.is_dir() else path.with_name(f"{PREFIX}-{path.name}.lock")
     until = time.monotonic() + wait_s
     while (descriptor := _taken(lock)) is None:
         if time.monotonic() >= until:

@@ -187,7 +187,7 @@ def test_single_files_in_a_folder_of_ours_outlive_what_replaces_it(little, tmp_p
 
 @pytest.mark.parametrize("content", ["link", "a diary", "123"])
 def test_a_lock_leads_to_nobodys_file(trained, sample_folder, tmp_path, capsys, content):
-    lock, own = tmp_path / f"{PREFIX}-s.csv", tmp_path / "thesis"
+    lock, own = tmp_path / f"{PREFIX}-s.csv.lock", tmp_path / "thesis"
     own.write_bytes(MINE)
     lock.symlink_to(own) if content == "link" else lock.write_text(content)
     assert main(["infer", str(trained[0]), str(sample_folder), str(tmp_path / "s.csv"), "--quiet"]) == 2
@@ -299,9 +299,11 @@ def test_a_claim_that_fails_leaves_no_folder(tmp_path):
 
 
 def test_a_ledger_of_somebody_else_is_refused(tmp_path):
-    (tmp_path / NAME).write_text("a diary")
-    with pytest.raises(StoreError, match="expected a list of this program"):
-        Ledger(tmp_path)
+    write_own(tmp_path / "own.csv", b"x")
+    for text in ("a diary", (tmp_path / NAME).read_text()[:-3]):
+        (tmp_path / NAME).write_text(text)
+        with pytest.raises(StoreError, match="expected a list of this program"):
+            Ledger(tmp_path)
 
 
 def test_names_in_a_ledger_may_hold_anything_and_lead_nowhere(tmp_path):
