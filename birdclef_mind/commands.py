@@ -52,7 +52,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
         features = replace(features, windowing=replace(features.windowing, step_s=args.step))
     competition = open_competition(find_competition(args.competition))
     in_order = [recording.label for recording in competition.recordings]
-    wanted = args.labels or config.labels
+    wanted = config.labels if args.labels is None else args.labels
     classes = choose_labels(in_order, wanted)
     if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
         terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of birds")
