@@ -91,6 +91,11 @@ class Ledger:
             return
         except UnicodeDecodeError:
             text = ""
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder / NAME}: expected a list of this program, found what cannot be read ({error.strerror}); "
+                "move it away"
+            ) from error
         header, *lines = text.splitlines() or [""]
         if header != _HEADER:
             raise StoreError(f"{self.folder / NAME}: expected a list of this program, found something else")

@@ -46,7 +46,7 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
         text = ""
         try:
             text = path.read_text(encoding="utf-8")
-            found.append(_run(path, root, json.loads(text)))
+            found.append(_run(path, root, json.loads(text), broken))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if _OWN_WORD in text or not text:
                 broken.append(f"{path}: cannot be read as a bundle ({reason_of(error)})")
@@ -57,9 +57,9 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     return sorted(found, key=lambda run: (run.written, run.folder))
 
 
-def _run(path: Path, root: Path, facts: dict[str, Any]) -> Run:
+def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Run:
     training, features = facts["record"]["training"], facts["features"]
-    scores = _scores(path.parent / _SCORES)
+    scores = _scores(path.parent / _SCORES, broken)
     return Run(
         folder=str(path.parent.relative_to(root)),
         written=datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
@@ -75,9 +75,13 @@ def _run(path: Path, root: Path, facts: dict[str, Any]) -> Run:
     )
 
 
-def _scores(path: Path) -> dict[str, Any]:
+def _scores(path: Path, broken: list[str]) -> dict[str, Any]:
+    # A training that holds nothing out writes empty scores; before the first epoch ends there are none.
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
         return dict(scores["segments"]) if scores else {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        broken.append(f"{path}: cannot be read as a bundle's scores ({reason_of(error)})")
         return {}

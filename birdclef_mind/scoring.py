@@ -9,6 +9,7 @@ import numpy as np
 
 from birdclef_mind import metrics
 from birdclef_mind.errors import TableError
+from birdclef_mind.folder_kinds import kind_of
 
 Array = np.ndarray[Any, Any]
 
@@ -26,11 +27,18 @@ def read_scores(path: Path) -> Scores:
     """Read a submission or a truth table; TableError names the row and column of what is not a finite number."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
+            rows = [row for row in csv.reader(file) if row]
     except FileNotFoundError as error:
         raise TableError(f"{path}: missing") from error
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+    except OSError as error:
+        raise TableError(f"{path}: expected a table of scores, found {kind_of(path)} ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
+    except csv.Error as error:
         raise TableError(f"{path}: expected a table of scores, got {error}") from error
+    if not rows:
+        raise TableError(f"{path}: expected a table of scores, found an empty file")
+    header = rows.pop(0)
     if header[0] != "row_id" or len(header) < 2 or len(set(header)) < len(header):
         raise TableError(f"{path.name}: expected the columns row_id and then labels, each once, got {header[:3]!r}")
     for number, row in enumerate(rows, start=2):
@@ -57,6 +65,8 @@ def score(submission: Path, truth: Path) -> dict[str, Any]:
             raise TableError(f"{submission.name}: expected the {kind} {missing[0]} of {truth.name}, found none")
     if not np.isin(wanted.values, (0, 1)).all():
         raise TableError(f"{truth.name}: expected only 0 and 1")
+    if not wanted.values.any():
+        raise TableError(f"{truth.name}: expected a 1 for every label that is heard, found none: nothing to measure")
     if given.values.min() < 0 or given.values.max() > 1:
         raise TableError(f"{submission.name}: expected scores from 0 to 1")
     rows = {row_id: index for index, row_id in enumerate(given.row_ids)}

@@ -304,6 +304,10 @@ def test_a_ledger_of_somebody_else_is_refused(tmp_path):
         (tmp_path / NAME).write_text(text)
         with pytest.raises(StoreError, match="expected a list of this program"):
             Ledger(tmp_path)
+    (tmp_path / NAME).unlink()
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(StoreError, match="found what cannot be read .*; move it away"):
+        Ledger(tmp_path)
 
 
 def test_names_in_a_ledger_may_hold_anything_and_lead_nowhere(tmp_path):

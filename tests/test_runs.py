@@ -42,6 +42,14 @@ def test_a_bundle_that_is_broken_is_named(two, capsys):
     assert f"failed: {two / 'one' / 'bundle.json'}: cannot be read as a bundle" in shown.err
 
 
+def test_scores_that_are_torn_are_named(two, capsys):
+    (two / "one" / "scores.json").write_text('{"segments"')
+    assert main(["runs", str(two)]) == 1
+    shown = capsys.readouterr()
+    assert {"one", "deep/other"} <= set(shown.out.split())
+    assert f"failed: {two / 'one' / 'scores.json'}: cannot be read as a bundle's scores" in shown.err
+
+
 @pytest.mark.parametrize(
     ("make", "message"), [(True, "expected bundles below it"), (False, "expected a folder .*, found nothing")]
 )

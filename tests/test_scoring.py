@@ -53,6 +53,23 @@ def test_truth_must_be_zeros_and_ones(files):
         score(*files(TRUTH, TRUTH.replace("1,0", "0.5,0")))
 
 
+def test_truth_in_which_nothing_is_heard_is_refused(files):
+    with pytest.raises(TableError, match="truth.csv: expected a 1 for every label that is heard, found none"):
+        score(*files(TRUTH, TRUTH.replace("1", "0").replace("s_00", "s_10")))
+
+
+def test_what_is_no_text_is_refused_in_our_own_words(files, tmp_path):
+    submission, truth = files(TRUTH)
+    with pytest.raises(TableError, match="expected a table of scores, found a folder with submission.csv, truth.csv"):
+        score(tmp_path, truth)
+    submission.write_bytes(TRUTH.encode("utf-16"))
+    with pytest.raises(TableError, match="expected UTF-8 text, got byte 0xff"):
+        score(submission, truth)
+    submission.write_text("")
+    with pytest.raises(TableError, match="found an empty file"):
+        score(submission, truth)
+
+
 def test_a_missing_file_is_refused(files, tmp_path):
     with pytest.raises(TableError, match="missing"):
         score(tmp_path / "none.csv", files(TRUTH)[1])
