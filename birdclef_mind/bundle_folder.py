@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import files, fitting, folders
+from birdclef_mind import fitting
 from birdclef_mind.errors import BundleError
-from birdclef_mind.ledger import OWN, Ledger
+from birdclef_mind.storage import files, folders
+from birdclef_mind.storage.ledger import OWN, Ledger
 
 HISTORY = "history.csv"
 VALIDATION = "validation.csv"

@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import files, folder_kinds, store
+from birdclef_mind import store
 from birdclef_mind.competition import Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.labels import Classes
-from birdclef_mind.locations import ask_each, is_remote, location
-from birdclef_mind.progress import Track, untracked
-from birdclef_mind.tables import table_writer
+from birdclef_mind.storage import files, folder_kinds
+from birdclef_mind.storage.places import ask_each, is_remote, location
+from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.tables import table_writer
 
 Array = np.ndarray[Any, Any]
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdclef_mind import cache, files, folders, locations, packs, store
+from birdclef_mind import cache, store
 from birdclef_mind.competition import Recording
 from birdclef_mind.errors import StoreError
+from birdclef_mind.storage import archives, files, folders, places
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def read_earlier(out: Path) -> Earlier:
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
     """Hold a cache's folder to write to; a place in object storage is only looked at."""
-    if locations.is_remote(out):
+    if places.is_remote(out):
         _refuse_foreign_place(out)
         yield
         return
@@ -64,7 +65,9 @@ def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = Fals
     Also when a label has the name of a table, or of another label's archive.
     """
     labels = {recording.label.casefold(): recording.label for recording in recordings}
-    taken = {cache.FACTS, cache.INDEX, cache.FAILURES} | ({label + packs.SUFFIX for label in labels} if pack else set())
+    taken = {cache.FACTS, cache.INDEX, cache.FAILURES} | (
+        {label + archives.SUFFIX for label in labels} if pack else set()
+    )
     for folded, label in labels.items():
         if folded in taken:
             raise StoreError(f"{label}: expected a label that is not the name of another file of the cache")
@@ -86,7 +89,7 @@ def remove_strangers(out: Path, wanted: set[Path]) -> int:
         if path not in wanted and _is_own_place(out, path):
             path.unlink()
             removed += 1
-            if not locations.is_remote(out) and not any(path.parent.iterdir()):
+            if not places.is_remote(out) and not any(path.parent.iterdir()):
                 path.parent.rmdir()
     return removed
 

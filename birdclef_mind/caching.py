@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import __version__, cache, cache_folder, files, locations, packs, store
+from birdclef_mind import __version__, cache, cache_folder, store
 from birdclef_mind.cache_folder import Earlier
 from birdclef_mind.competition import Competition, Recording
 from birdclef_mind.config import Features
 from birdclef_mind.errors import ConfigError, StoreError, reason_of
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recordings import Pictured, picture
-from birdclef_mind.tables import csv_text
-from birdclef_mind.workers import check_workers, run_all
+from birdclef_mind.storage import archives, files, places
+from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.tables import csv_text
+from birdclef_mind.storage.workers import check_workers, run_all
 
 # Faults of this machine that no recording is to blame for.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -68,7 +69,7 @@ def write_cache(
     one archive a label. With the address of a Dask `scheduler` the workers of its cluster make the pictures.
     Recordings and pictures may stand in object storage, see `locations`; archives may not.
     """
-    if pack and locations.is_remote(out):
+    if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
     check_workers(jobs, scheduler)
     moves = find_moves(overrides, competition, features)
@@ -77,10 +78,10 @@ def write_cache(
     cache_folder.refuse_meeting(out, wanted, pack)
     with cache_folder.claimed(out):
         if pack:
-            packs.refuse_others(out / label for label in classes.names)
+            archives.refuse_others(out / label for label in classes.names)
         earlier = cache_folder.read_earlier(out)
-        if not locations.is_remote(out):
-            packs.unpack(out, {*earlier.labels, *classes.names})
+        if not places.is_remote(out):
+            archives.unpack(out, {*earlier.labels, *classes.names})
         # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
         before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
         files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
@@ -115,7 +116,7 @@ def _finish(
     segments, seconds = cache.write_index(out, good, features)
     _write_failures(out, failures)
     if pack:
-        packs.pack(sorted({cache.picture_path(out, r.label, r.filename).parent for r in good}))
+        archives.pack(sorted({cache.picture_path(out, r.label, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
     counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
     files.write_facts(
@@ -177,7 +178,7 @@ def _make(
 ) -> _Result:
     """Make one recording's picture, unless it is there and right; `known` tells whether an earlier run made one."""
     try:
-        with locations.at_hand(path) as own:
+        with places.at_hand(path) as own:
             if not own.is_file():
                 return _Result(filename, failure="is no file" if own.exists() else "missing")
             source = store.Source(filename, own.stat().st_size, files.sha256(own))
@@ -185,9 +186,9 @@ def _make(
                 return _Result(filename)
             if (
                 not known
-                and not locations.is_remote(target)
+                and not places.is_remote(target)
                 and target.is_file()
-                and not packs.is_marked(target.read_bytes())
+                and not archives.is_marked(target.read_bytes())
             ):
                 return _Result(filename, failure=f"somebody else's file stands in the place of its picture, {target}")
             content = store.encode(make_strip(picture(own, features, moved), features, source))
@@ -197,7 +198,7 @@ def _make(
         if error.errno in _FULL:
             raise
         return _Result(filename, failure=f"cannot be read ({error.strerror or reason_of(error)})")
-    except locations.faults():
+    except places.faults():
         # A store that cannot be reached is no fault of one recording.
         raise
     except Exception as error:
@@ -209,8 +210,8 @@ def _make(
 
 def _is_others(target: Path) -> bool:
     """Whether somebody else's file stands in the place of a picture; nobody asks a store for each."""
-    there = not locations.is_remote(target) and target.is_file()
-    return there and not packs.is_marked(target.read_bytes())
+    there = not places.is_remote(target) and target.is_file()
+    return there and not archives.is_marked(target.read_bytes())
 
 
 def _ended(path: Path, filename: str, *_: Any) -> _Result:

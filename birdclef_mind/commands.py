@@ -93,9 +93,9 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
     from birdclef_mind.explanation import FACTS, REPORT
-    from birdclef_mind.ledger import refuse_others
     from birdclef_mind.recipes import Showing
     from birdclef_mind.report import write_report
+    from birdclef_mind.storage.ledger import refuse_others
 
     showing = Config.read(args.config).showing if args.config else Showing()
     given = {name: getattr(args, name) for name in ("examples", "seeds", "sheets") if getattr(args, name) is not None}

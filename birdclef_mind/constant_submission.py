@@ -6,8 +6,8 @@ from pathlib import Path
 
 from birdclef_mind.competition import SAMPLE_SUBMISSION, read_sample_submission
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.soundscapes import expected_rows, find_soundscapes, names_in
+from birdclef_mind.storage.ledger import refuse_others, write_own
 
 
 def write_constant(root: Path, out: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import bundle_folder, files, folders
+from birdclef_mind import bundle_folder
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.cache import Cache, IndexRow
@@ -22,11 +22,12 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.inference import Predictor
-from birdclef_mind.ledger import Ledger
 from birdclef_mind.overrides import apply, to_record
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import measure, validation_table
+from birdclef_mind.storage import files, folders
+from birdclef_mind.storage.ledger import Ledger
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.training import Extras, made_from, refuse_unfit, train_split
 
 Array = np.ndarray[Any, Any]

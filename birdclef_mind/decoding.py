@@ -21,17 +21,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from birdclef_mind import bundle_folder, files
+from birdclef_mind import bundle_folder
 from birdclef_mind.anatomy import Anatomy, read_anatomy
 from birdclef_mind.bundle import Bundle, values_digest
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.decoder_networks import Decoders, build_decoders
 from birdclef_mind.decoders import DecoderTraining, train_decoders
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.ledger import OWN
 from birdclef_mind.overrides import apply, from_record
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding
+from birdclef_mind.storage import files
+from birdclef_mind.storage.ledger import OWN
+from birdclef_mind.storage.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files
 from birdclef_mind.bundle import load
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
@@ -16,12 +15,13 @@ from birdclef_mind.errors import ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.explanation import REPORT
 from birdclef_mind.labels import choose_labels
-from birdclef_mind.ledger import refuse_others, write_own
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.report import write_report
 from birdclef_mind.sample import TRUTH, Sample, write_sample
 from birdclef_mind.scoring import score
+from birdclef_mind.storage import files
+from birdclef_mind.storage.ledger import refuse_others, write_own
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.submission import refuse_outputs, write_submission
 from birdclef_mind.training import train
 

@@ -26,10 +26,8 @@ from birdclef_mind.explanation import Folder
 from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
 from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
-from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.overrides import from_record
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Showing, Training
 from birdclef_mind.reconstruction import (
     METHODS,
@@ -38,6 +36,8 @@ from birdclef_mind.reconstruction import (
     measure_fidelity,
     read_backwards,
 )
+from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.training import Extras, train
 
 Array = np.ndarray[Any, Any]

@@ -19,12 +19,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind import audio, files, folder_kinds, folders, playable
+from birdclef_mind import audio, playable
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
-from birdclef_mind.ledger import Ledger
-from birdclef_mind.progress import Track, untracked
+from birdclef_mind.storage import files, folder_kinds, folders
+from birdclef_mind.storage.ledger import Ledger
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]

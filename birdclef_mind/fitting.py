@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import files
 from birdclef_mind.dataset import picture_dataset, training_dataset
 from birdclef_mind.learner import Learner
 from birdclef_mind.recipes import Training
 from birdclef_mind.sampling import Material
+from birdclef_mind.storage import files
 
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]

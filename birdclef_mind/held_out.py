@@ -11,8 +11,8 @@ from birdclef_mind.competition import Recording
 from birdclef_mind.duplicates import alike_recordings
 from birdclef_mind.features import Pictures
 from birdclef_mind.folds import Split, fold_recordings, split_recordings
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
+from birdclef_mind.storage.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]

@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from birdclef_mind import files
 from birdclef_mind.cache import FACTS as CACHE_FACTS
 from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.config import Config
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
-from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.mounts import find_folder
+from birdclef_mind.storage import files
+from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.surroundings import import_tensorflow_quietly
 from birdclef_mind.terminal import Terminal, score_lines
 

@@ -23,7 +23,7 @@ from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import Competition
 from birdclef_mind.config import Features
 from birdclef_mind.errors import TableError
-from birdclef_mind.tables import table_rows
+from birdclef_mind.storage.tables import table_rows
 
 COLUMNS = ("recording", "start_s", "action", "value")
 DROP, NONE, RELABEL, ALSO, START = ACTIONS = ("drop", "none", "relabel", "also", "start")

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from birdclef_mind import commands, training_commands
 from birdclef_mind.arguments import MOST_SEED, Parser, given_file, number, one_of, place, whole
-from birdclef_mind.locations import reached
+from birdclef_mind.storage.places import reached
 from birdclef_mind.terminal import Terminal
 
 Run = Callable[[argparse.Namespace, Terminal], int]

@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 
 from birdclef_mind import audio
-from birdclef_mind.locations import at_hand
 from birdclef_mind.sound_files import streams
+from birdclef_mind.storage.places import at_hand
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from birdclef_mind import files
+from birdclef_mind.storage import files
 
 # Without this line a PNG carries the version of matplotlib and differs between machines.
 _METADATA: dict[str, Any] = {"Software": None}

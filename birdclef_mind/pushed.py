@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from birdclef_mind import files, ledger
 from birdclef_mind.errors import KaggleError
+from birdclef_mind.storage import files, ledger
 
 NAME = "pushed.json"
 

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdclef_mind import pushed, trees
+from birdclef_mind import pushed
 from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kaggle_program import CARRYING_S, Dataset, Kaggle, KernelRun, Unanswered
 from birdclef_mind.kaggle_words import Answer
 from birdclef_mind.kernel_logs import last_words
-from birdclef_mind.ledger import Ledger
 from birdclef_mind.patience import Patience, Say
 from birdclef_mind.staging import DATASET, DATASET_FOLDER, KERNELS, build_id, claimed, stage_dataset, stage_kernel
+from birdclef_mind.storage import trees
+from birdclef_mind.storage.ledger import Ledger
 
 _COMPLETE = "complete"
 _UNDER_WAY = ("running", "queued", "newscript", "cancelrequested")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files, folders, trees
 from birdclef_mind.checks import is_number, is_whole, require
 from birdclef_mind.competition import (
     SAMPLE_SUBMISSION,
@@ -24,13 +23,14 @@ from birdclef_mind.config import PRESETS, ROW_S, Config
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle_program import Kaggle
 from birdclef_mind.labels import choose_labels
-from birdclef_mind.ledger import OWN
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.rehearsal_mounts import LOG, Mounts, link
 from birdclef_mind.sample import TRUTH
 from birdclef_mind.scoring import score
 from birdclef_mind.staging import DATASET, KERNELS, find_project
 from birdclef_mind.stand_in import StandIn
+from birdclef_mind.storage import files, folders, trees
+from birdclef_mind.storage.ledger import OWN
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")

@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage import files
 
 LOG = "log.txt"
 _WRONG_NETWORK = '''"""No kernel has a network: whoever asks for one is told so."""

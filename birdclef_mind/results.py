@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import files, metrics, plots
+from birdclef_mind import metrics, plots
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import (
     CONFUSION_FIGURE,
@@ -26,7 +26,8 @@ from birdclef_mind.fitting import Fitting
 from birdclef_mind.held_out import Part
 from birdclef_mind.improvement import improvement
 from birdclef_mind.labels import Classes
-from birdclef_mind.tables import csv_text
+from birdclef_mind.storage import files
+from birdclef_mind.storage.tables import csv_text
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.errors import BundleError, reason_of
-from birdclef_mind.folder_kinds import BUNDLE, kind_of
+from birdclef_mind.storage.folder_kinds import BUNDLE, kind_of
 
 _SCORES = "scores.json"
 # Stands in every bundle of ours, near its beginning.

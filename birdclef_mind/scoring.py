@@ -9,7 +9,7 @@ import numpy as np
 
 from birdclef_mind import metrics
 from birdclef_mind.errors import TableError
-from birdclef_mind.folder_kinds import kind_of
+from birdclef_mind.storage.folder_kinds import kind_of
 
 Array = np.ndarray[Any, Any]
 

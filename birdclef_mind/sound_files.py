@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from birdclef_mind.errors import AudioError
-from birdclef_mind.locations import at_hand
+from birdclef_mind.storage.places import at_hand
 
 Array = np.ndarray[Any, Any]
 

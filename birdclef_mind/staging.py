@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import files, folders, trees
 from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kernel_steps import BUILD_FILE, CONFIG_FILE
-from birdclef_mind.ledger import Ledger
+from birdclef_mind.storage import files, folders, trees
+from birdclef_mind.storage.ledger import Ledger
 
 DATASET, DATASET_FOLDER = "birdclef-mind", "dataset"
 KERNELS = ("cache-images", "train", "submit", "explain")

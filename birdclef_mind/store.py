@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from birdclef_mind import packs
 from birdclef_mind.audio import SILENCE_DBFS
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import Pictures, PixelScale
+from birdclef_mind.storage import archives
 
 Array = np.ndarray[Any, Any]
 
@@ -120,7 +120,7 @@ def read_facts(path: Path) -> StripFacts:
 
 def _content(path: Path) -> bytes:
     try:
-        return packs.read(path)
+        return archives.read(path)
     except FileNotFoundError as error:
         raise StoreError(f"{path}: missing") from error
     except OSError as error:

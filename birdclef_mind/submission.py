@@ -12,15 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import competition, locks
-from birdclef_mind.ahead import ahead
+from birdclef_mind import competition
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.checks import is_number, require, some_of
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
-from birdclef_mind.folder_kinds import kind_of
 from birdclef_mind.inference import Predictor, windows_for_rows
-from birdclef_mind.ledger import refuse_others, write_own
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.soundscapes import (
     Soundscape,
     Soundscapes,
@@ -30,6 +26,11 @@ from birdclef_mind.soundscapes import (
     remarks,
     row_scores,
 )  # fmt: skip
+from birdclef_mind.storage import locks
+from birdclef_mind.storage.ahead import ahead
+from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.ledger import refuse_others, write_own
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.submission_check import find_fault
 from birdclef_mind.submission_table import Table
 

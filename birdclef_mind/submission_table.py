@@ -10,7 +10,7 @@ import numpy as np
 
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.competition import SampleSubmission
-from birdclef_mind.ledger import write_own
+from birdclef_mind.storage.ledger import write_own
 
 Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from birdclef_mind.arguments import WordsError
 from birdclef_mind.errors import BirdclefMindError, reason_of
-from birdclef_mind.locations import faults
+from birdclef_mind.storage.places import faults
 
 if TYPE_CHECKING:
     from birdclef_mind.cross_validation import FoldsReport

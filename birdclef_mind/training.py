@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import __version__, bundle_folder, files
+from birdclef_mind import __version__, bundle_folder
 from birdclef_mind import bundle as bundles
 from birdclef_mind import model as networks
 from birdclef_mind.application import load_base
@@ -25,12 +25,13 @@ from birdclef_mind.fitting import Fitting
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
 from birdclef_mind.learner import Learner, compile_learner
-from birdclef_mind.ledger import Ledger
 from birdclef_mind.overrides import Override, apply, summary, to_record
-from birdclef_mind.progress import Track, untracked
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import write_results
 from birdclef_mind.sampling import Material, gather_material
+from birdclef_mind.storage import files
+from birdclef_mind.storage.ledger import Ledger
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.training_words import describe, resting
 
 Array = np.ndarray[Any, Any]

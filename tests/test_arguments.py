@@ -10,7 +10,7 @@ from conftest import tree
 
 from birdclef_mind.arguments import given_file, number, one_of, place, whole
 from birdclef_mind.cli import build_parser, main
-from birdclef_mind.locations import reached
+from birdclef_mind.storage.places import reached
 
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
 MAY_BE_ZERO = {"--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share"}
@@ -70,7 +70,7 @@ def positionals(command, little, out):
 def refused(little, tmp_path, capsys, monkeypatch):
     """Give a command wrong words: nothing is written, and one sentence says why."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("birdclef_mind.workers._TIMEOUT_S", 0.5)
+    monkeypatch.setattr("birdclef_mind.storage.workers._TIMEOUT_S", 0.5)
 
     def check(command, *words, where=None):
         inputs = (little.competition, little.cache, little.bundle, little.decoded)

@@ -18,8 +18,8 @@ from birdclef_mind.cli import main
 from birdclef_mind.competition import open_competition
 from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
-from birdclef_mind.ledger import write_own
 from birdclef_mind.recordings import picture
+from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.submission import write_submission
 
 # What stands in the folder is copied to the disk, and what the command leaves there is copied back.

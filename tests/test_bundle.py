@@ -9,8 +9,8 @@ import pytest
 from birdclef_mind import bundle as bundles
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError
-from birdclef_mind.files import sealed
 from birdclef_mind.inference import Predictor
+from birdclef_mind.storage.files import sealed
 
 
 def test_a_loaded_bundle_gives_the_same_scores(trained, rng):

@@ -12,7 +12,7 @@ from birdclef_mind.cache import open_cache
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import StoreError
 from birdclef_mind.features import samples_to_pictures
-from birdclef_mind.files import sealed
+from birdclef_mind.storage.files import sealed
 
 
 def index(folder):

@@ -5,9 +5,9 @@ import sys
 import pytest
 from conftest import SMALL
 
-from birdclef_mind import files
 from birdclef_mind.cli import build_parser, main
 from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.storage import files
 
 
 def run(*words, cwd=None):

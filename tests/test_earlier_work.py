@@ -99,7 +99,7 @@ def test_scores_that_are_not_finite_are_never_written(little, tmp_path, monkeypa
 
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"jobs": -1}, {"jobs": True}, {"scheduler": "tcp://127.0.0.1:1"}])
 def test_a_complete_cache_stays_complete_when_words_are_wrong(sample_folder, tmp_path, monkeypatch, options):
-    monkeypatch.setattr("birdclef_mind.workers._TIMEOUT_S", 0.5)
+    monkeypatch.setattr("birdclef_mind.storage.workers._TIMEOUT_S", 0.5)
     make_cache(sample_folder, tmp_path / "c")
     before = tree(tmp_path / "c")
     with pytest.raises(ConfigError):

@@ -7,7 +7,7 @@ import pytest
 from conftest import make_cache, tree
 from PIL import Image
 
-from birdclef_mind import audio, decoding, files
+from birdclef_mind import audio, decoding
 from birdclef_mind import bundle as bundles
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.cache import open_cache
@@ -16,6 +16,7 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.features import PixelScale, samples_to_levels
 from birdclef_mind.features import levels_to_pixels as to_pixels
+from birdclef_mind.storage import files
 
 
 def paths_in(value):

@@ -10,7 +10,7 @@ import pytest
 from conftest import tree
 
 from birdclef_mind.cli import main
-from birdclef_mind.ledger import write_own
+from birdclef_mind.storage.ledger import write_own
 
 
 def limited(arguments, largest_bytes):

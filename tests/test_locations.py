@@ -12,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.locations import ask_each, at_hand, is_remote, location
+from birdclef_mind.storage.places import ask_each, at_hand, is_remote, location
 
 BUCKET = "s3://birds"
 

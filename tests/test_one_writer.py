@@ -9,14 +9,14 @@ import time
 import pytest
 from conftest import tree
 
-from birdclef_mind import locks
 from birdclef_mind.cli import main
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage import locks
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from birdclef_mind import locks
+from birdclef_mind.storage import locks
 from birdclef_mind.errors import ConfigError
 with locks.held(Path(sys.argv[1]), ConfigError):
     print("held", flush=True)
@@ -120,7 +120,7 @@ def test_many_at_once_never_meet(tmp_path):
     script = """
 import sys
 from pathlib import Path
-from birdclef_mind import locks
+from birdclef_mind.storage import locks
 from birdclef_mind.errors import ConfigError
 folder = Path(sys.argv[1])
 for _ in range(20):

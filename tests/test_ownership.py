@@ -8,13 +8,13 @@ import zipfile
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind import files
 from birdclef_mind.cli import main
 from birdclef_mind.errors import ConfigError, StoreError
-from birdclef_mind.folders import READY, STAGE, claimed, cleared, renewed, settled
-from birdclef_mind.ledger import NAME, Ledger, refuse_others, write_own
-from birdclef_mind.locks import PREFIX
-from birdclef_mind.trees import rebuilt, replaced
+from birdclef_mind.storage import files
+from birdclef_mind.storage.folders import READY, STAGE, claimed, cleared, renewed, settled
+from birdclef_mind.storage.ledger import NAME, Ledger, refuse_others, write_own
+from birdclef_mind.storage.locks import PREFIX
+from birdclef_mind.storage.trees import rebuilt, replaced
 
 MINE = b"the only copy"
 

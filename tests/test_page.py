@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from birdclef_mind import files, overrides
+from birdclef_mind import overrides
 from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
 from birdclef_mind.explanation import FACTS, FORMAT
 from birdclef_mind.report import write_report
+from birdclef_mind.storage import files
 
 HOSTILE = '<img src=x onerror="window.hurt = 1">\'& {{ 7 * 7 }}</script>'
 CONTRAST = """() => {

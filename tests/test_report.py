@@ -9,12 +9,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from birdclef_mind import explanation, files
+from birdclef_mind import explanation
 from birdclef_mind.cli import main
 from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.report import fidelity_curves, frequency_ticks, render, write_report
 from birdclef_mind.spectrum import mel_filters
+from birdclef_mind.storage import files
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
 
@@ -238,7 +239,7 @@ def test_commands_without_a_network_import_no_heavy_library(command, sample_fold
     }[command]
     code = """
 import sys
-from birdclef_mind import files
+from birdclef_mind.storage import files
 from birdclef_mind.cli import main
 try:
     status = main(sys.argv[1:])

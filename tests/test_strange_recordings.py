@@ -19,7 +19,7 @@ from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.examples import from_files, real_sound
 from birdclef_mind.explanation import Folder
-from birdclef_mind.files import sealed
+from birdclef_mind.storage.files import sealed
 from birdclef_mind.submission import write_submission
 
 

@@ -12,7 +12,7 @@ from conftest import make_cache, tree
 from birdclef_mind.cli import main
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.sample import Sample, write_sample
-from birdclef_mind.workers import run_all
+from birdclef_mind.storage.workers import run_all
 
 
 def start(*words, cwd):
@@ -85,7 +85,7 @@ def test_a_worker_and_the_client_are_killed_and_the_bytes_are_the_same(cluster, 
 
 
 def test_no_scheduler_is_one_sentence(sample_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("birdclef_mind.workers._TIMEOUT_S", 1)
+    monkeypatch.setattr("birdclef_mind.storage.workers._TIMEOUT_S", 1)
     arguments = ["cache", str(sample_folder), str(tmp_path / "c"), "--scheduler", "tcp://127.0.0.1:1"]
     assert main(arguments) == 2
     assert "--scheduler: expected a Dask scheduler at tcp://127.0.0.1:1, found none" in capsys.readouterr().err
@@ -137,7 +137,7 @@ def test_without_words_for_it_a_lost_task_is_one_sentence(tmp_path):
 
 def test_processes_that_end_before_they_begin_are_one_sentence(tmp_path, monkeypatch):
     # No task is noted, as when a process is ended while it starts.
-    monkeypatch.setattr("birdclef_mind.workers._take_notes", lambda notes: set())
+    monkeypatch.setattr("birdclef_mind.storage.workers._take_notes", lambda notes: set())
     with pytest.raises(StoreError, match="are ended as they begin; try `--jobs 1`"):
         list(run_all(end_at, [("always", 13, tmp_path, signal.SIGKILL)], 2, lost=said))
 

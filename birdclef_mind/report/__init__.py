@@ -16,13 +16,14 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from birdclef_mind import comparison, files, folders, locks
+from birdclef_mind import comparison
 from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import FACTS, FORMAT, PARTS, check_files
-from birdclef_mind.ledger import refuse_others, write_own
 from birdclef_mind.report.client import client_facts, typical_examples
 from birdclef_mind.spectrum import hz_to_mel
+from birdclef_mind.storage import files, folders, locks
+from birdclef_mind.storage.ledger import refuse_others, write_own
 
 _MIME = {
     ".png": "image/png",

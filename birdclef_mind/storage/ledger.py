@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from birdclef_mind import files, locks
 from birdclef_mind.errors import BirdclefMindError, StoreError
+from birdclef_mind.storage import files, locks
 
 NAME = ".birdclef_mind"
 OWN = "-"

@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from birdclef_mind import files, locks
 from birdclef_mind.errors import BirdclefMindError, StoreError
-from birdclef_mind.folder_kinds import kind_of, known_kinds
-from birdclef_mind.ledger import NAME, OWN, Ledger
-from birdclef_mind.locations import is_remote
+from birdclef_mind.storage import files, locks
+from birdclef_mind.storage.folder_kinds import kind_of, known_kinds
+from birdclef_mind.storage.ledger import NAME, OWN, Ledger
+from birdclef_mind.storage.places import is_remote
 
 STAGE, READY = files.part_name("stage", pid=0), files.part_name("ready", pid=0)
 _GOING = ".going.json"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from birdclef_mind.ahead import ahead
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage.ahead import ahead
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 # Requests under way at once: each waits for the network and hardly for a processor.

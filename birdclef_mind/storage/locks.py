@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.locations import is_remote
+from birdclef_mind.storage.places import is_remote
 
 fcntl: Any
 try:

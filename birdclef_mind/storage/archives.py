@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from birdclef_mind import files
 from birdclef_mind.errors import StoreError
+from birdclef_mind.storage import files
 
 SUFFIX = ".zip"
 # The text chunk of every picture of the store, and how early it stands in the file.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.folder_kinds import kind_of, remedy
-from birdclef_mind.locations import is_remote, put
+from birdclef_mind.storage.folder_kinds import kind_of, remedy
+from birdclef_mind.storage.places import is_remote, put
 
 PART_PREFIX = ".part-"
 _SEAL = "sha256"

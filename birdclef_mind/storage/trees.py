@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from birdclef_mind import files
 from birdclef_mind.errors import BirdclefMindError
-from birdclef_mind.ledger import OWN, Ledger
+from birdclef_mind.storage import files
+from birdclef_mind.storage.ledger import OWN, Ledger
 
 
 @contextmanager

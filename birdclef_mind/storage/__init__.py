@@ -1,0 +1,15 @@
+"""Files on a disk or in a store: whole or absent, never somebody else's.
+
+files         write a file whole or not at all; JSON, digests
+tables        CSV: strangers' tables are read strictly, our own are written
+folders       a folder that one process writes to, renewed as a whole
+trees         folders below such a folder
+folder_kinds  a cache, a bundle, an explanation told apart, in words for a message
+ledger        `.birdclef_mind`, the list of what this program wrote, so that nothing else is replaced
+locks         one writer at a time
+archives      one archive for all pictures of a label
+places        paths on a disk or in object storage
+workers       processes, or a Dask cluster, for many small tasks
+ahead         ask for the next things while one is worked on
+progress      how long work tells how far it is
+"""
