@@ -10,9 +10,9 @@ from birdclef_mind.answers import EmbeddingRange, optimised_noise, searched_answ
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.explanation import Folder, safe_names
-from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer
 from birdclef_mind.reconstruction import Backwards, rounded
+from birdclef_mind.sound.pictures import Pictures
 
 Array = np.ndarray[Any, Any]
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from birdclef_mind import store
 from birdclef_mind.competition import Recording
-from birdclef_mind.config import Features
 from birdclef_mind.errors import StoreError
-from birdclef_mind.features import Pictures, PixelScale
 from birdclef_mind.labels import Classes
+from birdclef_mind.sound.pictures import Pictures, PixelScale
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds
 from birdclef_mind.storage.places import ask_each, is_remote, location
 from birdclef_mind.storage.progress import Track, untracked

@@ -9,11 +9,11 @@ from typing import Any
 from birdclef_mind import __version__, cache, cache_folder, store
 from birdclef_mind.cache_folder import Earlier
 from birdclef_mind.competition import Competition, Recording
-from birdclef_mind.config import Features
 from birdclef_mind.errors import ConfigError, StoreError, reason_of
 from birdclef_mind.labels import Classes
 from birdclef_mind.overrides import Moves, Override, find_moves
-from birdclef_mind.recordings import Pictured, picture
+from birdclef_mind.sound.recordings import Pictured, picture
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import archives, files, places
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text

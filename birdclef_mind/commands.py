@@ -42,9 +42,10 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.cache import FAILURES
     from birdclef_mind.caching import write_cache
     from birdclef_mind.competition import find_competition, open_competition
-    from birdclef_mind.config import Config, Features
+    from birdclef_mind.config import Config
     from birdclef_mind.labels import choose_labels
     from birdclef_mind.overrides import START, read_overrides
+    from birdclef_mind.sound.settings import Features
 
     config = Config.read(args.config) if args.config else Config()
     features = Features.from_dict({"preset": args.preset}) if args.preset else config.features

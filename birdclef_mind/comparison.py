@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, explanation
+from birdclef_mind import explanation
 from birdclef_mind.competition import Competition, Recording
-from birdclef_mind.config import PRESETS, Features
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.explanation import Folder, sound_errors
-from birdclef_mind.features import Pictures, pictures_to_samples, samples_to_pictures
-from birdclef_mind.likeness import likeness
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.likeness import likeness
+from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_to_pictures
+from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.storage import folder_kinds
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.store import grey_png

@@ -12,7 +12,7 @@ from birdclef_mind.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.examples import evenly, real_sound
 from birdclef_mind.explanation import Folder
-from birdclef_mind.likeness import COPY, likeness
+from birdclef_mind.sound.likeness import COPY, likeness
 
 Array = np.ndarray[Any, Any]
 

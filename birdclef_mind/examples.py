@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import recording_path
-from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
-from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
+from birdclef_mind.sound.settings import Features
 
 Array = np.ndarray[Any, Any]
 

@@ -18,13 +18,11 @@ from birdclef_mind.bundle_folder import SECOND
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.competition import TRAIN_AUDIO, open_competition
-from birdclef_mind.config import Features
 from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation import Folder
 from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
-from birdclef_mind.features import Pictures
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.overrides import from_record
@@ -36,6 +34,8 @@ from birdclef_mind.reconstruction import (
     measure_fidelity,
     read_backwards,
 )
+from birdclef_mind.sound.pictures import Pictures
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.training import Extras, train

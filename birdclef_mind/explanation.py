@@ -19,10 +19,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind import audio, playable
-from birdclef_mind.config import Features
 from birdclef_mind.errors import BirdclefMindError, BundleError
-from birdclef_mind.features import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+from birdclef_mind.sound import audio, playable
+from birdclef_mind.sound.pictures import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked

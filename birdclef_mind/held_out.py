@@ -8,10 +8,10 @@ import numpy as np
 
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import Recording
-from birdclef_mind.duplicates import alike_recordings
-from birdclef_mind.features import Pictures
 from birdclef_mind.folds import Split, fold_recordings, split_recordings
 from birdclef_mind.recipes import Training
+from birdclef_mind.sound.copies import alike_recordings
+from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.config import Features
-from birdclef_mind.features import Pictures
-from birdclef_mind.recordings import picture
+from birdclef_mind.sound.pictures import Pictures
+from birdclef_mind.sound.recordings import picture
+from birdclef_mind.sound.settings import Features
 
 Array = np.ndarray[Any, Any]
 

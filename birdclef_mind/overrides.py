@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import audio
 from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.competition import Competition
-from birdclef_mind.config import Features
 from birdclef_mind.errors import TableError
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.tables import table_rows
 
 COLUMNS = ("recording", "start_s", "action", "value")

@@ -19,7 +19,7 @@ from birdclef_mind.competition import (
     open_competition,
     read_sample_submission,
 )  # fmt: skip
-from birdclef_mind.config import PRESETS, ROW_S, Config
+from birdclef_mind.config import Config
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle_program import Kaggle
 from birdclef_mind.labels import choose_labels
@@ -27,6 +27,7 @@ from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.rehearsal_mounts import LOG, Mounts, link
 from birdclef_mind.sample import TRUTH
 from birdclef_mind.scoring import score
+from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.staging import DATASET, KERNELS, find_project
 from birdclef_mind.stand_in import StandIn
 from birdclef_mind.storage import files, folders, trees
@@ -186,7 +187,7 @@ def _make_soundscapes(competition: Path, folder: Path, names: list[str]) -> None
     """Ten minutes each, laid together from the soundscapes that are there and can be heard."""
     import numpy as np
 
-    from birdclef_mind.audio import ogg_bytes, read_audio
+    from birdclef_mind.sound.audio import ogg_bytes, read_audio
 
     rate_hz = PRESETS["mel32"].sample_rate_hz
     wanted, heard = _HIDDEN_S * rate_hz, [np.zeros(0, np.float32)]

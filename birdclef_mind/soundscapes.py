@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import audio, competition
-from birdclef_mind.config import ROW_S, Windowing
+from birdclef_mind import competition
 from birdclef_mind.errors import printable
-from birdclef_mind.sound_files import Header
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import ROW_S, Windowing
+from birdclef_mind.sound.sound_files import Header
 
 Array = np.ndarray[Any, Any]
 

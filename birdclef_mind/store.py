@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from birdclef_mind.audio import SILENCE_DBFS
 from birdclef_mind.errors import StoreError
-from birdclef_mind.features import Pictures, PixelScale
+from birdclef_mind.sound.audio import SILENCE_DBFS
+from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.storage import archives
 
 Array = np.ndarray[Any, Any]

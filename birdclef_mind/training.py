@@ -20,7 +20,6 @@ from birdclef_mind.cache import Cache
 from birdclef_mind.calibration import Calibration
 from birdclef_mind.checks import some_of
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
-from birdclef_mind.features import Pictures
 from birdclef_mind.fitting import Fitting
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
@@ -29,6 +28,7 @@ from birdclef_mind.overrides import Override, apply, summary, to_record
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import write_results
 from birdclef_mind.sampling import Material, gather_material
+from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked

@@ -22,10 +22,10 @@ from visiting import Visit
 from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.sample import Sample, write_sample
+from birdclef_mind.sound.settings import PRESETS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 FEW = Decoding(epochs=2, steps=4, batch_size=8)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef_mind import audio
-from birdclef_mind.config import PRESETS, Windowing
 from birdclef_mind.errors import AudioError
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import PRESETS, Windowing
 
 FEATURES = PRESETS["mel32"]
 
@@ -40,13 +40,13 @@ def test_channels_are_averaged(tmp_path):
 
 
 def test_long_files_are_read_by_blocks_without_seams(tmp_path, monkeypatch):
-    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", 32_000)
+    monkeypatch.setattr("birdclef_mind.sound.sound_files.BLOCK_VALUES", 32_000)
     soundfile.write(tmp_path / "tone.wav", tone(3.3, 32_000), 32_000, subtype="FLOAT")
     np.testing.assert_array_equal(audio.read_audio(tmp_path / "tone.wav", 32_000), tone(3.3, 32_000))
 
 
 def test_too_long_a_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", 32_000)
+    monkeypatch.setattr("birdclef_mind.sound.sound_files.BLOCK_VALUES", 32_000)
     monkeypatch.setattr(audio, "LONGEST_S", 2)
     soundfile.write(tmp_path / "tone.wav", tone(3, 8_000), 8_000)
     with pytest.raises(AudioError, match="longer than"):

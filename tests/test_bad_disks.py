@@ -16,9 +16,9 @@ from birdclef_mind.cache import open_cache
 from birdclef_mind.caching import write_cache
 from birdclef_mind.cli import main
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
-from birdclef_mind.recordings import picture
+from birdclef_mind.sound.recordings import picture
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.submission import write_submission
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind import audio, store
+from birdclef_mind import store
 from birdclef_mind.cache import open_cache
-from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import StoreError
-from birdclef_mind.features import samples_to_pictures
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import samples_to_pictures
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.files import sealed
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef_mind.audio import read_audio
+from birdclef_mind.sound.audio import read_audio
 
 RATE = 32_000
 

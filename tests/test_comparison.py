@@ -6,9 +6,9 @@ import pytest
 from birdclef_mind.cli import main
 from birdclef_mind.comparison import Clip, _told_apart, compare_features, setups_named
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS, Features
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation import Folder
+from birdclef_mind.sound.settings import PRESETS, Features
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_measures_mean_what_they_say(compared):
 
 def test_telling_apart_is_the_share_of_pairs(rng):
     """By its definition: over all pairs of one bird and all of two birds, how often the first is more alike."""
-    from birdclef_mind.likeness import likeness
+    from birdclef_mind.sound.likeness import likeness
 
     pixels = rng.integers(0, 256, (7, 8, 40), np.uint8)
     clips = [Clip(f"r{n // 2}", "ab"[n % 3 == 0], 0.0, np.zeros(1)) for n in range(7)]

@@ -3,9 +3,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from birdclef_mind.config import PRESETS, Config, Features, Windowing
+from birdclef_mind.config import Config
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.sound.settings import PRESETS, Features, Windowing
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mel16", 16), ("mfcc16", 16), ("mel32", 32), ("logmel128", 128)])

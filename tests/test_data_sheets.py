@@ -6,12 +6,12 @@ import pytest
 import soundfile
 from conftest import make_cache
 
-from birdclef_mind import audio
 from birdclef_mind.cache import open_cache
 from birdclef_mind.competition import METADATA, TRAIN_AUDIO, open_competition
-from birdclef_mind.config import PRESETS
 from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.explanation import Folder
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import PRESETS
 
 RATE_HZ = 32_000
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from birdclef_mind.duplicates import alike_recordings
+from birdclef_mind.sound.copies import alike_recordings
 
 
 def songs(rng, count, rows=32, frames=313):

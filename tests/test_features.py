@@ -4,9 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from birdclef_mind import audio
-from birdclef_mind.config import PRESETS, Features, Windowing
-from birdclef_mind.features import (
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import (
     ROUNDS,
     Pictures,
     PixelScale,
@@ -20,6 +19,7 @@ from birdclef_mind.features import (
     samples_to_levels,
     samples_to_pictures,
 )
+from birdclef_mind.sound.settings import PRESETS, Features, Windowing
 
 LENGTH = 160_000
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from birdclef_mind.likeness import COPY, likeness
+from birdclef_mind.sound.likeness import COPY, likeness
 
 
 def alike(one, other):

@@ -5,10 +5,10 @@ import pytest
 import soundfile
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
-from birdclef_mind import audio, playable
-from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import AudioError
 from birdclef_mind.explanation import Folder
+from birdclef_mind.sound import audio, playable
+from birdclef_mind.sound.settings import PRESETS
 
 NAMES = ["x", "x.wav", "x.aiff", "x.OGG", "x.raw"]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef_mind import audio
-from birdclef_mind.config import PRESETS, Features, Windowing
 from birdclef_mind.errors import AudioError
-from birdclef_mind.features import samples_to_pictures
-from birdclef_mind.recordings import picture, picture_windows
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import samples_to_pictures
+from birdclef_mind.sound.recordings import picture, picture_windows
+from birdclef_mind.sound.settings import PRESETS, Features, Windowing
 
 SMALL = Features(kind="mel", n_mels=8, n_fft=64, hop_samples=16, sample_rate_hz=1000, fmax_hz=500)
 
@@ -126,7 +126,7 @@ def stereo_of(kind, rng):
     ],
 )  # fmt: skip
 def test_channels_are_mixed_unless_they_cancel(tmp_path, rng, monkeypatch, kind, block):
-    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", block)
+    monkeypatch.setattr("birdclef_mind.sound.sound_files.BLOCK_VALUES", block)
     channels, wanted = stereo_of(kind, rng)
     soundfile.write(tmp_path / "x.wav", channels, 32_000, subtype="FLOAT")
     found = audio.read_audio(tmp_path / "x.wav", 32_000)
@@ -139,8 +139,8 @@ def test_pictures_do_not_depend_on_blocks(tmp_path, rng, monkeypatch, rate_hz, p
     features = replace(PRESETS[preset], windowing=Windowing(step_s=2.5))
     soundfile.write(tmp_path / "x.flac", rng.normal(0.01, 0.1, (23 * rate_hz, 2)), rate_hz)
     whole = picture(tmp_path / "x.flac", features, {1: 0.7})
-    monkeypatch.setattr("birdclef_mind.sound_files.BLOCK_VALUES", 9_999)
-    monkeypatch.setattr("birdclef_mind.recordings._AT_A_TIME", 3)
+    monkeypatch.setattr("birdclef_mind.sound.sound_files.BLOCK_VALUES", 9_999)
+    monkeypatch.setattr("birdclef_mind.sound.recordings._AT_A_TIME", 3)
     again = picture(tmp_path / "x.flac", features, {1: 0.7})
     assert again.starts_s == whole.starts_s == (0, 0.7, 5, 7.5, 10, 12.5, 15, 17.5, 20)
     np.testing.assert_array_equal(again.pictures.pixels, whole.pictures.pixels)
@@ -154,7 +154,7 @@ def test_what_a_library_raises_over_a_sound_is_said_in_a_line(tmp_path, monkeypa
         raise FloatingPointError("overflow\nencountered")
 
     soundfile.write(tmp_path / "x.wav", np.ones(100), 32_000)
-    monkeypatch.setattr("birdclef_mind.recordings.samples_to_pictures", transform)
+    monkeypatch.setattr("birdclef_mind.sound.recordings.samples_to_pictures", transform)
     with pytest.raises(AudioError, match="^FloatingPointError: overflow encountered$"):
         picture(tmp_path / "x.wav", PRESETS["mel32"])
 
@@ -169,8 +169,8 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from birdclef_mind import caching, store
-from birdclef_mind.config import PRESETS
-from birdclef_mind.recordings import picture
+from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.sound.recordings import picture
 for name in sys.argv[1:]:
     found = picture(Path(name), PRESETS["logmel128"])
     store.encode(caching.make_strip(found, PRESETS["logmel128"], store.Source("x", 0, "")))

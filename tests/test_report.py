@@ -11,10 +11,10 @@ import pytest
 
 from birdclef_mind import explanation
 from birdclef_mind.cli import main
-from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.report import fidelity_curves, frequency_ticks, render, write_report
-from birdclef_mind.spectrum import mel_filters
+from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.sound.spectrum import mel_filters
 from birdclef_mind.storage import files
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import SMALL, tree
 
-from birdclef_mind import audio
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import ConfigError, TableError
-from birdclef_mind.features import samples_to_levels
 from birdclef_mind.sample import Sample, invent_place, invent_species, write_sample
 from birdclef_mind.scoring import read_scores
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import samples_to_levels
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.soundscapes import expected_rows, find_soundscapes, names_in
 
 
@@ -44,7 +44,7 @@ def test_truth_says_where_the_songs_are(tmp_path):
     features = PRESETS["logmel128"]
     samples = audio.read_audio(tmp_path / "s" / "test_soundscapes" / "soundscape_90001.ogg", 32_000)
     loudest = samples_to_levels(audio.cut(samples, features).samples, features).max(axis=2)
-    from birdclef_mind.spectrum import mel_filters
+    from birdclef_mind.sound.spectrum import mel_filters
 
     for column, bird in [(header.index(bird.code), bird) for bird in invent_species(2)]:
         band = mel_filters(features).toarray()[:, round(bird.pitch_hz / 32_000 * 2048)].argmax()

@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from birdclef_mind import audio
 from birdclef_mind.cache import IndexRow
 from birdclef_mind.caching import make_strip
-from birdclef_mind.config import PRESETS
-from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.recipes import Augmentation, Training
-from birdclef_mind.recordings import picture_windows
 from birdclef_mind.sampling import gather_material, moved_windows, moving_sound, plan_epoch, step_frames
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
+from birdclef_mind.sound.recordings import picture_windows
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.store import Source
 
 FEATURES = PRESETS["logmel128"]

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, as_to_a_pipe, encoded, noise, without_table, written
 
-from birdclef_mind import audio, sound_files
 from birdclef_mind.errors import AudioError
+from birdclef_mind.sound import audio, sound_files
 
 LOUD_THEN_SILENT = np.concatenate([noise(2), np.zeros(10 * RATE_HZ, np.float32)])
 CHAINS = {

@@ -2,8 +2,8 @@ import librosa
 import numpy as np
 import pytest
 
-from birdclef_mind import spectrum
-from birdclef_mind.config import PRESETS, Features
+from birdclef_mind.sound import spectrum
+from birdclef_mind.sound.settings import PRESETS, Features
 
 SMALL = Features(kind="mel", n_mels=8, n_fft=64, hop_samples=16, sample_rate_hz=8000, fmax_hz=4000)
 

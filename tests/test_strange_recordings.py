@@ -15,10 +15,10 @@ from birdclef_mind import bundle as bundles
 from birdclef_mind import config, data_sheets, report
 from birdclef_mind.cache import open_cache
 from birdclef_mind.competition import list_soundscapes
-from birdclef_mind.config import PRESETS
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.examples import from_files, real_sound
 from birdclef_mind.explanation import Folder
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.files import sealed
 from birdclef_mind.submission import write_submission
 
@@ -79,7 +79,9 @@ def test_the_bad_are_listed_and_the_good_are_cached(competition_folder, tmp_path
 @pytest.mark.parametrize(
     "fault", [ValueError("a\nfault"), KeyError("x"), RecursionError(), MemoryError(), OSError("y")]
 )
-@pytest.mark.parametrize("where", ["birdclef_mind.recordings.samples_to_pictures", "birdclef_mind.store.grey_png"])
+@pytest.mark.parametrize(
+    "where", ["birdclef_mind.sound.recordings.samples_to_pictures", "birdclef_mind.store.grey_png"]
+)
 def test_what_a_library_raises_over_one_recording_is_listed(sample_folder, tmp_path, monkeypatch, where, fault):
     def fail(*_):
         raise fault
@@ -165,7 +167,7 @@ def test_a_soundscape_that_a_library_stumbles_over_is_listed(soundscapes, bundle
         raise FloatingPointError("overflow")
 
     folder = soundscapes(encoded(noise(5)), "a.wav", ())
-    monkeypatch.setattr("birdclef_mind.recordings.samples_to_pictures", fail)
+    monkeypatch.setattr("birdclef_mind.sound.recordings.samples_to_pictures", fail)
     assert write_submission(bundle, folder, tmp_path / "s.csv").problems == ("a.wav: FloatingPointError: overflow",)
 
 

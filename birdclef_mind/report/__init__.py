@@ -17,11 +17,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from birdclef_mind import comparison
-from birdclef_mind.config import Features
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.report.client import client_facts, typical_examples
-from birdclef_mind.spectrum import hz_to_mel
+from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
 from birdclef_mind.storage.ledger import refuse_others, write_own
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from timing import Row, timed
 
-from birdclef_mind import audio
-from birdclef_mind.config import PRESETS
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import PRESETS
 
 MINUTES = 10
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from timing import Row, timed
 
-from birdclef_mind import audio
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import PRESETS
 
 
 def stamped_by_loops(activation, patches):
@@ -55,7 +55,7 @@ def sounding(root):
     """24 pictures to sound, and how well the sound gives the picture again, beside librosa."""
     import librosa
 
-    from birdclef_mind.features import Pictures, pictures_to_samples, pixels_to_levels, samples_to_pictures
+    from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, pixels_to_levels, samples_to_pictures
 
     competition, features = open_competition(root), PRESETS["mel32"]
     paths = [competition.audio_path(recording) for recording in competition.recordings]

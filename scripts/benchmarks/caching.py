@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from timing import Row, timed
 
-from birdclef_mind import audio
 from birdclef_mind.caching import write_cache
 from birdclef_mind.competition import open_competition
-from birdclef_mind.config import PRESETS
 from birdclef_mind.labels import choose_labels
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import PRESETS
 
 
 def rows(root, jobs=(1, 2)):

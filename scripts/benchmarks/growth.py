@@ -38,8 +38,8 @@ def cache(folder, count):
 
     from birdclef_mind.caching import write_cache
     from birdclef_mind.competition import open_competition
-    from birdclef_mind.config import PRESETS
     from birdclef_mind.labels import choose_labels
+    from birdclef_mind.sound.settings import PRESETS
 
     rng = np.random.default_rng(0)
     table = [["primary_label", "secondary_labels", "filename"]]

@@ -3,7 +3,7 @@
 import numpy as np
 from timing import Row, seconds
 
-from birdclef_mind.config import PRESETS
+from birdclef_mind.sound.settings import PRESETS
 
 BATCHES = 12
 
@@ -43,8 +43,8 @@ def of_recipe(name, training, features, batches):
 
 
 def made_up(features, count):
-    from birdclef_mind.features import Pictures, PixelScale
     from birdclef_mind.sampling import Material
+    from birdclef_mind.sound.pictures import Pictures, PixelScale
 
     pixels = np.random.default_rng(0).integers(0, 256, (count, features.rows, features.frames), np.uint8)
     scale = PixelScale(np.zeros(count, np.float32), np.full(count, 80, np.float32))

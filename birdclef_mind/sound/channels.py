@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.sound_files import Stream
+from birdclef_mind.sound.sound_files import Stream
 
 Array = np.ndarray[Any, Any]
 

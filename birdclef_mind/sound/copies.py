@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from birdclef_mind.likeness import COPY, likeness
+from birdclef_mind.sound.likeness import COPY, likeness
 
 Array = np.ndarray[Any, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from birdclef_mind.config import Features
-from birdclef_mind.spectrum import (
+from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.spectrum import (
     mel_filters,
     samples_to_spectra,
     spectra_to_samples,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from birdclef_mind import audio
-from birdclef_mind.sound_files import streams
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.sound_files import streams
 from birdclef_mind.storage.places import at_hand
 
 Array = np.ndarray[Any, Any]

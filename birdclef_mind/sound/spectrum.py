@@ -7,7 +7,7 @@ import numpy as np
 import scipy.fft
 import scipy.sparse
 
-from birdclef_mind.config import Features
+from birdclef_mind.sound.settings import Features
 
 Array = np.ndarray[Any, Any]
 

@@ -16,15 +16,15 @@ import numpy as np
 import soundfile
 import soxr
 
-from birdclef_mind.channels import mono
-from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError
-from birdclef_mind.sound_files import LONGEST_S as LONGEST_S
-from birdclef_mind.sound_files import SUFFIXES as SUFFIXES
-from birdclef_mind.sound_files import Header as Header
-from birdclef_mind.sound_files import duration_s as duration_s
-from birdclef_mind.sound_files import read_header as read_header
-from birdclef_mind.sound_files import streams
+from birdclef_mind.sound.channels import mono
+from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.sound_files import LONGEST_S as LONGEST_S
+from birdclef_mind.sound.sound_files import SUFFIXES as SUFFIXES
+from birdclef_mind.sound.sound_files import Header as Header
+from birdclef_mind.sound.sound_files import duration_s as duration_s
+from birdclef_mind.sound.sound_files import read_header as read_header
+from birdclef_mind.sound.sound_files import streams
 from birdclef_mind.storage.places import at_hand
 
 Array = np.ndarray[Any, Any]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.audio import Window, loudness_dbfs, read_windows
-from birdclef_mind.config import Features
 from birdclef_mind.errors import AudioError, BirdclefMindError, reason_of
-from birdclef_mind.features import Pictures, PixelScale, samples_to_pictures
+from birdclef_mind.sound.audio import Window, loudness_dbfs, read_windows
+from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
+from birdclef_mind.sound.settings import Features
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,13 @@
+"""Samples to pictures and back: one path, used by caching, training, answering and explaining alike.
+
+settings     how a recording is cut and drawn: windows, features, presets, the fingerprint of both
+sound_files  what a sound file holds, read piece by piece, whatever is wrong with it
+channels     many channels to one, without cancelling
+audio        samples at one rate: read, resampled, cut, written
+recordings   a recording to the pictures of its segments
+spectrum     samples to mel bands, and bands back to samples
+pictures     levels to 8-bit pictures and back
+playable     a copy of a recording that every browser plays
+likeness     how alike two pictures are
+copies       which recordings hold the same sound
+"""
