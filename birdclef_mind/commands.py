@@ -22,7 +22,7 @@ from birdclef_mind.terminal import (
 
 def sample(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the synthetic competition folder."""
-    from birdclef_mind.sample import Sample, write_sample
+    from birdclef_mind.data.sample import Sample, write_sample
 
     wanted = Sample(
         species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
@@ -39,12 +39,12 @@ def sample(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the picture cache; status 1 when a recording failed."""
-    from birdclef_mind.cache import FAILURES
-    from birdclef_mind.caching import write_cache
-    from birdclef_mind.competition import find_competition, open_competition
     from birdclef_mind.config import Config
-    from birdclef_mind.labels import choose_labels
-    from birdclef_mind.overrides import START, read_overrides
+    from birdclef_mind.data.cache import FAILURES
+    from birdclef_mind.data.competition import find_competition, open_competition
+    from birdclef_mind.data.labels import choose_labels
+    from birdclef_mind.data.overrides import START, read_overrides
+    from birdclef_mind.data.write_cache import write_cache
     from birdclef_mind.sound.settings import Features
 
     config = Config.read(args.config) if args.config else Config()
@@ -89,8 +89,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
 def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the explanation of a bundle."""
     import_tensorflow_quietly()
-    from birdclef_mind.cache import open_cache
     from birdclef_mind.config import Config
+    from birdclef_mind.data.cache import open_cache
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
     from birdclef_mind.explanation import FACTS, REPORT
@@ -133,7 +133,7 @@ def _tell_failures(failed: dict[str, str], terminal: Terminal) -> int:
 def compare(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a comparison of features."""
     from birdclef_mind import comparison
-    from birdclef_mind.competition import open_competition
+    from birdclef_mind.data.competition import open_competition
     from birdclef_mind.report import write_comparison
 
     setups = comparison.setups_named(names_in(args.presets))
@@ -164,7 +164,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors."""
     import_tensorflow_quietly()
     from birdclef_mind.bundle import load
-    from birdclef_mind.competition import find_competition
+    from birdclef_mind.data.competition import find_competition
     from birdclef_mind.events import Listener, write_events
     from birdclef_mind.submission import log_path, refuse_outputs, write_submission
 
@@ -197,7 +197,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def score(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print the measures of a submission."""
-    from birdclef_mind.scoring import score as score_submission
+    from birdclef_mind.data.scoring import score as score_submission
 
     scores = score_submission(args.submission, args.truth)
     if args.json:

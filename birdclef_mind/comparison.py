@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import explanation
-from birdclef_mind.competition import Competition, Recording
+from birdclef_mind.data.competition import Competition, Recording
+from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.explanation import Folder, sound_errors
 from birdclef_mind.sound import audio
@@ -19,7 +20,6 @@ from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_
 from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.storage import folder_kinds
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
 

@@ -4,9 +4,9 @@ import csv
 import io
 from pathlib import Path
 
-from birdclef_mind.competition import SAMPLE_SUBMISSION, read_sample_submission
+from birdclef_mind.data.competition import SAMPLE_SUBMISSION, read_sample_submission
+from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.storage.ledger import refuse_others, write_own
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.competition import recording_path
+from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.examples import evenly, real_sound
 from birdclef_mind.explanation import Folder

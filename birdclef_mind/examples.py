@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.competition import recording_path
+from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures

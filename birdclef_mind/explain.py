@@ -15,9 +15,10 @@ from birdclef_mind.answer_cards import write_answers
 from birdclef_mind.blind_test import blind_clips
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import SECOND
-from birdclef_mind.cache import Cache, IndexRow
 from birdclef_mind.comparison import compare_features, setups_named
-from birdclef_mind.competition import TRAIN_AUDIO, open_competition
+from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.competition import TRAIN_AUDIO, open_competition
+from birdclef_mind.data.overrides import from_record
 from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
@@ -25,7 +26,6 @@ from birdclef_mind.explanation import Folder
 from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
-from birdclef_mind.overrides import from_record
 from birdclef_mind.recipes import Showing, Training
 from birdclef_mind.reconstruction import (
     METHODS,

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.sound import audio, playable
 from birdclef_mind.sound.pictures import Pictures, PixelScale, levels_to_pixels, pictures_to_samples, samples_to_levels
@@ -26,7 +27,6 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.store import grey_png
 
 Array = np.ndarray[Any, Any]
 

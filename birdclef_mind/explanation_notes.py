@@ -7,7 +7,7 @@ from typing import Any
 
 from birdclef_mind import explanation
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.overrides import from_record, summary, to_record
+from birdclef_mind.data.overrides import from_record, summary, to_record
 
 
 def bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:

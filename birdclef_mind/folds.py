@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from birdclef_mind.competition import Recording
+from birdclef_mind.data.competition import Recording
 from birdclef_mind.errors import ConfigError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.competition import Recording
+from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.competition import Recording
 from birdclef_mind.folds import Split, fold_recordings, split_recordings
 from birdclef_mind.recipes import Training
 from birdclef_mind.sound.copies import alike_recordings

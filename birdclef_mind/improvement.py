@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import metrics
 from birdclef_mind.bundle import Bundle
-from birdclef_mind.cache import IndexRow
+from birdclef_mind.data import metrics
+from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.inference import Predictor
 
 Array = np.ndarray[Any, Any]

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from birdclef_mind.cache import FACTS as CACHE_FACTS
-from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.config import Config
+from birdclef_mind.data.cache import FACTS as CACHE_FACTS
+from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
 from birdclef_mind.mounts import find_folder
 from birdclef_mind.storage import files
@@ -44,8 +44,8 @@ def check_build(inputs: Path, build: str) -> Config:
 
 def cache_images(inputs: Path, out: Path, build: str) -> None:
     """Cache the training audio as packed pictures in OUT/cache."""
-    from birdclef_mind.caching import write_cache
-    from birdclef_mind.labels import choose_labels
+    from birdclef_mind.data.labels import choose_labels
+    from birdclef_mind.data.write_cache import write_cache
 
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     competition = open_competition(find_folder(inputs, METADATA, "the competition"))
@@ -65,7 +65,7 @@ def train(inputs: Path, out: Path, build: str) -> None:
     import_tensorflow_quietly()
     from birdclef_mind.bundle import FACTS as BUNDLE_FACTS
     from birdclef_mind.bundle import load
-    from birdclef_mind.cache import open_cache
+    from birdclef_mind.data.cache import open_cache
     from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.training import train as train_network
 
@@ -167,7 +167,7 @@ def explain(inputs: Path, out: Path, build: str) -> None:
     import tempfile
 
     from birdclef_mind.bundle import FACTS
-    from birdclef_mind.cache import open_cache
+    from birdclef_mind.data.cache import open_cache
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
     from birdclef_mind.report import write_report

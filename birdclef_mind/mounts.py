@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from birdclef_mind.competition import TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.data.competition import TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.errors import TableError
 
 _DEEPEST = 4

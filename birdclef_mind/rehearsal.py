@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.checks import is_number, is_whole, require
-from birdclef_mind.competition import (
+from birdclef_mind.config import Config
+from birdclef_mind.data.competition import (
     SAMPLE_SUBMISSION,
     TEST_SOUNDSCAPES,
     list_soundscapes,
     open_competition,
     read_sample_submission,
 )  # fmt: skip
-from birdclef_mind.config import Config
+from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.sample import TRUTH
+from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle_program import Kaggle
-from birdclef_mind.labels import choose_labels
 from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.rehearsal_mounts import LOG, Mounts, link
-from birdclef_mind.sample import TRUTH
-from birdclef_mind.scoring import score
 from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.staging import DATASET, KERNELS, find_project
 from birdclef_mind.stand_in import StandIn

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import metrics, plots
+from birdclef_mind import plots
 from birdclef_mind.bundle import Bundle
 from birdclef_mind.bundle_folder import (
     CONFUSION_FIGURE,
@@ -18,14 +18,15 @@ from birdclef_mind.bundle_folder import (
     SCORES,
     VALIDATION,
 )
-from birdclef_mind.cache import IndexRow
 from birdclef_mind.calibration import calibrate, measured
+from birdclef_mind.data import metrics
+from birdclef_mind.data.cache import IndexRow
+from birdclef_mind.data.labels import Classes
 from birdclef_mind.dataset import picture_dataset
 from birdclef_mind.errors import BundleError
 from birdclef_mind.fitting import Fitting
 from birdclef_mind.held_out import Part
 from birdclef_mind.improvement import improvement
-from birdclef_mind.labels import Classes
 from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
 

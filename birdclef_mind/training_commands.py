@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network, or one a fold, and write its bundle."""
     import_tensorflow_quietly()
-    from birdclef_mind.cache import open_cache
     from birdclef_mind.config import Config
     from birdclef_mind.cross_validation import train_folds
-    from birdclef_mind.overrides import read_overrides
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.recipes import Decoding
     from birdclef_mind.training import Extras
     from birdclef_mind.training import train as train_network
@@ -120,8 +120,8 @@ def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train decoders for a bundle and keep them in it."""
     import_tensorflow_quietly()
     from birdclef_mind.bundle import load
-    from birdclef_mind.cache import open_cache
     from birdclef_mind.config import Config
+    from birdclef_mind.data.cache import open_cache
     from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.recipes import Decoding
 

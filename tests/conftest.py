@@ -19,12 +19,12 @@ import pytest
 from small_network import know_small
 from visiting import Visit
 
-from birdclef_mind.cache import open_cache
-from birdclef_mind.caching import write_cache
-from birdclef_mind.competition import open_competition
-from birdclef_mind.labels import choose_labels
+from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.sample import Sample, write_sample
+from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.recipes import Decoding, Training
-from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.sound.settings import PRESETS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

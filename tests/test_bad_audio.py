@@ -13,8 +13,8 @@ from conftest import SHARED, tree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import AudioError
-from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.sound import audio
 
 KINDS = [("OGG", "VORBIS"), ("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")]

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cache import open_cache
-from birdclef_mind.caching import write_cache
 from birdclef_mind.cli import main
-from birdclef_mind.competition import open_competition
-from birdclef_mind.labels import choose_labels
+from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.sound.recordings import picture
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.ledger import write_own
@@ -162,7 +162,7 @@ def test_a_recording_cut_while_it_is_read_is_listed(competition_folder, tmp_path
             os.truncate(own, 200)
         return picture(own, *settings)
 
-    monkeypatch.setattr("birdclef_mind.caching.picture", cut_first)
+    monkeypatch.setattr("birdclef_mind.data.write_cache.picture", cut_first)
     report = make_cache(competition_folder, tmp_path / "c")
     assert [Path(failure.recording).name for failure in report.failures] == [path.name]
 

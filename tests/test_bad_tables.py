@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from birdclef_mind.competition import read_metadata, read_sample_submission
+from birdclef_mind.data.competition import read_metadata, read_sample_submission
+from birdclef_mind.data.overrides import from_record, read_overrides, to_record
+from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import TableError
-from birdclef_mind.overrides import from_record, read_overrides, to_record
-from birdclef_mind.scoring import read_scores
 from birdclef_mind.submission_check import find_fault
 
 FUZZ = settings(

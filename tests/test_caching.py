@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind import store
-from birdclef_mind.cache import open_cache
+from birdclef_mind.data import strips
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import StoreError
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_pictures
@@ -69,7 +69,7 @@ def test_a_changed_source_or_configuration_is_redone(competition_folder, tmp_pat
     assert (report.made, report.kept) == (1, 14)
     report = make_cache(competition_folder, tmp_path / "c", preset="mel16")
     assert (report.made, report.kept) == (15, 0)
-    assert {store.read_facts(path).fingerprint for path in (tmp_path / "c").glob("*/*.png")} == {
+    assert {strips.read_facts(path).fingerprint for path in (tmp_path / "c").glob("*/*.png")} == {
         PRESETS["mel16"].fingerprint()
     }
 

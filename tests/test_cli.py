@@ -118,10 +118,10 @@ def test_an_interruption_is_said_and_has_its_own_status(monkeypatch, capsys, tmp
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("birdclef_mind.sample.write_sample", interrupted)
+    monkeypatch.setattr("birdclef_mind.data.sample.write_sample", interrupted)
     assert main(["sample", str(tmp_path / "s")]) == 130
     assert "interrupted; the same command begins again, and what stood there stands" in capsys.readouterr().err
-    monkeypatch.setattr("birdclef_mind.cache.open_cache", interrupted)
+    monkeypatch.setattr("birdclef_mind.data.cache.open_cache", interrupted)
     assert main(["train", str(tmp_path / "c"), str(tmp_path / "b")]) == 130
     assert "interrupted; the same command goes on from here" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ import pytest
 
 from birdclef_mind.cli import main
 from birdclef_mind.comparison import Clip, _told_apart, compare_features, setups_named
-from birdclef_mind.competition import open_competition
+from birdclef_mind.data.competition import open_competition
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation import Folder
 from birdclef_mind.sound.settings import PRESETS, Features

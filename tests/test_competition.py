@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from birdclef_mind.competition import (
+from birdclef_mind.data.competition import (
     find_competition,
     list_soundscapes,
     open_competition,

@@ -6,10 +6,10 @@ import pytest
 from conftest import tree
 
 from birdclef_mind import bundle as bundles
-from birdclef_mind import metrics
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
 from birdclef_mind.cross_validation import train_folds
+from birdclef_mind.data import metrics
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.inference import Predictor
 from birdclef_mind.recipes import Training

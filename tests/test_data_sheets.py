@@ -6,8 +6,8 @@ import pytest
 import soundfile
 from conftest import make_cache
 
-from birdclef_mind.cache import open_cache
-from birdclef_mind.competition import METADATA, TRAIN_AUDIO, open_competition
+from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.competition import METADATA, TRAIN_AUDIO, open_competition
 from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.explanation import Folder
 from birdclef_mind.sound import audio
@@ -112,7 +112,7 @@ def test_sound_is_copied_whole_and_only_from_the_competition(cache_folder, tmp_p
     stolen = tmp_path / "stolen"
     (stolen / TRAIN_AUDIO).mkdir(parents=True)
     shutil.copyfile(cache.competition / TRAIN_AUDIO / cache.rows[0].recording, tmp_path / "secret.ogg")
-    from birdclef_mind.competition import recording_path
+    from birdclef_mind.data.competition import recording_path
 
     assert recording_path(stolen, "../../secret.ogg") is None
     assert recording_path(stolen, str(tmp_path / "secret.ogg")) is None

@@ -12,7 +12,7 @@ import pytest
 import birdclef_mind
 from birdclef_mind.cli import build_parser
 from birdclef_mind.config import Config
-from birdclef_mind.overrides import read_overrides
+from birdclef_mind.data.overrides import read_overrides
 
 PACKAGE = Path(birdclef_mind.__file__).parent
 ROOT = PACKAGE.parent

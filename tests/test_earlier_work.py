@@ -6,8 +6,8 @@ from conftest import make_cache, tree
 
 from birdclef_mind import bundle as bundles
 from birdclef_mind import bundle_folder
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.fitting import Fitting
 from birdclef_mind.recipes import Training

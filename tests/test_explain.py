@@ -10,8 +10,8 @@ from PIL import Image
 from birdclef_mind import bundle as bundles
 from birdclef_mind import decoding
 from birdclef_mind.anatomy import read_anatomy
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.sound import audio

@@ -1,6 +1,6 @@
 import pytest
 
-from birdclef_mind.competition import Recording, read_metadata
+from birdclef_mind.data.competition import Recording, read_metadata
 from birdclef_mind.folds import split_recordings
 
 

@@ -9,9 +9,9 @@ from conftest import tree
 from small_network import know_small
 
 from birdclef_mind import kernel_steps
-from birdclef_mind.competition import read_sample_submission
+from birdclef_mind.data.competition import read_sample_submission
+from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import ConfigError, DivergedError, reason_of
-from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.submission_check import find_fault
 
 CONFIG = """[training]

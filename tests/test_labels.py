@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from birdclef_mind.data.labels import Classes, choose_labels
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.labels import Classes, choose_labels
 
 IN_ORDER = ["b", "a", "b", "c", "a"]
 

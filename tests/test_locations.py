@@ -9,8 +9,8 @@ import pytest
 from conftest import make_cache, tree
 from joblib.externals.loky import get_reusable_executor
 
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.places import ask_each, at_hand, is_remote, location
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from birdclef_mind import metrics
+from birdclef_mind.data import metrics
 
 
 def average_precision(truth, scores):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from birdclef_mind import overrides
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
+from birdclef_mind.data import overrides
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.explanation import FACTS, FORMAT
 from birdclef_mind.report import write_report
 from birdclef_mind.storage import files

@@ -168,12 +168,12 @@ def test_pictures_of_windows_come_in_order_of_their_number(rng):
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from birdclef_mind import caching, store
+from birdclef_mind.data import write_cache, strips
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.sound.recordings import picture
 for name in sys.argv[1:]:
     found = picture(Path(name), PRESETS["logmel128"])
-    store.encode(caching.make_strip(found, PRESETS["logmel128"], store.Source("x", 0, "")))
+    strips.encode(write_cache.make_strip(found, PRESETS["logmel128"], strips.Source("x", 0, "")))
     print(len(found.starts_s), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -14,12 +14,12 @@ import soundfile
 from conftest import tree
 
 from birdclef_mind.cli import main
-from birdclef_mind.competition import read_sample_submission
+from birdclef_mind.data.competition import read_sample_submission
+from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
 from birdclef_mind.mounts import find_folder
 from birdclef_mind.rehearsal import OWNER, Rehearsing, rehearse
 from birdclef_mind.rehearsal_mounts import Mounts
-from birdclef_mind.scoring import read_scores
 from birdclef_mind.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
 from birdclef_mind.submission_check import find_fault
 

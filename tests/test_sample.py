@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from conftest import SMALL, tree
 
-from birdclef_mind.competition import open_competition
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.sample import Sample, invent_place, invent_species, write_sample
+from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.errors import ConfigError, TableError
-from birdclef_mind.sample import Sample, invent_place, invent_species, write_sample
-from birdclef_mind.scoring import read_scores
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_levels
 from birdclef_mind.sound.settings import PRESETS
-from birdclef_mind.soundscapes import expected_rows, find_soundscapes, names_in
 
 
 def test_the_same_seed_gives_the_same_folder(sample_folder, tmp_path):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from birdclef_mind import metrics
+from birdclef_mind.data import metrics
+from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import TableError
-from birdclef_mind.scoring import score
 
 TRUTH = "row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\n"
 

@@ -7,8 +7,8 @@ import stat
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cache import open_cache
 from birdclef_mind.cli import main
+from birdclef_mind.data.cache import open_cache
 
 
 def renamed(folder, name):

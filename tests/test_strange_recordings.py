@@ -13,8 +13,8 @@ from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
 from birdclef_mind import bundle as bundles
 from birdclef_mind import config, data_sheets, report
-from birdclef_mind.cache import open_cache
-from birdclef_mind.competition import list_soundscapes
+from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.competition import list_soundscapes
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.examples import from_files, real_sound
 from birdclef_mind.explanation import Folder
@@ -80,7 +80,7 @@ def test_the_bad_are_listed_and_the_good_are_cached(competition_folder, tmp_path
     "fault", [ValueError("a\nfault"), KeyError("x"), RecursionError(), MemoryError(), OSError("y")]
 )
 @pytest.mark.parametrize(
-    "where", ["birdclef_mind.sound.recordings.samples_to_pictures", "birdclef_mind.store.grey_png"]
+    "where", ["birdclef_mind.sound.recordings.samples_to_pictures", "birdclef_mind.data.strips.grey_png"]
 )
 def test_what_a_library_raises_over_one_recording_is_listed(sample_folder, tmp_path, monkeypatch, where, fault):
     def fail(*_):
@@ -99,7 +99,7 @@ def test_what_is_no_recordings_fault_ends_the_run(sample_folder, tmp_path, monke
     def fail(*_):
         raise fault
 
-    monkeypatch.setattr("birdclef_mind.caching.picture", fail)
+    monkeypatch.setattr("birdclef_mind.data.write_cache.picture", fail)
     with pytest.raises(type(fault)):
         make_cache(sample_folder, tmp_path / "c")
 
@@ -108,7 +108,7 @@ def test_a_target_that_cannot_be_written_to_ends_the_run(sample_folder, tmp_path
     def fail(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("birdclef_mind.caching.files.whole", fail)
+    monkeypatch.setattr("birdclef_mind.data.write_cache.files.whole", fail)
     with pytest.raises(PermissionError):
         make_cache(sample_folder, tmp_path / "c")
 

@@ -14,7 +14,7 @@ import pytest
 from birdclef_mind import bundle as bundles
 from birdclef_mind import bundle_folder, decoding
 from birdclef_mind.anatomy import read_anatomy
-from birdclef_mind.cache import open_cache
+from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BirdclefMindError
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.storage import files

@@ -10,8 +10,8 @@ import pytest
 from conftest import make_cache, tree
 
 from birdclef_mind.cli import main
+from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import ConfigError, StoreError
-from birdclef_mind.sample import Sample, write_sample
 from birdclef_mind.storage.workers import run_all
 
 
@@ -144,7 +144,7 @@ def test_processes_that_end_before_they_begin_are_one_sentence(tmp_path, monkeyp
 
 KILLING = """
 import os, signal, sys
-from birdclef_mind import caching
+from birdclef_mind.data import write_cache
 from birdclef_mind.cli import main
 
 def make(*task, name=sys.argv[1]):
@@ -152,7 +152,7 @@ def make(*task, name=sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*task)
 
-real, caching._make = caching._make, make
+real, write_cache._make = write_cache._make, make
 sys.exit(main(["cache", sys.argv[2], sys.argv[3], "--jobs", "2", "--quiet"]))
 """
 

@@ -16,7 +16,7 @@ def bundle_of(name, preset, birds):
     """An untrained network with all that inference needs."""
     from birdclef_mind.bundle import Bundle
     from birdclef_mind.calibration import Calibration
-    from birdclef_mind.labels import Classes
+    from birdclef_mind.data.labels import Classes
     from birdclef_mind.model import build
     from birdclef_mind.recipes import recipe
 

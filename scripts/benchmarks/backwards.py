@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from timing import Row, timed
 
-from birdclef_mind.competition import open_competition
+from birdclef_mind.data.competition import open_competition
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import PRESETS
 

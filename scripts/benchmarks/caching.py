@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from timing import Row, timed
 
-from birdclef_mind.caching import write_cache
-from birdclef_mind.competition import open_competition
-from birdclef_mind.labels import choose_labels
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import PRESETS
 

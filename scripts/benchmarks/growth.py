@@ -36,9 +36,9 @@ def measure(kind, count):
 def cache(folder, count):
     import soundfile
 
-    from birdclef_mind.caching import write_cache
-    from birdclef_mind.competition import open_competition
-    from birdclef_mind.labels import choose_labels
+    from birdclef_mind.data.competition import open_competition
+    from birdclef_mind.data.labels import choose_labels
+    from birdclef_mind.data.write_cache import write_cache
     from birdclef_mind.sound.settings import PRESETS
 
     rng = np.random.default_rng(0)

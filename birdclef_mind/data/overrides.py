@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.cache import Cache, IndexRow
-from birdclef_mind.competition import Competition
+from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.competition import Competition
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import Features

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import competition
+from birdclef_mind.data import competition
 from birdclef_mind.errors import printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdclef_mind import cache, store
-from birdclef_mind.competition import Recording
+from birdclef_mind.data import cache, strips
+from birdclef_mind.data.competition import Recording
 from birdclef_mind.errors import StoreError
 from birdclef_mind.storage import archives, files, folders, places
 
@@ -97,7 +97,7 @@ def remove_strangers(out: Path, wanted: set[Path]) -> int:
 def _is_own_place(out: Path, path: Path) -> bool:
     """Whether a picture stands where this program would put it, and is no copy that somebody keeps elsewhere."""
     try:
-        source = store.read_facts(path).source.filename
+        source = strips.read_facts(path).source.filename
     except StoreError:
         return False
     return path == cache.picture_path(out, path.parent.name, source)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import metrics
+from birdclef_mind.data import metrics
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.folder_kinds import kind_of
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import store
-from birdclef_mind.competition import Recording
+from birdclef_mind.data import strips
+from birdclef_mind.data.competition import Recording
+from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import StoreError
-from birdclef_mind.labels import Classes
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds
@@ -86,9 +86,9 @@ class Cache:
         )
         return targets * np.array([not row.birdless for row in rows], np.float32)[:, None]
 
-    def strip(self, folder: str, recording: str) -> store.Strip:
+    def strip(self, folder: str, recording: str) -> strips.Strip:
         """All pictures of one recording, refused when another configuration made them."""
-        strip = store.read(picture_path(self.root, folder, recording))
+        strip = strips.read(picture_path(self.root, folder, recording))
         if strip.facts.fingerprint != self.features.fingerprint():
             raise StoreError(
                 f"{picture_path(self.root, folder, recording)}: expected fingerprint "
@@ -165,7 +165,7 @@ def write_index(root: Path, recordings: Sequence[Recording], features: Features)
         writer = table_writer(file)
         writer.writerow(COLUMNS)
         paths = (picture_path(root, recording.label, recording.filename) for recording in recordings)
-        read = ask_each(store.read_facts, paths, remote=is_remote(root))
+        read = ask_each(strips.read_facts, paths, remote=is_remote(root))
         for recording, facts in zip(recordings, read, strict=True):
             writer.writerows(_cells(recording, facts))
             segments += len(facts.starts_s)
@@ -173,7 +173,7 @@ def write_index(root: Path, recordings: Sequence[Recording], features: Features)
     return segments, seconds
 
 
-def _cells(recording: Recording, facts: store.StripFacts) -> Iterator[list[Any]]:
+def _cells(recording: Recording, facts: strips.StripFacts) -> Iterator[list[Any]]:
     lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.clipped, facts.silent, strict=True)
     for segment, (start_s, low, width, loudness_dbfs, clipped, silent) in enumerate(lists):
         yield [

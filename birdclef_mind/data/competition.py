@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from birdclef_mind.data.labels import is_label, is_reserved
 from birdclef_mind.errors import TableError
-from birdclef_mind.labels import is_label, is_reserved
 from birdclef_mind.sound.audio import SUFFIXES
 from birdclef_mind.storage import folder_kinds
 from birdclef_mind.storage.folder_kinds import kind_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.competition import METADATA, SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.sound import audio
 from birdclef_mind.storage import files, folders

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import __version__, cache, cache_folder, store
-from birdclef_mind.cache_folder import Earlier
-from birdclef_mind.competition import Competition, Recording
+from birdclef_mind import __version__
+from birdclef_mind.data import cache, cache_folder, strips
+from birdclef_mind.data.cache_folder import Earlier
+from birdclef_mind.data.competition import Competition, Recording
+from birdclef_mind.data.labels import Classes
+from birdclef_mind.data.overrides import Moves, Override, find_moves
 from birdclef_mind.errors import ConfigError, StoreError, reason_of
-from birdclef_mind.labels import Classes
-from birdclef_mind.overrides import Moves, Override, find_moves
 from birdclef_mind.sound.recordings import Pictured, picture
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import archives, files, places
@@ -128,7 +129,7 @@ def _finish(
             "classes": list(classes.names),
             "competition": str(competition.root.resolve()),
             "common_names": {r.label: r.common_name for r in reversed(wanted)},
-            "versions": {"birdclef_mind": __version__, "store_format": store.FORMAT},
+            "versions": {"birdclef_mind": __version__, "store_format": strips.FORMAT},
             "counts": counts,
             "moved": {recording: dict(windows) for recording, windows in moves.items()},
             "index_sha256": files.sha256(out / cache.INDEX),
@@ -181,7 +182,7 @@ def _make(
         with places.at_hand(path) as own:
             if not own.is_file():
                 return _Result(filename, failure="is no file" if own.exists() else "missing")
-            source = store.Source(filename, own.stat().st_size, files.sha256(own))
+            source = strips.Source(filename, own.stat().st_size, files.sha256(own))
             if _is_current(target, features, source, moved):
                 return _Result(filename)
             if (
@@ -191,7 +192,7 @@ def _make(
                 and not archives.is_marked(target.read_bytes())
             ):
                 return _Result(filename, failure=f"somebody else's file stands in the place of its picture, {target}")
-            content = store.encode(make_strip(picture(own, features, moved), features, source))
+            content = strips.encode(make_strip(picture(own, features, moved), features, source))
     except FileNotFoundError:
         return _Result(filename, failure="missing")
     except OSError as error:
@@ -219,9 +220,9 @@ def _ended(path: Path, filename: str, *_: Any) -> _Result:
     return _Result(filename, failure="ended the process that read it twice (too little memory or a broken file)")
 
 
-def make_strip(found: Pictured, features: Features, source: store.Source) -> store.Strip:
+def make_strip(found: Pictured, features: Features, source: strips.Source) -> strips.Strip:
     """A recording's pictures as the strip that is stored."""
-    facts = store.StripFacts(
+    facts = strips.StripFacts(
         features.fingerprint(),
         source,
         found.starts_s,
@@ -230,12 +231,12 @@ def make_strip(found: Pictured, features: Features, source: store.Source) -> sto
         tuple(found.loudness_dbfs.round(2).tolist()),
         tuple(found.clipped.round(6).tolist()),
     )
-    return store.Strip(found.pictures.pixels, facts)
+    return strips.Strip(found.pictures.pixels, facts)
 
 
-def _is_current(target: Path, features: Features, source: store.Source, moved: Mapping[int, float]) -> bool:
+def _is_current(target: Path, features: Features, source: strips.Source, moved: Mapping[int, float]) -> bool:
     try:
-        facts = store.read_facts(target)
+        facts = strips.read_facts(target)
     except StoreError:
         return False
     regular = map(features.windowing.start_s, range(len(facts.starts_s)))
