@@ -163,9 +163,9 @@ def report(args: argparse.Namespace, terminal: Terminal) -> int:
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors."""
     import_tensorflow_quietly()
-    from birdclef_mind.bundle import load
     from birdclef_mind.data.competition import find_competition
-    from birdclef_mind.events import Listener, write_events
+    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.networks.events import Listener, write_events
     from birdclef_mind.submission import log_path, refuse_outputs, write_submission
 
     refuse_outputs(args.out, args.events)

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import bundle as bundles
-from birdclef_mind import bundle_folder
-from birdclef_mind.bundle import Bundle
-from birdclef_mind.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
-from birdclef_mind.calibration import calibrate_members
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.overrides import apply, to_record
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
-from birdclef_mind.inference import Predictor
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks import bundle_folder
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
+from birdclef_mind.networks.calibration import calibrate_members
+from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import measure, validation_table
 from birdclef_mind.storage import files, folders

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.bundle import load
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
@@ -16,6 +15,7 @@ from birdclef_mind.decoding import train_bundle_decoders
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.explanation import REPORT
+from birdclef_mind.networks.bundle import load
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.report import write_report
 from birdclef_mind.sound.settings import PRESETS

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind import decoding, examples, explanation
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.answer_cards import write_answers
 from birdclef_mind.blind_test import blind_clips
-from birdclef_mind.bundle import Bundle
-from birdclef_mind.bundle_folder import SECOND
 from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import TRAIN_AUDIO, open_competition
@@ -26,6 +23,9 @@ from birdclef_mind.explanation import Folder
 from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
 from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.bundle_folder import SECOND
 from birdclef_mind.recipes import Showing, Training
 from birdclef_mind.reconstruction import (
     METHODS,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind import explanation
-from birdclef_mind.bundle import Bundle
 from birdclef_mind.data.overrides import from_record, summary, to_record
+from birdclef_mind.networks.bundle import Bundle
 
 
 def bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:

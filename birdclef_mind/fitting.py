@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from birdclef_mind.dataset import picture_dataset, training_dataset
 from birdclef_mind.learner import Learner
+from birdclef_mind.networks.bundle_folder import LOG_SUFFIX, LOGS, PROGRESS
 from birdclef_mind.recipes import Training
 from birdclef_mind.sampling import Material
 from birdclef_mind.storage import files
@@ -20,9 +21,6 @@ from birdclef_mind.storage import files
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]
 
-PROGRESS = "training.progress.npz"
-LOGS = "logs"
-LOG_SUFFIX = ".birdclef_mind.v2"
 # What TensorBoard draws as a curve; TensorFlow alone can write it.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 

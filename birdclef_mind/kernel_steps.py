@@ -63,10 +63,10 @@ def train(inputs: Path, out: Path, build: str) -> None:
     """Train the network and its decoders on the cached pictures, into OUT/bundle."""
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     import_tensorflow_quietly()
-    from birdclef_mind.bundle import FACTS as BUNDLE_FACTS
-    from birdclef_mind.bundle import load
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.decoding import train_bundle_decoders
+    from birdclef_mind.networks.bundle import FACTS as BUNDLE_FACTS
+    from birdclef_mind.networks.bundle import load
     from birdclef_mind.training import train as train_network
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))
@@ -107,7 +107,7 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
 
 def _infer(inputs: Path, root: Path, place: Path, minutes: float, started: float, terminal: Terminal) -> None:
     import_tensorflow_quietly()
-    from birdclef_mind.bundle import FACTS, load
+    from birdclef_mind.networks.bundle import FACTS, load
     from birdclef_mind.submission import write_submission
 
     bundle = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
@@ -166,10 +166,10 @@ def explain(inputs: Path, out: Path, build: str) -> None:
     import_tensorflow_quietly()
     import tempfile
 
-    from birdclef_mind.bundle import FACTS
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.explain import Explaining
     from birdclef_mind.explain import explain as explain_bundle
+    from birdclef_mind.networks.bundle import FACTS
     from birdclef_mind.report import write_report
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))

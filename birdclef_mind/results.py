@@ -7,18 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind import plots
-from birdclef_mind.bundle import Bundle
-from birdclef_mind.bundle_folder import (
-    CONFUSION_FIGURE,
-    HISTORY,
-    HISTORY_FIGURE,
-    RELIABILITY_FIGURE,
-    SCORES,
-    VALIDATION,
-)
-from birdclef_mind.calibration import calibrate, measured
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.data.labels import Classes
@@ -27,6 +16,17 @@ from birdclef_mind.errors import BundleError
 from birdclef_mind.fitting import Fitting
 from birdclef_mind.held_out import Part
 from birdclef_mind.improvement import improvement
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.bundle_folder import (
+    CONFUSION_FIGURE,
+    HISTORY,
+    HISTORY_FIGURE,
+    RELIABILITY_FIGURE,
+    SCORES,
+    VALIDATION,
+)
+from birdclef_mind.networks.calibration import calibrate, measured
 from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.bundle import Bundle
 from birdclef_mind.checks import is_number, require, some_of
 from birdclef_mind.data import competition
 from birdclef_mind.data.soundscapes import (
@@ -25,7 +24,8 @@ from birdclef_mind.data.soundscapes import (
     row_scores,
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
-from birdclef_mind.inference import Predictor, windows_for_rows
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.predictor import Predictor, windows_for_rows
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.bundle import Bundle
 from birdclef_mind.data.competition import SampleSubmission
+from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.storage.ledger import write_own
 
 Array = np.ndarray[Any, Any]

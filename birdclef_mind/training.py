@@ -10,13 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind import __version__, bundle_folder
-from birdclef_mind import bundle as bundles
-from birdclef_mind import model as networks
-from birdclef_mind.application import load_base
-from birdclef_mind.bundle import Bundle
-from birdclef_mind.bundle_folder import SETTINGS
-from birdclef_mind.calibration import Calibration
+from birdclef_mind import __version__
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.overrides import Override, apply, summary, to_record
@@ -25,6 +19,13 @@ from birdclef_mind.fitting import Fitting
 from birdclef_mind.folds import Split
 from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
 from birdclef_mind.learner import Learner, compile_learner
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks import bundle_folder
+from birdclef_mind.networks.applications import load_base
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.bundle_folder import SETTINGS
+from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.recipes import Training
 from birdclef_mind.results import write_results
 from birdclef_mind.sampling import Material, gather_material

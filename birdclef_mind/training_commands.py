@@ -54,8 +54,8 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         took_s = time.perf_counter() - started
         words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
     if args.decoders and (args.out / "bundle.json").is_file():
-        from birdclef_mind.bundle import load
         from birdclef_mind.decoding import train_bundle_decoders
+        from birdclef_mind.networks.bundle import load
 
         train_bundle_decoders(args.out, load(args.out), cache, decoding, say=terminal.say, track=terminal.track)
     if scores:
@@ -90,7 +90,7 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
 
 
 def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:
-    from birdclef_mind.bundle_folder import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
+    from birdclef_mind.networks.bundle_folder import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
 
     places: list[tuple[str, str | Path]] = [("bundle", args.out)]
     if args.folds is None:
@@ -119,10 +119,10 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
 def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train decoders for a bundle and keep them in it."""
     import_tensorflow_quietly()
-    from birdclef_mind.bundle import load
     from birdclef_mind.config import Config
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.decoding import train_bundle_decoders
+    from birdclef_mind.networks.bundle import load
     from birdclef_mind.recipes import Decoding
 
     given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}

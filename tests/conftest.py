@@ -189,9 +189,9 @@ def make_cache(folder, out, preset="mel32", labels="all", **options):
 
 def add_decoders(bundle, cache_folder, out):
     """A bundle's copy with decoders and an independent network."""
-    from birdclef_mind import bundle as bundles
     from birdclef_mind import decoding
-    from birdclef_mind.bundle_folder import SECOND
+    from birdclef_mind.networks import bundle as bundles
+    from birdclef_mind.networks.bundle_folder import SECOND
     from birdclef_mind.training import train
 
     cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)

@@ -3,7 +3,7 @@
 
 def know_small():
     """Let `model` build it as "small", in this process."""
-    from birdclef_mind.model import NETWORKS
+    from birdclef_mind.networks.build import NETWORKS
 
     NETWORKS["small"] = small
 

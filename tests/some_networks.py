@@ -202,7 +202,7 @@ def recurrent():
 
 
 def attention_pooling():
-    from birdclef_mind.pooling import listen
+    from birdclef_mind.networks.layers import listen
 
     given = picture()
     return keras.Model(given, L.Dense(3, activation="sigmoid")(listen(maps(given), channels=5)))

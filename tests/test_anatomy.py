@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind import model as networks
 from birdclef_mind.anatomy import as_input, read_anatomy
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Network
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks.settings import Network
 
 
 def residual(rows=16, frames=21, head="softmax"):

@@ -12,14 +12,15 @@ from some_networks import REFUSED, WORKING, behind_dense, chain, over, with_poli
 from test_anatomy import residual
 
 from birdclef_mind import answers, reconstruction
-from birdclef_mind import model as networks
 from birdclef_mind.anatomy import as_input, read_anatomy
 from birdclef_mind.answers import EmbeddingRange, log_certainty, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.decoder_networks import build_decoders
 from birdclef_mind.decoders import DecoderTraining, train_decoders
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.inversion import read_chain, transposed_pass
-from birdclef_mind.recipes import Decoding, Network
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks.settings import Network
+from birdclef_mind.recipes import Decoding
 from birdclef_mind.reconstruction import METHODS, read_backwards
 
 

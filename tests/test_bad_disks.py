@@ -168,7 +168,7 @@ def test_a_recording_cut_while_it_is_read_is_listed(competition_folder, tmp_path
 
 
 def test_a_soundscape_that_vanishes_keeps_its_priors(decoded, competition_folder, tmp_path):
-    from birdclef_mind.bundle import load
+    from birdclef_mind.networks.bundle import load
 
     last = sorted((competition_folder / "test_soundscapes").iterdir())[-1]
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind.errors import BundleError
-from birdclef_mind.inference import Predictor
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.files import sealed
 

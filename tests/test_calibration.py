@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from birdclef_mind.calibration import Calibration, calibrate, calibration_error, measured, reliability
+from birdclef_mind.networks.calibration import Calibration, calibrate, calibration_error, measured, reliability
 
 
 def sigmoid(values):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from conftest import FEW, tree
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind import decoding
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.storage import files
 
 

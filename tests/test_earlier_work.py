@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind import bundle as bundles
-from birdclef_mind import bundle_folder
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.fitting import Fitting
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks import bundle_folder
 from birdclef_mind.recipes import Training
 from birdclef_mind.submission import write_submission
 from birdclef_mind.training import train
@@ -89,7 +89,7 @@ def test_scores_that_are_not_finite_are_never_written(little, tmp_path, monkeypa
     def scores(self, pixels):
         return np.full((len(pixels), len(bundle.classes)), np.nan, np.float32)
 
-    monkeypatch.setattr("birdclef_mind.inference.Predictor.scores", scores)
+    monkeypatch.setattr("birdclef_mind.networks.predictor.Predictor.scores", scores)
     report = write_submission(bundle, little.competition, tmp_path / "s.csv")
     assert report.computed == 0
     assert all("the network's scores are not finite" in problem for problem in report.problems)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from conftest import make_cache
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError
-from birdclef_mind.events import Event, Listener, find_events, write_events
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks.events import Event, Listener, find_events, write_events
 from birdclef_mind.recipes import Training
 from birdclef_mind.training import train
 

@@ -7,13 +7,13 @@ import pytest
 from conftest import make_cache, tree
 from PIL import Image
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind import decoding
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explain import Explaining, explain
+from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels
 from birdclef_mind.sound.pictures import levels_to_pixels as to_pixels

@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind import model as networks
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.inversion import (
@@ -16,7 +15,8 @@ from birdclef_mind.inversion import (
     transposed_pass,
     unflatten,
 )
-from birdclef_mind.recipes import Network
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks.settings import Network
 
 
 def stamped(activation, patches, stride):

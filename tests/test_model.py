@@ -2,11 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from birdclef_mind import model as networks
-from birdclef_mind.application import load_base
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.pooling import NoiseFloor
-from birdclef_mind.recipes import Network
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks.applications import load_base
+from birdclef_mind.networks.layers import NoiseFloor
+from birdclef_mind.networks.settings import Network
 
 
 def test_classic_has_the_published_parameters():

@@ -7,13 +7,13 @@ import pytest
 from conftest import make_cache
 
 from birdclef_mind import decoding
-from birdclef_mind.bundle import load
 from birdclef_mind.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.overrides import read_overrides
 from birdclef_mind.errors import TableError
+from birdclef_mind.networks.bundle import load
 from birdclef_mind.recipes import Training
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_pictures

@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from birdclef_mind import bundle as bundles
-from birdclef_mind import bundle_folder, decoding
+from birdclef_mind import decoding
 from birdclef_mind.anatomy import read_anatomy
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BirdclefMindError
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks import bundle_folder
 from birdclef_mind.recipes import Decoding, Training
 from birdclef_mind.storage import files
 from birdclef_mind.training import train

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef_mind import bundle as bundles
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import TableError
-from birdclef_mind.inference import Predictor, soundscape_pictures
+from birdclef_mind.networks import bundle as bundles
+from birdclef_mind.networks.predictor import Predictor, soundscape_pictures
 from birdclef_mind.sound.settings import PRESETS, Windowing
 from birdclef_mind.submission import write_submission
 from birdclef_mind.submission_check import find_fault

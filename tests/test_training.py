@@ -13,12 +13,13 @@ import soundfile
 import tensorflow as tf
 from conftest import make_cache, tree
 
-from birdclef_mind import bundle_folder, held_out, training
-from birdclef_mind.bundle import load
+from birdclef_mind import held_out, training
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.folds import split_recordings
+from birdclef_mind.networks import bundle_folder
+from birdclef_mind.networks.bundle import load
 from birdclef_mind.recipes import Training, recipe
 from birdclef_mind.training import train
 
@@ -192,7 +193,7 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 from birdclef_mind import training
-from birdclef_mind.bundle import load
+from birdclef_mind.networks.bundle import load
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.decoding import train_bundle_decoders
 from birdclef_mind.recipes import Decoding, Training

@@ -14,10 +14,10 @@ MINUTES = 10
 
 def bundle_of(name, preset, birds):
     """An untrained network with all that inference needs."""
-    from birdclef_mind.bundle import Bundle
-    from birdclef_mind.calibration import Calibration
     from birdclef_mind.data.labels import Classes
-    from birdclef_mind.model import build
+    from birdclef_mind.networks.build import build
+    from birdclef_mind.networks.bundle import Bundle
+    from birdclef_mind.networks.calibration import Calibration
     from birdclef_mind.recipes import recipe
 
     network, features = recipe(name).network, PRESETS[preset]
@@ -39,7 +39,7 @@ def soundscapes(root, count, minutes=MINUTES):
 
 
 def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), minutes=MINUTES):
-    from birdclef_mind.inference import Predictor
+    from birdclef_mind.networks.predictor import Predictor
 
     for name, preset in recipes:
         bundle = bundle_of(name, preset, 264)

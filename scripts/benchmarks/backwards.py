@@ -28,8 +28,8 @@ def stamping():
     from birdclef_mind.anatomy import read_anatomy
     from birdclef_mind.answers import stamped_answers
     from birdclef_mind.inversion import read_chain, stamp_back
-    from birdclef_mind.model import build
-    from birdclef_mind.recipes import Network
+    from birdclef_mind.networks.build import build
+    from birdclef_mind.networks.settings import Network
 
     anatomy = read_anatomy(build(Network(), 32, 313, 9))
     chain, taps = read_chain(anatomy), anatomy.of_kind("convolution")

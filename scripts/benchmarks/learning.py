@@ -54,8 +54,8 @@ def made_up(features, count):
 
 
 def learner_of(training, features, batches):
-    from birdclef_mind import model as networks
     from birdclef_mind.learner import Learner, compile_learner
+    from birdclef_mind.networks import build as networks
 
     network = networks.build(training.network, features.rows, features.frames, 9)
     learner = Learner(network, training, features.range_db)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.bundle import Bundle
 from birdclef_mind.data import competition
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
 from birdclef_mind.errors import BundleError, printable, reason_of
-from birdclef_mind.inference import BATCH, averaged, soundscape_pictures
-from birdclef_mind.model import moments
+from birdclef_mind.networks.build import moments
+from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.predictor import BATCH, averaged, soundscape_pictures
 from birdclef_mind.sound import audio
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.progress import Track, untracked

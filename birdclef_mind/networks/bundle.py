@@ -19,11 +19,11 @@ import keras
 import numpy as np
 
 from birdclef_mind import __version__
-from birdclef_mind import model as networks
-from birdclef_mind.calibration import Calibration
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.recipes import Network
+from birdclef_mind.networks import build as networks
+from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.settings import Network
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
 

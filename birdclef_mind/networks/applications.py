@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.pooling import NoiseFloor, listen
+from birdclef_mind.networks.layers import NoiseFloor, listen
 
 # All of them rescale pixels of 0–255 by themselves, and end in maps.
 APPLICATIONS = {

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from birdclef_mind.application import APPLICATIONS, application
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.pooling import MOMENTS
-from birdclef_mind.recipes import Network
-from birdclef_mind.resnet import resnet
+from birdclef_mind.networks.applications import APPLICATIONS, application
+from birdclef_mind.networks.layers import MOMENTS
+from birdclef_mind.networks.resnet import resnet
+from birdclef_mind.networks.settings import Network
 
 
 def build(network: Network, rows: int, frames: int, classes: int) -> keras.Model:

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.pooling import NoiseFloor, listen
+from birdclef_mind.networks.layers import NoiseFloor, listen
 
 WIDTHS = (16, 32, 64, 128)
 _BLOCKS = 2

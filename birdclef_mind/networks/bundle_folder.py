@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from birdclef_mind import bundle as bundles
-from birdclef_mind import fitting
 from birdclef_mind.errors import BundleError
+from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import OWN, Ledger
 
@@ -18,6 +17,10 @@ VALIDATION = "validation.csv"
 SCORES = "scores.json"
 SETTINGS = "settings.json"
 OUT_OF_FOLD = "out_of_fold.csv"
+# The state of a training that is under way, and curves as TensorBoard reads them.
+PROGRESS = "training.progress.npz"
+LOGS = "logs"
+LOG_SUFFIX = ".birdclef_mind.v2"
 HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE = "history.png", "confusion.png", "reliability.png"
 # What explaining adds to a bundle; it belongs to one network and goes with it.
 ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5", "progress.npz"))
@@ -25,10 +28,10 @@ SECOND = "second"
 FOLD = "fold_"
 _OTHERS = (
     HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
-    fitting.PROGRESS,
+    PROGRESS,
 )  # fmt: skip
 # Beside a new network stay what belongs to training as such, and folds, which are bundles of their own.
-_STAYING = (fitting.PROGRESS, SETTINGS)
+_STAYING = (PROGRESS, SETTINGS)
 
 
 def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]:
@@ -38,10 +41,10 @@ def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]
 
 def begin(ledger: Ledger) -> None:
     """Make room for what a training writes while it runs: its state, its curves, its settings."""
-    logs = ledger.folder / fitting.LOGS
+    logs = ledger.folder / LOGS
     logs.mkdir(exist_ok=True)
-    Ledger(logs).add({}, fitting.LOGS)
-    ledger.add({fitting.PROGRESS: OWN, SETTINGS: OWN})
+    Ledger(logs).add({}, LOGS)
+    ledger.add({PROGRESS: OWN, SETTINGS: OWN})
 
 
 @contextmanager
@@ -53,20 +56,20 @@ def renewed(ledger: Ledger) -> Iterator[Path]:
     with folders.renewed(ledger, last=bundles.FACTS, keep=_stays) as stage:
         yield stage
     _remove_curves(out / SECOND)
-    folders.cleared(out / SECOND / fitting.LOGS)
+    folders.cleared(out / SECOND / LOGS)
     folders.cleared(out / SECOND)
     _remove_curves(out, done)
 
 
 def _remove_curves(out: Path, until: float = float("inf")) -> None:
     """Take away curves that were last written by some time."""
-    for path in (out / fitting.LOGS).glob(f"*{fitting.LOG_SUFFIX}"):
+    for path in (out / LOGS).glob(f"*{LOG_SUFFIX}"):
         if path.stat().st_mtime <= until:
             path.unlink()
 
 
 def _stays(name: str) -> bool:
-    return name in _STAYING or name.startswith((FOLD, f"{fitting.LOGS}/"))
+    return name in _STAYING or name.startswith((FOLD, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:
@@ -77,5 +80,5 @@ def own_files(out: Path) -> list[str]:
     names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
     below = [f"{path.name}/{bundles.FACTS}" for path in (out / SECOND, *out.glob(f"{FOLD}*"))]
     second = [f"{SECOND}/{name}" for name in own_files(out / SECOND)]
-    logs = [path.relative_to(out).as_posix() for path in (out / fitting.LOGS).glob("events.out.tfevents.*")]
+    logs = [path.relative_to(out).as_posix() for path in (out / LOGS).glob("events.out.tfevents.*")]
     return [name for name in (*names, *below, *second, *logs) if (out / name).is_file()]

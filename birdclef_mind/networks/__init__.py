@@ -1,0 +1,13 @@
+"""Networks by name, the folder that one is kept in, and what it says of a recording.
+
+settings       which network is built, and what its answer means
+build          networks by name, `classic` first
+resnet         residual blocks
+applications   networks of keras.applications
+layers         our own layers: pooling over time, the noise floor
+bundle         a trained network with all that is needed to use it
+bundle_folder  what a bundle's folder holds, and how it is written
+calibration    temperature and thresholds: scores that can be believed
+predictor      pictures and recordings to scores
+events         when each bird sings
+"""
