@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from birdclef_mind.checks import is_whole, known, require, table_of
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Decoding, Showing, Training
+from birdclef_mind.recipes import Decoding, Showing
 from birdclef_mind.sound.settings import PRESETS, Features
+from birdclef_mind.training.recipe import Training
 
 
 @dataclass(frozen=True, kw_only=True)

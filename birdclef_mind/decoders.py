@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.anatomy import Anatomy, Stage, as_input
-from birdclef_mind.dataset import roll_frames
 from birdclef_mind.decoder_networks import Decoders, build_decoders
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.recipes import Decoding
+from birdclef_mind.training.batches import roll_frames
 
 Array = np.ndarray[Any, Any]
 

@@ -26,7 +26,7 @@ from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SECOND
-from birdclef_mind.recipes import Showing, Training
+from birdclef_mind.recipes import Showing
 from birdclef_mind.reconstruction import (
     METHODS,
     Backwards,
@@ -38,7 +38,8 @@ from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.training import Extras, train
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.train import Extras, train
 
 Array = np.ndarray[Any, Any]
 

@@ -67,7 +67,7 @@ def train(inputs: Path, out: Path, build: str) -> None:
     from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.networks.bundle import FACTS as BUNDLE_FACTS
     from birdclef_mind.networks.bundle import load
-    from birdclef_mind.training import train as train_network
+    from birdclef_mind.training.train import train as train_network
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))
     place, ended = out / "bundle", "the best epoch before is kept"

@@ -12,8 +12,8 @@ from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.storage.places import faults
 
 if TYPE_CHECKING:
-    from birdclef_mind.cross_validation import FoldsReport
     from birdclef_mind.runs import Run
+    from birdclef_mind.training.train_folds import FoldsReport
 
 # What was done before is used again; other commands leave nothing half done.
 _RESUMED = ("cache", "train", "train-decoders", "dry-run")

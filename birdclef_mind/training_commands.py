@@ -23,19 +23,19 @@ from birdclef_mind.terminal import (
 )
 
 if TYPE_CHECKING:
-    from birdclef_mind.recipes import Training
+    from birdclef_mind.training.recipe import Training
 
 
 def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network, or one a fold, and write its bundle."""
     import_tensorflow_quietly()
     from birdclef_mind.config import Config
-    from birdclef_mind.cross_validation import train_folds
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.recipes import Decoding
-    from birdclef_mind.training import Extras
-    from birdclef_mind.training import train as train_network
+    from birdclef_mind.training.train import Extras
+    from birdclef_mind.training.train import train as train_network
+    from birdclef_mind.training.train_folds import train_folds
 
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
@@ -69,7 +69,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
 def training_asked_for(args: argparse.Namespace) -> "Training":
     """The recipe or the file, with what the command line says in its place."""
     from birdclef_mind.config import Config
-    from birdclef_mind.recipes import recipe, without
+    from birdclef_mind.training.recipe import recipe, without
 
     if args.recipe and args.config:
         raise ConfigError(

@@ -24,8 +24,9 @@ from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.data.write_cache import write_cache
-from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.recipes import Decoding
 from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.training.recipe import Training
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 FEW = Decoding(epochs=2, steps=4, batch_size=8)
@@ -79,7 +80,7 @@ def cache_folder(sample_folder, tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(cache_folder, tmp_path_factory):
     """(bundle folder, training report) of a network trained for three epochs on the sample."""
-    from birdclef_mind.training import train
+    from birdclef_mind.training.train import train
 
     out = tmp_path_factory.mktemp("network") / "bundle"
     return out, train(open_cache(cache_folder), out, Training(epochs=3, batch_size=8))
@@ -114,7 +115,7 @@ def little(once):
 
     The network is `small_network.small`, which `model` knows from here on.
     """
-    from birdclef_mind.training import train
+    from birdclef_mind.training.train import train
 
     know_small()
     sample = Sample(species=2, recordings=3, authors=3, soundscapes=2, soundscape_s=10)
@@ -192,7 +193,7 @@ def add_decoders(bundle, cache_folder, out):
     from birdclef_mind import decoding
     from birdclef_mind.networks import bundle as bundles
     from birdclef_mind.networks.bundle_folder import SECOND
-    from birdclef_mind.training import train
+    from birdclef_mind.training.train import train
 
     cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)
     own = bundles.load(copy)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from birdclef_mind.augmentation import Draws, add_noise, augment, mask, mix_under, mix_up, sum_of_powers
-from birdclef_mind.recipes import Augmentation
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.training.augmentation import Draws, add_noise, augment, mask, mix_under, mix_up, sum_of_powers
+from birdclef_mind.training.recipe import Augmentation
 
 FEATURES = PRESETS["logmel128"]
 STEPS = 255 / FEATURES.range_db

@@ -6,8 +6,9 @@ import pytest
 from conftest import SMALL
 
 from birdclef_mind.cli import build_parser, main
-from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.recipes import Decoding
 from birdclef_mind.storage import files
+from birdclef_mind.training.recipe import Training
 
 
 def run(*words, cwd=None):

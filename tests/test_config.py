@@ -5,8 +5,9 @@ import pytest
 
 from birdclef_mind.config import Config
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.recipes import Decoding
 from birdclef_mind.sound.settings import PRESETS, Features, Windowing
+from birdclef_mind.training.recipe import Training
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mel16", 16), ("mfcc16", 16), ("mel32", 32), ("logmel128", 128)])

@@ -6,13 +6,13 @@ import pytest
 from conftest import tree
 
 from birdclef_mind.cli import main
-from birdclef_mind.cross_validation import train_folds
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.predictor import Predictor
-from birdclef_mind.recipes import Training
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.train_folds import train_folds
 
 QUICK = Training(epochs=1, batch_size=8)
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from birdclef_mind.dataset import picture_dataset, roll_frames, take_draws, take_pictures, training_dataset
-from birdclef_mind.recipes import Augmentation, Training
-from birdclef_mind.sampling import Material, plan_epoch
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features, Windowing
+from birdclef_mind.training.batches import picture_dataset, roll_frames, take_draws, take_pictures, training_dataset
+from birdclef_mind.training.draws import Material, plan_epoch
+from birdclef_mind.training.recipe import Augmentation, Training
 
 FEATURES = Features(
     kind="logmel", n_mels=4, power=2.0, windowing=Windowing(length_s=0.1, step_s=0.1, shortest_tail_s=0.05)

@@ -10,8 +10,8 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.events import Event, Listener, find_events, write_events
-from birdclef_mind.recipes import Training
-from birdclef_mind.training import train
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.train import train
 
 
 def test_events_are_runs_above_the_threshold():

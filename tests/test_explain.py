@@ -155,8 +155,8 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
 
 
 def test_retraining_a_bundle_removes_its_decoders(decoded, cache_folder, tmp_path):
-    from birdclef_mind.recipes import Training
-    from birdclef_mind.training import train
+    from birdclef_mind.training.recipe import Training
+    from birdclef_mind.training.train import train
 
     folder = shutil.copytree(decoded, tmp_path / "b")
     train(open_cache(cache_folder), folder, Training(epochs=1, batch_size=8))

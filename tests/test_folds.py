@@ -1,7 +1,7 @@
 import pytest
 
 from birdclef_mind.data.competition import Recording, read_metadata
-from birdclef_mind.folds import split_recordings
+from birdclef_mind.training.folds import split_recordings
 
 
 def recordings(*rows):

@@ -166,7 +166,9 @@ def test_somebody_elses_submission_is_left_alone(trained_there, inputs, tmp_path
 
 def test_a_training_that_diverges_late_hands_on_what_was_kept(trained_there, inputs, tmp_path, monkeypatch, capsys):
     shutil.copytree(out(inputs, "train") / "bundle", tmp_path / "bundle")
-    monkeypatch.setattr("birdclef_mind.training.train", fails(DivergedError("epoch 2: not finite; epoch 1 is kept")))
+    monkeypatch.setattr(
+        "birdclef_mind.training.train.train", fails(DivergedError("epoch 2: not finite; epoch 1 is kept"))
+    )
     monkeypatch.setattr("birdclef_mind.decoding.train_bundle_decoders", fails(ConfigError("no segment is left")))
     kernel_steps.train(inputs, tmp_path, BUILD)
     said = capsys.readouterr().out

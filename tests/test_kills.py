@@ -44,7 +44,7 @@ def test_caching(killed, sample_folder, jobs):
 @pytest.mark.slow
 def test_training(killed, little):
     words = ["train", little.cache, "{home}/bundle", "--model", "small", "--epochs", "6", "--batch-size", "2"]
-    assert_nothing_lost(killed(words, ["birdclef_mind.training"]))
+    assert_nothing_lost(killed(words, ["birdclef_mind.training.train"]))
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from birdclef_mind.learner import Climbing, Learner, SurestIsRight, compile_learner
-from birdclef_mind.recipes import Augmentation, Training
+from birdclef_mind.training.learner import Climbing, Learner, SurestIsRight, compile_learner
+from birdclef_mind.training.recipe import Augmentation, Training
 
 
 def learner(**settings):

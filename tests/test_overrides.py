@@ -14,11 +14,11 @@ from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.overrides import read_overrides
 from birdclef_mind.errors import TableError
 from birdclef_mind.networks.bundle import load
-from birdclef_mind.recipes import Training
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.settings import PRESETS
-from birdclef_mind.training import Extras, train
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.train import Extras, train
 
 MEL32 = PRESETS["mel32"]
 QUICK = Training(epochs=1, batch_size=8)

@@ -6,7 +6,7 @@ from birdclef_mind.cli import build_parser
 from birdclef_mind.config import Config
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks.settings import Network
-from birdclef_mind.recipes import PARTS, RECIPES, Augmentation, Training, recipe, without
+from birdclef_mind.training.recipe import PARTS, RECIPES, Augmentation, Training, recipe, without
 from birdclef_mind.training_commands import training_asked_for
 
 

@@ -6,12 +6,12 @@ import pytest
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.data.strips import Source
 from birdclef_mind.data.write_cache import make_strip
-from birdclef_mind.recipes import Augmentation, Training
-from birdclef_mind.sampling import gather_material, moved_windows, moving_sound, plan_epoch, step_frames
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.sound.recordings import picture_windows
 from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.training.draws import gather_material, moved_windows, moving_sound, plan_epoch, step_frames
+from birdclef_mind.training.recipe import Augmentation, Training
 
 FEATURES = PRESETS["logmel128"]
 OVERLAPPING = replace(FEATURES, windowing=replace(FEATURES.windowing, step_s=2.5))

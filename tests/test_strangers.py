@@ -17,9 +17,10 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BirdclefMindError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.recipes import Decoding
 from birdclef_mind.storage import files
-from birdclef_mind.training import train
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.train import train
 
 
 class Payload:

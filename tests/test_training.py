@@ -13,15 +13,16 @@ import soundfile
 import tensorflow as tf
 from conftest import make_cache, tree
 
-from birdclef_mind import held_out, training
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
-from birdclef_mind.folds import split_recordings
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import load
-from birdclef_mind.recipes import Training, recipe
-from birdclef_mind.training import train
+from birdclef_mind.training import held_out
+from birdclef_mind.training import train as training
+from birdclef_mind.training.folds import split_recordings
+from birdclef_mind.training.recipe import Training, recipe
+from birdclef_mind.training.train import train
 
 
 def table(path):
@@ -192,11 +193,12 @@ from pathlib import Path
 import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-from birdclef_mind import training
+from birdclef_mind.training import train as training
 from birdclef_mind.networks.bundle import load
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.decoding import train_bundle_decoders
-from birdclef_mind.recipes import Decoding, Training
+from birdclef_mind.recipes import Decoding
+from birdclef_mind.training.recipe import Training
 training.devices = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 cache, out = open_cache(Path(sys.argv[1])), Path(sys.argv[2])
 report = training.train(cache, out, Training(epochs=1, batch_size=8))

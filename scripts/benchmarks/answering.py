@@ -18,7 +18,7 @@ def bundle_of(name, preset, birds):
     from birdclef_mind.networks.build import build
     from birdclef_mind.networks.bundle import Bundle
     from birdclef_mind.networks.calibration import Calibration
-    from birdclef_mind.recipes import recipe
+    from birdclef_mind.training.recipe import recipe
 
     network, features = recipe(name).network, PRESETS[preset]
     classes = Classes(tuple(f"bird{index:03d}" for index in range(birds)))

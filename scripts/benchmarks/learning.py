@@ -9,7 +9,7 @@ BATCHES = 12
 
 
 def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), batches=BATCHES):
-    from birdclef_mind.recipes import recipe
+    from birdclef_mind.training.recipe import recipe
 
     for name, preset in recipes:
         yield from of_recipe(name, recipe(name), PRESETS[preset], batches)
@@ -18,7 +18,7 @@ def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), batches=BATCHE
 def of_recipe(name, training, features, batches):
     import tensorflow as tf
 
-    from birdclef_mind.dataset import training_dataset
+    from birdclef_mind.training.batches import training_dataset
 
     material = made_up(features, batches * training.batch_size)
     learner = learner_of(training, features, batches)
@@ -43,8 +43,8 @@ def of_recipe(name, training, features, batches):
 
 
 def made_up(features, count):
-    from birdclef_mind.sampling import Material
     from birdclef_mind.sound.pictures import Pictures, PixelScale
+    from birdclef_mind.training.draws import Material
 
     pixels = np.random.default_rng(0).integers(0, 256, (count, features.rows, features.frames), np.uint8)
     scale = PixelScale(np.zeros(count, np.float32), np.full(count, 80, np.float32))
@@ -54,8 +54,8 @@ def made_up(features, count):
 
 
 def learner_of(training, features, batches):
-    from birdclef_mind.learner import Learner, compile_learner
     from birdclef_mind.networks import build as networks
+    from birdclef_mind.training.learner import Learner, compile_learner
 
     network = networks.build(training.network, features.rows, features.frames, 9)
     learner = Learner(network, training, features.range_db)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.data.cache import IndexRow
-from birdclef_mind.recipes import Training
 from birdclef_mind.sound.pictures import Pictures, levels_to_pixels, levels_to_scale, pixels_to_levels
 from birdclef_mind.sound.settings import Features
+from birdclef_mind.training.recipe import Training
 
 Array = np.ndarray[Any, Any]
 

@@ -15,10 +15,6 @@ from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.overrides import Override, apply, summary, to_record
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
-from birdclef_mind.fitting import Fitting
-from birdclef_mind.folds import Split
-from birdclef_mind.held_out import Part, Say, heard_pictures, one_split, sides
-from birdclef_mind.learner import Learner, compile_learner
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
@@ -26,14 +22,18 @@ from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SETTINGS
 from birdclef_mind.networks.calibration import Calibration
-from birdclef_mind.recipes import Training
-from birdclef_mind.results import write_results
-from birdclef_mind.sampling import Material, gather_material
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.training_words import describe, resting
+from birdclef_mind.training.draws import Material, gather_material
+from birdclef_mind.training.epochs import Fitting
+from birdclef_mind.training.folds import Split
+from birdclef_mind.training.held_out import Part, Say, heard_pictures, one_split, sides
+from birdclef_mind.training.learner import Learner, compile_learner
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.results import write_results
+from birdclef_mind.training.words import describe, resting
 
 Array = np.ndarray[Any, Any]
 

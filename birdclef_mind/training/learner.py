@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from birdclef_mind.augmentation import augment
-from birdclef_mind.recipes import Training
+from birdclef_mind.training.augmentation import augment
+from birdclef_mind.training.recipe import Training
 
 # Deviations of a gradient from the usual, such as a batch of noise alone, are cut to this length.
 _LONGEST_GRADIENT = 5.0

@@ -8,11 +8,11 @@ import numpy as np
 
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import Recording
-from birdclef_mind.folds import Split, fold_recordings, split_recordings
-from birdclef_mind.recipes import Training
 from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.training.folds import Split, fold_recordings, split_recordings
+from birdclef_mind.training.recipe import Training
 
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]

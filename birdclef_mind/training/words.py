@@ -1,10 +1,10 @@
 """What a training says before it begins: what it learns from, what is held out, and what is left out."""
 
 from birdclef_mind.checks import some_of
-from birdclef_mind.folds import Split
-from birdclef_mind.held_out import Part
-from birdclef_mind.recipes import Training
-from birdclef_mind.sampling import Material
+from birdclef_mind.training.draws import Material
+from birdclef_mind.training.folds import Split
+from birdclef_mind.training.held_out import Part
+from birdclef_mind.training.recipe import Training
 
 
 def resting(material: Material, training: Training) -> list[str]:

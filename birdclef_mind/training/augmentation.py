@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from birdclef_mind.recipes import Augmentation
+from birdclef_mind.training.recipe import Augmentation
 
 _STRIPES = 2
 # How much quieter a second song may be, what noise may reach below the loudest place, and how it may fall with pitch.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.recipes import Training
-from birdclef_mind.sampling import Material, Plan, moved_windows, plan_epoch
+from birdclef_mind.training.draws import Material, Plan, moved_windows, plan_epoch
+from birdclef_mind.training.recipe import Training
 
 Array = np.ndarray[Any, Any]
 

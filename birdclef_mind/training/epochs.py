@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.dataset import picture_dataset, training_dataset
-from birdclef_mind.learner import Learner
 from birdclef_mind.networks.bundle_folder import LOG_SUFFIX, LOGS, PROGRESS
-from birdclef_mind.recipes import Training
-from birdclef_mind.sampling import Material
 from birdclef_mind.storage import files
+from birdclef_mind.training.batches import picture_dataset, training_dataset
+from birdclef_mind.training.draws import Material
+from birdclef_mind.training.learner import Learner
+from birdclef_mind.training.recipe import Training
 
 Array = np.ndarray[Any, Any]
 Say = Callable[[str], None]

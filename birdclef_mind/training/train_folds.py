@@ -15,20 +15,20 @@ import numpy as np
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.overrides import apply, to_record
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.folds import Split
-from birdclef_mind.held_out import Part, Say, fold_splits, heard_pictures, sides
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.networks.calibration import calibrate_members
 from birdclef_mind.networks.predictor import Predictor
-from birdclef_mind.recipes import Training
-from birdclef_mind.results import measure, validation_table
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.training import Extras, made_from, refuse_unfit, train_split
+from birdclef_mind.training.folds import Split
+from birdclef_mind.training.held_out import Part, Say, fold_splits, heard_pictures, sides
+from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.results import measure, validation_table
+from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
 
 Array = np.ndarray[Any, Any]
 

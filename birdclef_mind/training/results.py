@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import plots
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.data.labels import Classes
-from birdclef_mind.dataset import picture_dataset
 from birdclef_mind.errors import BundleError
-from birdclef_mind.fitting import Fitting
-from birdclef_mind.held_out import Part
-from birdclef_mind.improvement import improvement
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import (
@@ -29,6 +24,11 @@ from birdclef_mind.networks.bundle_folder import (
 from birdclef_mind.networks.calibration import calibrate, measured
 from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
+from birdclef_mind.training import plots
+from birdclef_mind.training.batches import picture_dataset
+from birdclef_mind.training.epochs import Fitting
+from birdclef_mind.training.held_out import Part
+from birdclef_mind.training.improvement import improvement
 
 Array = np.ndarray[Any, Any]
 

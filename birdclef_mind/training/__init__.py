@@ -1,0 +1,17 @@
+"""A cache to a bundle, in the order of a step.
+
+recipe       every setting of a training; `recipes/` holds whole recipes by name
+folds        which recordings are held out: whole ones, grouped by author
+held_out     segments to train on and held out, and what is said of them
+draws        which windows an epoch sees, and where they are cut
+augmentation what is done to pictures when they are seen
+batches      pictures and targets to the network, in order
+learner      one step: losses, optimizer, schedule
+epochs       epoch by epoch; stopped, it goes on
+results      what a training leaves: measures, tables, figures
+improvement  better than the network before the corrections, or not
+plots        figures of numbers
+words        what a training says before it begins
+train        one network
+train_folds  one network a fold, and what they say together
+"""
