@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
+from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
+from birdclef_mind.backwards.fidelity import Answer
+from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.explanation import Folder, safe_names
-from birdclef_mind.fidelity import Answer
 from birdclef_mind.networks.bundle import Bundle
-from birdclef_mind.reconstruction import Backwards, rounded
 from birdclef_mind.sound.pictures import Pictures
 
 Array = np.ndarray[Any, Any]

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.sample import TRUTH, Sample, write_sample
 from birdclef_mind.data.scoring import score
 from birdclef_mind.data.write_cache import write_cache
-from birdclef_mind.decoding import train_bundle_decoders
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explain import Explaining, explain
 from birdclef_mind.explanation import REPORT
 from birdclef_mind.networks.bundle import load
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.report import write_report
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage import files

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.backwards.fidelity import Answer, correlations, picture_errors
+from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import BundleError
 from birdclef_mind.examples import Example
 from birdclef_mind.explanation import Folder, safe_names
-from birdclef_mind.fidelity import Answer, correlations, picture_errors
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
-from birdclef_mind.reconstruction import Backwards, rounded
 from birdclef_mind.sound.pictures import ROUNDS, Pictures
 
 Array = np.ndarray[Any, Any]

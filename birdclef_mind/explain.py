@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import decoding, examples, explanation
-from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind import examples, explanation
 from birdclef_mind.answer_cards import write_answers
+from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
+from birdclef_mind.backwards.reconstruction import (
+    METHODS,
+    Backwards,
+    answer_of,
+    measure_fidelity,
+    read_backwards,
+)
 from birdclef_mind.blind_test import blind_clips
 from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.data.cache import Cache, IndexRow
@@ -21,19 +30,11 @@ from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation import Folder
 from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
-from birdclef_mind.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SECOND
 from birdclef_mind.recipes import Showing
-from birdclef_mind.reconstruction import (
-    METHODS,
-    Backwards,
-    answer_of,
-    measure_fidelity,
-    read_backwards,
-)
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
@@ -111,8 +112,8 @@ def explain(
     stays until the new explanation is whole. "failures" among the facts names recordings that cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
-    as_cached, cache = cache, decoding.corrected(bundle, cache)
-    learn, check = decoding.sides(bundle, cache)
+    as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)
+    learn, check = bundle_decoders.sides(bundle, cache)
     check = [row for row in check if not row.birdless]
     competition = _competition(explaining, cache)
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
@@ -173,12 +174,12 @@ def explain(
 
 def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
     anatomy = read_anatomy(bundle.model)
-    twin = decoding.twin_of(bundle, decoding.seed_of(folder))
+    twin = bundle_decoders.twin_of(bundle, bundle_decoders.seed_of(folder))
     try:
-        trained = decoding.load_decoders(folder, bundle, anatomy)
-        of_twin = decoding.load_decoders(folder, bundle, twin, decoding.TWIN)
+        trained = bundle_decoders.load_decoders(folder, bundle, anatomy)
+        of_twin = bundle_decoders.load_decoders(folder, bundle, twin, bundle_decoders.TWIN)
     except BundleError as error:
-        if (folder / f"{decoding.DECODERS}.json").is_file():
+        if (folder / f"{bundle_decoders.DECODERS}.json").is_file():
             raise
         return read_backwards(anatomy, None, str(error)), read_backwards(twin)
     return read_backwards(anatomy, trained), read_backwards(twin, of_twin)

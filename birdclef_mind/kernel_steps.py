@@ -63,8 +63,8 @@ def train(inputs: Path, out: Path, build: str) -> None:
     """Train the network and its decoders on the cached pictures, into OUT/bundle."""
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     import_tensorflow_quietly()
+    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
     from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.networks.bundle import FACTS as BUNDLE_FACTS
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.training.train import train as train_network

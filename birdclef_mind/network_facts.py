@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import filters
+from birdclef_mind.backwards import filters
+from birdclef_mind.backwards.inversion import filter_patches
+from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.explanation import Folder
-from birdclef_mind.inversion import filter_patches
 from birdclef_mind.networks.bundle_folder import HISTORY, SCORES
-from birdclef_mind.reconstruction import Backwards, rounded
 
 Array = np.ndarray[Any, Any]
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network, or one a fold, and write its bundle."""
     import_tensorflow_quietly()
+    from birdclef_mind.backwards.settings import Decoding
     from birdclef_mind.config import Config
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.data.overrides import read_overrides
-    from birdclef_mind.recipes import Decoding
     from birdclef_mind.training.train import Extras
     from birdclef_mind.training.train import train as train_network
     from birdclef_mind.training.train_folds import train_folds
@@ -54,7 +54,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         took_s = time.perf_counter() - started
         words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
     if args.decoders and (args.out / "bundle.json").is_file():
-        from birdclef_mind.decoding import train_bundle_decoders
+        from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
         from birdclef_mind.networks.bundle import load
 
         train_bundle_decoders(args.out, load(args.out), cache, decoding, say=terminal.say, track=terminal.track)
@@ -119,11 +119,11 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
 def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train decoders for a bundle and keep them in it."""
     import_tensorflow_quietly()
+    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+    from birdclef_mind.backwards.settings import Decoding
     from birdclef_mind.config import Config
     from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.decoding import train_bundle_decoders
     from birdclef_mind.networks.bundle import load
-    from birdclef_mind.recipes import Decoding
 
     given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
     started = time.perf_counter()

@@ -19,12 +19,12 @@ import pytest
 from small_network import know_small
 from visiting import Visit
 
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.data.write_cache import write_cache
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.training.recipe import Training
 
@@ -190,14 +190,14 @@ def make_cache(folder, out, preset="mel32", labels="all", **options):
 
 def add_decoders(bundle, cache_folder, out):
     """A bundle's copy with decoders and an independent network."""
-    from birdclef_mind import decoding
+    from birdclef_mind.backwards import bundle_decoders
     from birdclef_mind.networks import bundle as bundles
     from birdclef_mind.networks.bundle_folder import SECOND
     from birdclef_mind.training.train import train
 
     cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)
     own = bundles.load(copy)
-    decoding.train_bundle_decoders(copy, own, cache, FEW)
+    bundle_decoders.train_bundle_decoders(copy, own, cache, FEW)
     settings = Training.from_dict(own.record["training"])
     train(cache, copy / SECOND, replace(settings, seed=settings.seed + 1))
 

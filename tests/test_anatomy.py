@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind.anatomy import as_input, read_anatomy
+from birdclef_mind.backwards.anatomy import as_input, read_anatomy
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network

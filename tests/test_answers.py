@@ -2,14 +2,20 @@ import keras
 import numpy as np
 import pytest
 
-from birdclef_mind.anatomy import read_anatomy
-from birdclef_mind.answers import EmbeddingRange, optimised_noise, recognised, searched_answers, stamped_answers
-from birdclef_mind.decoders import DecoderTraining, train_decoders
-from birdclef_mind.inversion import read_chain
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.answers import (
+    EmbeddingRange,
+    optimised_noise,
+    recognised,
+    searched_answers,
+    stamped_answers,
+)
+from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.inversion import read_chain
+from birdclef_mind.backwards.reconstruction import answer_of
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
-from birdclef_mind.recipes import Decoding
-from birdclef_mind.reconstruction import answer_of
 
 CLASSES = np.arange(3)
 

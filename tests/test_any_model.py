@@ -11,17 +11,23 @@ from keras import ops
 from some_networks import REFUSED, WORKING, behind_dense, chain, over, with_policy
 from test_anatomy import residual
 
-from birdclef_mind import answers, reconstruction
-from birdclef_mind.anatomy import as_input, read_anatomy
-from birdclef_mind.answers import EmbeddingRange, log_certainty, optimised_noise, searched_answers, stamped_answers
-from birdclef_mind.decoder_networks import build_decoders
-from birdclef_mind.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards import answers, reconstruction
+from birdclef_mind.backwards.anatomy import as_input, read_anatomy
+from birdclef_mind.backwards.answers import (
+    EmbeddingRange,
+    log_certainty,
+    optimised_noise,
+    searched_answers,
+    stamped_answers,
+)
+from birdclef_mind.backwards.decoder_networks import build_decoders
+from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.inversion import read_chain, transposed_pass
+from birdclef_mind.backwards.reconstruction import METHODS, read_backwards
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.inversion import read_chain, transposed_pass
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
-from birdclef_mind.recipes import Decoding
-from birdclef_mind.reconstruction import METHODS, read_backwards
 
 
 def efficientnet():

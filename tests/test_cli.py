@@ -5,8 +5,8 @@ import sys
 import pytest
 from conftest import SMALL
 
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.cli import build_parser, main
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from birdclef_mind.anatomy import read_anatomy
-from birdclef_mind.decoder_networks import build_decoder
-from birdclef_mind.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.decoder_networks import build_decoder
+from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.fidelity import correlations
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.fidelity import correlations
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
-from birdclef_mind.recipes import Decoding
 
 SETTINGS = Decoding(epochs=3, steps=6, batch_size=8, seed=5)
 

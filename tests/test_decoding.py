@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import FEW, tree
 
-from birdclef_mind import decoding
-from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
@@ -39,9 +39,9 @@ def task_in(folder, little):
 
         cache = cache or open_cache(little.cache)
         if stop is None:
-            return said, decoding.train_bundle_decoders(folder, bundles.load(folder), cache, settings, say=say)
+            return said, bundle_decoders.train_bundle_decoders(folder, bundles.load(folder), cache, settings, say=say)
         with pytest.raises(KeyboardInterrupt):
-            decoding.train_bundle_decoders(folder, bundles.load(folder), cache, settings, say=say)
+            bundle_decoders.train_bundle_decoders(folder, bundles.load(folder), cache, settings, say=say)
         return said, None
 
     return folder, train
@@ -49,7 +49,7 @@ def task_in(folder, little):
 
 def decoders_in(folder):
     bundle = bundles.load(folder)
-    return decoding.load_decoders(folder, bundle, read_anatomy(bundle.model))
+    return bundle_decoders.load_decoders(folder, bundle, read_anatomy(bundle.model))
 
 
 def test_interrupted_training_goes_on(little, task):
@@ -101,9 +101,14 @@ def test_pixels_are_told_apart_not_only_their_number(rng):
         changed = pixels.copy()
         if place is not None:
             changed[place, 1, 1] ^= 1
-        keys |= {decoding.Lessons(changed, pixels).key("n", FEW), decoding.Lessons(pixels, changed).key("n", FEW)}
+        keys |= {
+            bundle_decoders.Lessons(changed, pixels).key("n", FEW),
+            bundle_decoders.Lessons(pixels, changed).key("n", FEW),
+        }
     assert len(keys) == 5
-    assert decoding.Lessons(pixels, pixels[:2]).key("n", FEW) != decoding.Lessons(pixels, pixels[:2]).key("m", FEW)
+    assert bundle_decoders.Lessons(pixels, pixels[:2]).key("n", FEW) != bundle_decoders.Lessons(pixels, pixels[:2]).key(
+        "m", FEW
+    )
 
 
 def test_what_stands_stays_until_the_new_is_whole(done, monkeypatch):
@@ -123,7 +128,7 @@ def test_what_stands_stays_until_the_new_is_whole(done, monkeypatch):
     # The work is not lost either.
     said, _ = train(other)
     assert said[0] == "going on after epoch 2"
-    assert decoding.seed_of(folder) == 7
+    assert bundle_decoders.seed_of(folder) == 7
 
 
 def test_decoders_of_another_twin_are_refused(done):
@@ -131,7 +136,7 @@ def test_decoders_of_another_twin_are_refused(done):
     train(replace(FEW, seed=7), stop="twin: decoders epoch 1")
     bundle = bundles.load(folder)
     with pytest.raises(BundleError, match="expected decoders of the twin of seed 7, got another one's"):
-        decoding.load_decoders(folder, bundle, decoding.twin_of(bundle, 7), decoding.TWIN)
+        bundle_decoders.load_decoders(folder, bundle, bundle_decoders.twin_of(bundle, 7), bundle_decoders.TWIN)
 
 
 @pytest.mark.parametrize(

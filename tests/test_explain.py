@@ -7,8 +7,8 @@ import pytest
 from conftest import make_cache, tree
 from PIL import Image
 
-from birdclef_mind import decoding
-from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
@@ -148,7 +148,7 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
     ]:
         (folder / "decoders.json").write_text(json.dumps(files.sealed({**facts, **change})))
         with pytest.raises(BundleError, match=message):
-            decoding.load_decoders(folder, bundle, anatomy)
+            bundle_decoders.load_decoders(folder, bundle, anatomy)
         with pytest.raises(BundleError, match=message):
             explain(folder, open_cache(cache_folder), tmp_path / "x")
         assert not (tmp_path / "x").exists()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from birdclef_mind import fidelity
+from birdclef_mind.backwards import fidelity
 
 
 @pytest.fixture

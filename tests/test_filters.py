@@ -1,6 +1,6 @@
 import numpy as np
 
-from birdclef_mind.filters import contact_sheet, measure_filters
+from birdclef_mind.backwards.filters import contact_sheet, measure_filters
 
 
 def test_repeats_and_dead_filters_are_found(rng):

@@ -4,9 +4,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind.anatomy import read_anatomy
-from birdclef_mind.errors import Obstacle
-from birdclef_mind.inversion import (
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.inversion import (
     filter_patches,
     raw_to_picture,
     read_chain,
@@ -15,6 +14,7 @@ from birdclef_mind.inversion import (
     transposed_pass,
     unflatten,
 )
+from birdclef_mind.errors import Obstacle
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
 

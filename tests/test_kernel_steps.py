@@ -169,7 +169,9 @@ def test_a_training_that_diverges_late_hands_on_what_was_kept(trained_there, inp
     monkeypatch.setattr(
         "birdclef_mind.training.train.train", fails(DivergedError("epoch 2: not finite; epoch 1 is kept"))
     )
-    monkeypatch.setattr("birdclef_mind.decoding.train_bundle_decoders", fails(ConfigError("no segment is left")))
+    monkeypatch.setattr(
+        "birdclef_mind.backwards.bundle_decoders.train_bundle_decoders", fails(ConfigError("no segment is left"))
+    )
     kernel_steps.train(inputs, tmp_path, BUILD)
     said = capsys.readouterr().out
     assert "went on with the bundle that is there: epoch 2: not finite" in said

@@ -50,7 +50,7 @@ def test_training(killed, little):
 @pytest.mark.slow
 def test_training_decoders(killed, little):
     words = ["train-decoders", "{home}/bundle", little.cache, "--epochs", "2"]
-    assert_nothing_lost(killed(words, ["birdclef_mind.decoding"], little.bundle))
+    assert_nothing_lost(killed(words, ["birdclef_mind.backwards.bundle_decoders"], little.bundle))
 
 
 @pytest.mark.slow

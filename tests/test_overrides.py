@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import make_cache
 
-from birdclef_mind import decoding
+from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
@@ -174,7 +174,7 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
     for label, change in [(dropped.label, -1), (named.label, -1), (others[0], 1), (others[1], 1)]:
         expected[cache.classes.indices([label])] += change
     np.testing.assert_allclose(np.array(report.bundle.priors) * (len(learned) - 1), expected, atol=1e-4)
-    kept = decoding.corrected(load(tmp_path / "b"), cache)
+    kept = bundle_decoders.corrected(load(tmp_path / "b"), cache)
     assert row_at(kept, both.recording, both.segment).also == (others[1],)
     changed = json.loads((tmp_path / "b" / "scores.json").read_text())["corrected"]
     assert changed["before"] == {name: plain.scores[name] for name in ("segments", "recordings")}

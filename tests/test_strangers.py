@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import pytest
 
-from birdclef_mind import decoding
-from birdclef_mind.anatomy import read_anatomy
+from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BirdclefMindError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
@@ -133,7 +133,9 @@ def test_states_that_would_run_something(trained, cache_folder, tmp_path, trace)
     train(cache, tmp_path / "t", Training(epochs=1, batch_size=8), say=said.append)
     folder = shutil.copytree(trained[0], tmp_path / "b")
     np.savez(folder / "decoders.progress.npz", **hostile)
-    decoding.train_bundle_decoders(folder, bundles.load(folder), cache, Decoding(epochs=1, steps=1), say=said.append)
+    bundle_decoders.train_bundle_decoders(
+        folder, bundles.load(folder), cache, Decoding(epochs=1, steps=1), say=said.append
+    )
     assert sum("cannot be used" in line for line in said) == 2
     assert not trace.exists()
 
@@ -146,7 +148,7 @@ def test_decoders_that_would_run_something(decoded, tmp_path, trace):
     facts["weights_sha256"] = files.sha256(folder / "decoders.weights.h5")
     (folder / "decoders.json").write_text(json.dumps(files.sealed(facts)))
     with pytest.raises(BirdclefMindError):
-        decoding.load_decoders(folder, bundle, read_anatomy(bundle.model))
+        bundle_decoders.load_decoders(folder, bundle, read_anatomy(bundle.model))
     assert not trace.exists()
 
 

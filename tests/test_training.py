@@ -196,8 +196,8 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 from birdclef_mind.training import train as training
 from birdclef_mind.networks.bundle import load
 from birdclef_mind.data.cache import open_cache
-from birdclef_mind.decoding import train_bundle_decoders
-from birdclef_mind.recipes import Decoding
+from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.training.recipe import Training
 training.devices = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 cache, out = open_cache(Path(sys.argv[1])), Path(sys.argv[2])

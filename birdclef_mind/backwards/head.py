@@ -7,9 +7,8 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind.errors import ConfigError
-from birdclef_mind.graph import Flat, Step, Tensor
-from birdclef_mind.layer_kinds import (
+from birdclef_mind.backwards.graph import Flat, Step, Tensor
+from birdclef_mind.backwards.layer_kinds import (
     activation_of,
     has_plain_kernel,
     is_idle,
@@ -18,6 +17,7 @@ from birdclef_mind.layer_kinds import (
     is_pointwise,
     is_scaling,
 )
+from birdclef_mind.errors import ConfigError
 
 _LEAST_SCORE = 1e-30
 

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.anatomy import Anatomy, Stage, as_input
-from birdclef_mind.decoder_networks import Decoders, build_decoders
+from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
+from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.training.batches import roll_frames
 
 Array = np.ndarray[Any, Any]

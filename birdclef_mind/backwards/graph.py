@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from birdclef_mind.backwards.layer_kinds import is_layer
 from birdclef_mind.errors import BirdclefMindError, ConfigError
-from birdclef_mind.layer_kinds import is_layer
 
 
 @dataclass(frozen=True, eq=False)

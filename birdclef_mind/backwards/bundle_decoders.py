@@ -21,15 +21,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from birdclef_mind.anatomy import Anatomy, read_anatomy
+from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
+from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
+from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.overrides import apply, from_record
-from birdclef_mind.decoder_networks import Decoders, build_decoders
-from birdclef_mind.decoders import DecoderTraining, train_decoders
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, values_digest
-from birdclef_mind.recipes import Decoding
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Track, untracked

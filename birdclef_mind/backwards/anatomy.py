@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from birdclef_mind.backwards.graph import Flat, Step, Tensor, lay_flat
+from birdclef_mind.backwards.head import Head, read_head
+from birdclef_mind.backwards.layer_kinds import CONVOLUTIONS, GLOBAL_POOLINGS, POOLINGS, is_pointwise, is_sum
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.graph import Flat, Step, Tensor, lay_flat
-from birdclef_mind.head import Head, read_head
-from birdclef_mind.layer_kinds import CONVOLUTIONS, GLOBAL_POOLINGS, POOLINGS, is_pointwise, is_sum
 
 Array = np.ndarray[Any, Any]
 # (rows, frames) of the picture from one place to the next, and that one place sees; None for what sees all of it.

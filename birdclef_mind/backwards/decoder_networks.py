@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from birdclef_mind.anatomy import Stage
+from birdclef_mind.backwards.anatomy import Stage
 
 Array = np.ndarray[Any, Any]
 

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.anatomy import Anatomy, as_input
-from birdclef_mind.decoder_networks import Decoders
+from birdclef_mind.backwards.anatomy import Anatomy, as_input
+from birdclef_mind.backwards.decoder_networks import Decoders
+from birdclef_mind.backwards.graph import Tensor
+from birdclef_mind.backwards.inversion import Chain, raw_to_picture, stamp_back
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.graph import Tensor
-from birdclef_mind.inversion import Chain, raw_to_picture, stamp_back
 
 Array = np.ndarray[Any, Any]
 

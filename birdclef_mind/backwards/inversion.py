@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from birdclef_mind.anatomy import Anatomy, Stage, as_input
+from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
+from birdclef_mind.backwards.graph import Step, Tensor
+from birdclef_mind.backwards.layer_kinds import IDLE, POOLINGS, has_plain_kernel
 from birdclef_mind.errors import Obstacle
-from birdclef_mind.graph import Step, Tensor
-from birdclef_mind.layer_kinds import IDLE, POOLINGS, has_plain_kernel
 
 Array = np.ndarray[Any, Any]
 
