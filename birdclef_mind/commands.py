@@ -91,11 +91,11 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     import_tensorflow_quietly()
     from birdclef_mind.config import Config
     from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.explain import Explaining
-    from birdclef_mind.explain import explain as explain_bundle
-    from birdclef_mind.explanation import FACTS, REPORT
-    from birdclef_mind.recipes import Showing
-    from birdclef_mind.report import write_report
+    from birdclef_mind.explanation.explain import Explaining
+    from birdclef_mind.explanation.explain import explain as explain_bundle
+    from birdclef_mind.explanation.folder import FACTS, REPORT
+    from birdclef_mind.explanation.report.page import write_report
+    from birdclef_mind.explanation.settings import Showing
     from birdclef_mind.storage.ledger import refuse_others
 
     showing = Config.read(args.config).showing if args.config else Showing()
@@ -132,9 +132,9 @@ def _tell_failures(failed: dict[str, str], terminal: Terminal) -> int:
 
 def compare(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a comparison of features."""
-    from birdclef_mind import comparison
     from birdclef_mind.data.competition import open_competition
-    from birdclef_mind.report import write_comparison
+    from birdclef_mind.explanation import comparison
+    from birdclef_mind.explanation.report.page import write_comparison
 
     setups = comparison.setups_named(names_in(args.presets))
     competition = open_competition(args.competition)
@@ -153,7 +153,7 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def report(args: argparse.Namespace, terminal: Terminal) -> int:
     """Render an explanation as a page."""
-    from birdclef_mind.report import write_report
+    from birdclef_mind.explanation.report.page import write_report
 
     write_report(args.explanation, args.out, single_file=args.single_file)
     terminal.end("rendered; it opens by double click", [("report", args.out)])

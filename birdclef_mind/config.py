@@ -9,7 +9,7 @@ from typing import Any, Self
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.checks import is_whole, known, require, table_of
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.recipes import Showing
+from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.training.recipe import Training
 

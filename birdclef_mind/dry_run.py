@@ -14,10 +14,10 @@ from birdclef_mind.data.sample import TRUTH, Sample, write_sample
 from birdclef_mind.data.scoring import score
 from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.explain import Explaining, explain
-from birdclef_mind.explanation import REPORT
+from birdclef_mind.explanation.explain import Explaining, explain
+from birdclef_mind.explanation.folder import REPORT
+from birdclef_mind.explanation.report.page import write_report
 from birdclef_mind.networks.bundle import load
-from birdclef_mind.report import write_report
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own

@@ -167,10 +167,10 @@ def explain(inputs: Path, out: Path, build: str) -> None:
     import tempfile
 
     from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.explain import Explaining
-    from birdclef_mind.explain import explain as explain_bundle
+    from birdclef_mind.explanation.explain import Explaining
+    from birdclef_mind.explanation.explain import explain as explain_bundle
+    from birdclef_mind.explanation.report.page import write_report
     from birdclef_mind.networks.bundle import FACTS
-    from birdclef_mind.report import write_report
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))
     with tempfile.TemporaryDirectory() as folder:

@@ -132,7 +132,7 @@ def explained(decoded, cache_folder, once):
     """(folder, facts) of an explanation of three segments."""
 
     def make(folder):
-        from birdclef_mind.explain import Explaining, explain
+        from birdclef_mind.explanation.explain import Explaining, explain
 
         explain(decoded, open_cache(cache_folder), folder, Explaining(examples=3, seeds=2))
 

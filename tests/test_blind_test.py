@@ -1,4 +1,4 @@
-from birdclef_mind.blind_test import ANSWER, FEATURES, ORIGINAL, blind_clips
+from birdclef_mind.explanation.blind_test import ANSWER, FEATURES, ORIGINAL, blind_clips
 
 
 def test_every_stage_is_heard_by_its_best_way(explained):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from birdclef_mind.cli import main
-from birdclef_mind.comparison import Clip, _told_apart, compare_features, setups_named
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation.comparison import Clip, _told_apart, compare_features, setups_named
+from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.sound.settings import PRESETS, Features
 
 
@@ -103,7 +103,7 @@ def test_the_command_writes_a_page_and_refuses_what_it_cannot_do(sample_folder, 
     assert main(["compare", str(sample_folder), str(tmp_path / "d")]) == 2
     assert "found mine.txt" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="found a file"):
-        from birdclef_mind.comparison import open_folder
+        from birdclef_mind.explanation.comparison import open_folder
 
         with open_folder(tmp_path / "d" / "mine.txt"):
             pass

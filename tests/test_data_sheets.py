@@ -8,8 +8,8 @@ from conftest import make_cache
 
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import METADATA, TRAIN_AUDIO, open_competition
-from birdclef_mind.data_sheets import choose_segments, write_sheets
-from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
+from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import PRESETS
 

@@ -133,7 +133,7 @@ def test_a_cache_outlives_recordings_that_are_gone(competition_folder, tmp_path)
 def test_an_explanation_stays_until_the_new_one_is_whole(explained, decoded, cache_folder, tmp_path, monkeypatch):
     import shutil
 
-    from birdclef_mind.explain import Explaining, explain
+    from birdclef_mind.explanation.explain import Explaining, explain
 
     out = shutil.copytree(explained[0], tmp_path / "x")
     before = tree(out)
@@ -141,7 +141,7 @@ def test_an_explanation_stays_until_the_new_one_is_whole(explained, decoded, cac
     def broken(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("birdclef_mind.explain.write_answers", broken)
+    monkeypatch.setattr("birdclef_mind.explanation.explain.write_answers", broken)
     with pytest.raises(OSError, match="No space left"):
         explain(decoded, open_cache(cache_folder), out, Explaining(examples=1, seeds=1))
     assert tree(out) == before

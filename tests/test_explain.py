@@ -12,7 +12,7 @@ from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.explain import Explaining, explain
+from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels

@@ -56,7 +56,9 @@ def test_training_decoders(killed, little):
 @pytest.mark.slow
 def test_explaining(killed, little):
     words = ["explain", "{home}/bundle", little.cache, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
-    assert_nothing_lost(killed([*words, "--second", little.bundle], ["birdclef_mind.explain"], little.decoded))
+    assert_nothing_lost(
+        killed([*words, "--second", little.bundle], ["birdclef_mind.explanation.explain"], little.decoded)
+    )
 
 
 @pytest.mark.slow

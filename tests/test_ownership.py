@@ -351,6 +351,6 @@ def test_bundles_and_explanations_without_a_ledger_are_known_by_their_facts(litt
     assert main(["train", str(little.cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]) == 0
     page = shutil.copytree(explained[0], tmp_path / "x", ignore=shutil.ignore_patterns(".birdclef_mind"))
     with claimed(
-        page, "explanation", ConfigError, adopt=__import__("birdclef_mind.explanation").explanation._own_files
+        page, "explanation", ConfigError, adopt=__import__("birdclef_mind.explanation.folder").explanation._own_files
     ):
         pass

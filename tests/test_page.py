@@ -13,8 +13,8 @@ from scipy.stats import binomtest
 from birdclef_mind.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
-from birdclef_mind.explanation import FACTS, FORMAT
-from birdclef_mind.report import write_report
+from birdclef_mind.explanation.folder import FACTS, FORMAT
+from birdclef_mind.explanation.report.page import write_report
 from birdclef_mind.storage import files
 
 HOSTILE = '<img src=x onerror="window.hurt = 1">\'& {{ 7 * 7 }}</script>'

@@ -6,7 +6,7 @@ import soundfile
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
 from birdclef_mind.errors import AudioError
-from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.sound import audio, playable
 from birdclef_mind.sound.settings import PRESETS
 

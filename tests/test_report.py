@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from birdclef_mind import explanation
 from birdclef_mind.cli import main
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.report import fidelity_curves, frequency_ticks, render, write_report
+from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.report.page import fidelity_curves, frequency_ticks, render, write_report
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.sound.spectrum import mel_filters
 from birdclef_mind.storage import files

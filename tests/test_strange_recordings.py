@@ -11,12 +11,14 @@ import pytest
 from conftest import make_cache
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
-from birdclef_mind import config, data_sheets, report
+from birdclef_mind import config
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import list_soundscapes
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
-from birdclef_mind.examples import from_files, real_sound
-from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation import data_sheets
+from birdclef_mind.explanation.examples import from_files, real_sound
+from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.explanation.report import page as report
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.files import sealed

@@ -84,7 +84,7 @@ def sounding(root):
 
 def reporting(explanation):
     """Writing the page of an explanation, with its pictures and sounds beside it."""
-    from birdclef_mind.report import write_report
+    from birdclef_mind.explanation.report.page import write_report
 
     with tempfile.TemporaryDirectory() as folder:
         took = timed(lambda: write_report(explanation, Path(folder) / "report.html"))

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import examples, explanation
-from birdclef_mind.answer_cards import write_answers
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
@@ -20,21 +18,24 @@ from birdclef_mind.backwards.reconstruction import (
     measure_fidelity,
     read_backwards,
 )
-from birdclef_mind.blind_test import blind_clips
-from birdclef_mind.comparison import compare_features, setups_named
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import TRAIN_AUDIO, open_competition
 from birdclef_mind.data.overrides import from_record
-from birdclef_mind.data_sheets import choose_segments, write_sheets
 from birdclef_mind.errors import BundleError, ConfigError, TableError
-from birdclef_mind.example_cards import add_sound_errors, write_examples
-from birdclef_mind.explanation import Folder
-from birdclef_mind.explanation_notes import bundle_facts, corrections, heard_notes, notes
-from birdclef_mind.network_facts import anatomy_facts, filter_facts, performance_facts
+from birdclef_mind.explanation import examples
+from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.answer_cards import write_answers
+from birdclef_mind.explanation.blind_test import blind_clips
+from birdclef_mind.explanation.comparison import compare_features, setups_named
+from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
+from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
+from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
+from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
+from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SECOND
-from birdclef_mind.recipes import Showing
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of

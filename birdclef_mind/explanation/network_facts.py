@@ -10,7 +10,7 @@ import numpy as np
 from birdclef_mind.backwards import filters
 from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
-from birdclef_mind.explanation import Folder
+from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle_folder import HISTORY, SCORES
 
 Array = np.ndarray[Any, Any]

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind import explanation
 from birdclef_mind.data.overrides import from_record, summary, to_record
+from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.networks.bundle import Bundle
 
 

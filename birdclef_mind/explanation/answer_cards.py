@@ -10,7 +10,7 @@ from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, sea
 from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
-from birdclef_mind.explanation import Folder, safe_names
+from birdclef_mind.explanation.folder import Folder, safe_names
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.pictures import Pictures
 

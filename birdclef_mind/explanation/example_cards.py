@@ -8,8 +8,8 @@ import numpy as np
 from birdclef_mind.backwards.fidelity import Answer, correlations, picture_errors
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import BundleError
-from birdclef_mind.examples import Example
-from birdclef_mind.explanation import Folder, safe_names
+from birdclef_mind.explanation.examples import Example
+from birdclef_mind.explanation.folder import Folder, safe_names
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
 from birdclef_mind.sound.pictures import ROUNDS, Pictures

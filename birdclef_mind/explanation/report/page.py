@@ -16,10 +16,10 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from birdclef_mind import comparison
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.explanation import FACTS, FORMAT, PARTS, check_files
-from birdclef_mind.report.client import client_facts, typical_examples
+from birdclef_mind.explanation import comparison
+from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
+from birdclef_mind.explanation.report.client import client_facts, typical_examples
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
@@ -116,7 +116,10 @@ def render(facts: dict[str, Any], asset: Callable[[str], str], *, embed_sounds: 
 
 def _environment(address: Callable[[str], str], common_names: dict[str, str]) -> Environment:
     environment = Environment(
-        loader=PackageLoader("birdclef_mind", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("birdclef_mind.explanation", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters.update(
         asset=address, percent=_percent, best=_best, shell=shlex.quote, bird=partial(_bird, common_names)

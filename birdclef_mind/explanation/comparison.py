@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind import explanation
 from birdclef_mind.data.competition import Competition, Recording
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
-from birdclef_mind.explanation import Folder, sound_errors
+from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.folder import Folder, sound_errors
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.likeness import likeness
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_to_pictures

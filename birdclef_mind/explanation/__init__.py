@@ -1,0 +1,15 @@
+"""A bundle to facts, pictures and sounds, and these to a page.
+
+settings       how much an explanation shows
+explain        the whole of it
+folder         an explanation's folder: facts, pictures, sounds
+examples       which segments are worked through
+example_cards  an example at every layer
+answer_cards   a bird's bare name, worked backwards
+data_sheets    training segments to look through, the strangest first
+comparison     features side by side on the same segments
+network_facts  the network in numbers and pictures
+blind_test     which sound is which, to try one's own ears
+notes          what a reader must know of how it was made
+report/        the page: facts to HTML, and what it does in a browser
+"""
