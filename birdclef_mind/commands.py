@@ -164,9 +164,9 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors."""
     import_tensorflow_quietly()
     from birdclef_mind.data.competition import find_competition
+    from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
-    from birdclef_mind.submission import log_path, refuse_outputs, write_submission
 
     refuse_outputs(args.out, args.events)
     bundle, root = load(args.bundle), find_competition(args.competition)
@@ -209,10 +209,14 @@ def score(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
     """Rehearse the whole day on Kaggle."""
-    from birdclef_mind.rehearsal import Rehearsing
-    from birdclef_mind.rehearsal import rehearse as run
+    from birdclef_mind.config import Config
+    from birdclef_mind.kaggle.rehearsal import Rehearsing
+    from birdclef_mind.kaggle.rehearsal import rehearse as run
 
-    rehearsing = Rehearsing(layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config)
+    rehearsing = Rehearsing(
+        layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config,
+        labels=Config.read(args.config).labels if args.config else "all",
+    )  # fmt: skip
     result = run(args.competition, args.out, rehearsing, say=terminal.say)
     if result["scores"]:
         terminal.say("\n".join(["", *score_lines(result["scores"]), ""]))

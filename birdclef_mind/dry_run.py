@@ -17,12 +17,12 @@ from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.explanation.folder import REPORT
 from birdclef_mind.explanation.report.page import write_report
+from birdclef_mind.kaggle.write_submission import refuse_outputs, write_submission
 from birdclef_mind.networks.bundle import load
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.submission import refuse_outputs, write_submission
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 

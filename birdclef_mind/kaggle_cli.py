@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from birdclef_mind.arguments import Parser, given_file, place
-from birdclef_mind.kaggle_program import Kaggle
-from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
-from birdclef_mind.staging import find_project
+from birdclef_mind.config import Config
+from birdclef_mind.kaggle.program import Kaggle
+from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
+from birdclef_mind.kaggle.staging import find_project
 from birdclef_mind.surroundings import settle
 from birdclef_mind.terminal import Terminal, ended_by
 
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _push(args: argparse.Namespace) -> None:
     terminal = Terminal(quiet=False)
+    if args.config:
+        Config.read(args.config)
     pushing = Pushing(
         project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
         again=getattr(args, "again", False),

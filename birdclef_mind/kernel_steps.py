@@ -16,14 +16,13 @@ from birdclef_mind.config import Config
 from birdclef_mind.data.cache import FACTS as CACHE_FACTS
 from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
-from birdclef_mind.mounts import find_folder
+from birdclef_mind.kaggle.mounts import find_folder
+from birdclef_mind.kaggle.staging import BUILD_FILE, CONFIG_FILE
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.surroundings import import_tensorflow_quietly
 from birdclef_mind.terminal import Terminal, score_lines
 
-BUILD_FILE = "build.json"
-CONFIG_FILE = "config.toml"
 # Kaggle stops a submission at 120 minutes; loading and writing need a few.
 DEADLINE_MINUTES = 110.0
 DEADLINE = "BIRDCLEF_MIND_DEADLINE"
@@ -107,8 +106,8 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
 
 def _infer(inputs: Path, root: Path, place: Path, minutes: float, started: float, terminal: Terminal) -> None:
     import_tensorflow_quietly()
+    from birdclef_mind.kaggle.write_submission import write_submission
     from birdclef_mind.networks.bundle import FACTS, load
-    from birdclef_mind.submission import write_submission
 
     bundle = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
     report = write_submission(
@@ -128,7 +127,7 @@ def _outlive(error: Exception, root: Path, place: Path, *, stands: bool, termina
     if stands:
         line = f"the submission stands as it was when this came: {reason_of(error)}"
     else:
-        from birdclef_mind.constant_submission import write_constant
+        from birdclef_mind.kaggle.constant_submission import write_constant
 
         try:
             rows = write_constant(root, place)

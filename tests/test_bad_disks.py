@@ -17,10 +17,10 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.write_cache import write_cache
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.sound.recordings import picture
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.ledger import write_own
-from birdclef_mind.submission import write_submission
 
 # What stands in the folder is copied to the disk, and what the command leaves there is copied back.
 ON_A_DISK = """

@@ -12,7 +12,7 @@ from birdclef_mind.data.competition import read_metadata, read_sample_submission
 from birdclef_mind.data.overrides import from_record, read_overrides, to_record
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import TableError
-from birdclef_mind.submission_check import find_fault
+from birdclef_mind.kaggle.submission_check import find_fault
 
 FUZZ = settings(
     max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

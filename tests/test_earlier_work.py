@@ -7,9 +7,9 @@ from conftest import make_cache, tree
 from birdclef_mind.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.submission import write_submission
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train

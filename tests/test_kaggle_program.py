@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from birdclef_mind import kaggle_program
 from birdclef_mind.errors import KaggleError
+from birdclef_mind.kaggle import program as kaggle_program
+from birdclef_mind.kaggle.kernel_logs import last_words
+from birdclef_mind.kaggle.program import Dataset, Kaggle, KernelRun, Unanswered
+from birdclef_mind.kaggle.program_words import Answer
 from birdclef_mind.kaggle_cli import main
-from birdclef_mind.kaggle_program import Dataset, Kaggle, KernelRun, Unanswered
-from birdclef_mind.kaggle_words import Answer
-from birdclef_mind.kernel_logs import last_words
 
 HINT = "\n\nThe resource was not found. Check the spelling of the reference you passed.\n"
 HELP = "Authentication required to call the Kaggle API.\n\nFirst, you will need a Kaggle account.\n"

@@ -12,7 +12,7 @@ from birdclef_mind import kernel_steps
 from birdclef_mind.data.competition import read_sample_submission
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import ConfigError, DivergedError, reason_of
-from birdclef_mind.submission_check import find_fault
+from birdclef_mind.kaggle.submission_check import find_fault
 
 CONFIG = """[training]
 model = "small"
@@ -149,7 +149,9 @@ def test_a_spoilt_bundle_costs_no_submission(trained_there, inputs, tmp_path, na
 
 
 def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("birdclef_mind.submission._write_log", fails(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "birdclef_mind.kaggle.write_submission._write_log", fails(OSError(28, "No space left on device"))
+    )
     kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
     text = (tmp_path / "submission.csv").read_text()
     assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None

@@ -64,4 +64,4 @@ def test_explaining(killed, little):
 @pytest.mark.slow
 def test_inferring(killed, little):
     words = ["infer", little.bundle, little.competition, "{home}/submission.csv"]
-    assert_nothing_lost(killed(words, ["birdclef_mind.submission"]))
+    assert_nothing_lost(killed(words, ["birdclef_mind.kaggle.write_submission"]))

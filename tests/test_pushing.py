@@ -9,13 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from birdclef_mind import pushed
 from birdclef_mind.errors import ConfigError, KaggleError
+from birdclef_mind.kaggle import pushed
+from birdclef_mind.kaggle.program import Kaggle, Unanswered
+from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
+from birdclef_mind.kaggle.staging import (
+    KERNELS,
+    build_id,
+    check_kernel,
+    claimed,
+    find_project,
+    stage_dataset,
+    stage_kernel,
+)
+from birdclef_mind.kaggle.stand_in import COMPLETE, Faults, KernelRun, StandIn
 from birdclef_mind.kaggle_cli import main
-from birdclef_mind.kaggle_program import Kaggle, Unanswered
-from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
-from birdclef_mind.staging import KERNELS, build_id, check_kernel, claimed, find_project, stage_dataset, stage_kernel
-from birdclef_mind.stand_in import COMPLETE, Faults, KernelRun, StandIn
 
 OWNER = "somebody"
 PROJECT = find_project()

@@ -17,11 +17,11 @@ from birdclef_mind.cli import main
 from birdclef_mind.data.competition import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
-from birdclef_mind.mounts import find_folder
-from birdclef_mind.rehearsal import OWNER, Rehearsing, rehearse
-from birdclef_mind.rehearsal_mounts import Mounts
-from birdclef_mind.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
-from birdclef_mind.submission_check import find_fault
+from birdclef_mind.kaggle.mounts import find_folder
+from birdclef_mind.kaggle.rehearsal import OWNER, Rehearsing, rehearse
+from birdclef_mind.kaggle.rehearsal_mounts import Mounts
+from birdclef_mind.kaggle.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
+from birdclef_mind.kaggle.submission_check import find_fault
 
 TINY = """labels = "all"
 [training]
@@ -216,7 +216,7 @@ def test_a_strangers_folder_is_not_used(sample_folder, tmp_path):
 def quick(monkeypatch):
     """Kernels that are pushed and fetched, but only write a submission of the sample's rows, or fail."""
     state = SimpleNamespace(fails=False, rows=None)
-    monkeypatch.setattr("birdclef_mind.rehearsal_mounts._bare_python", lambda folder: folder)
+    monkeypatch.setattr("birdclef_mind.kaggle.rehearsal_mounts._bare_python", lambda folder: folder)
 
     def run(self, request):
         place = self.root / f"run-{len(list(self.root.iterdir()))}"
@@ -299,8 +299,7 @@ def test_hidden_soundscapes_are_made_of_whatever_can_be_heard(quick, competition
         ({"deadline_minutes": 0.0}, None, "deadline: expected minutes above 0, got 0.0"),
         ({"kernels": ("nix",)}, None, "kernels: expected names among cache-images, train, submit, explain, got 'nix'"),
         ({"kernels": ("train",), "hidden": 1}, None, "kernels: expected submit among them for a hidden run"),
-        ({"config": Path("/nowhere.toml")}, None, "nowhere.toml: cannot be read"),
-        ({"config": Path(__file__)}, None, r"test_rehearsal\.py: expected TOML"),
+        ({"labels": "nobody"}, None, "labels: expected 'all', a number, or labels of the table, got 'nobody'"),
         ({"hidden": 1}, "test_soundscapes/*", "expected soundscapes to make hidden ones of, found none"),
         ({}, "train_metadata.csv", "expected a competition folder with train_metadata.csv"),
         ({}, "*", "expected a competition folder with train_metadata.csv"),
@@ -313,6 +312,12 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises((ConfigError, TableError), match=message):
         rehearse(competition_folder, tmp_path / "r", Rehearsing(**rehearsing))
+    assert not (tmp_path / "r").exists()
+
+
+def test_settings_are_read_before_anything_is_written(competition_folder, tmp_path, capsys):
+    assert main(["rehearse", str(competition_folder), str(tmp_path / "r"), "--config", __file__]) == 2
+    assert "test_rehearsal.py: expected TOML" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
 
 

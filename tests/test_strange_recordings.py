@@ -19,10 +19,10 @@ from birdclef_mind.explanation import data_sheets
 from birdclef_mind.explanation.examples import from_files, real_sound
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.report import page as report
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.files import sealed
-from birdclef_mind.submission import write_submission
 
 
 def spiked(value):

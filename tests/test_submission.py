@@ -12,12 +12,12 @@ import soundfile
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import TableError
+from birdclef_mind.kaggle.submission_check import find_fault
+from birdclef_mind.kaggle.submission_table import Table
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.predictor import Predictor, soundscape_pictures
 from birdclef_mind.sound.settings import PRESETS, Windowing
-from birdclef_mind.submission import write_submission
-from birdclef_mind.submission_check import find_fault
-from birdclef_mind.submission_table import Table
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monk
             raise MemoryError
         return soundscape_pictures(path, bundle)
 
-    monkeypatch.setattr("birdclef_mind.submission.windows_for_rows", failing)
+    monkeypatch.setattr("birdclef_mind.kaggle.write_submission.windows_for_rows", failing)
     clock = Time(monkeypatch, scores_s=100)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=5, clock=clock)
     assert report.problems[0] == "soundscape_90001.ogg: not enough memory"
@@ -212,8 +212,8 @@ def test_soundscapes_that_hang_do_not_pass_the_deadline(bundle, eight, tmp_path,
         ended.append(path.name)
         return found
 
-    monkeypatch.setattr("birdclef_mind.submission.windows_for_rows", hanging)
-    monkeypatch.setattr("birdclef_mind.submission._workers", lambda: 2)
+    monkeypatch.setattr("birdclef_mind.kaggle.write_submission.windows_for_rows", hanging)
+    monkeypatch.setattr("birdclef_mind.kaggle.write_submission._workers", lambda: 2)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=0.1)
     assert ended == ["soundscape_90001.ogg"], "what hangs is not waited for"
     assert report.computed == 3
@@ -314,7 +314,7 @@ def test_the_log_says_what_was_written_and_what_is_unusual(bundle, sample_folder
 
 
 def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("birdclef_mind.submission_table._HIGHEST", 1.5)
+    monkeypatch.setattr("birdclef_mind.kaggle.submission_table._HIGHEST", 1.5)
     monkeypatch.setattr(Predictor, "scores", lambda self, pixels: np.full((len(pixels), 3), 1.2))
     report = write_submission(bundle, sample_folder, tmp_path / "s.csv")
     assert report.computed == 0

@@ -61,7 +61,7 @@ def rows(recipes=(("classic", "mel32"), ("modern", "logmel128")), minutes=MINUTE
 
 def whole_soundscape(name, bundle, minutes, network_s):
     """A soundscape from the file to the submission, beside what cannot be spared."""
-    from birdclef_mind.submission import write_submission
+    from birdclef_mind.kaggle.write_submission import write_submission
 
     with tempfile.TemporaryDirectory() as folder:
         path, root = soundscapes(folder, 1, minutes), Path(folder)

@@ -61,7 +61,7 @@ def cache(folder, count):
 def answer(folder, count, name="classic", preset="mel32", birds=264):
     from answering import bundle_of, soundscapes
 
-    from birdclef_mind.submission import write_submission
+    from birdclef_mind.kaggle.write_submission import write_submission
 
     soundscapes(folder, count)
     bundle = bundle_of(name, preset, birds)

@@ -24,6 +24,8 @@ from birdclef_mind.data.soundscapes import (
     row_scores,
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
+from birdclef_mind.kaggle.submission_check import find_fault
+from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import Predictor, windows_for_rows
 from birdclef_mind.storage import locks
@@ -31,8 +33,6 @@ from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.submission_check import find_fault
-from birdclef_mind.submission_table import Table
 
 Array = np.ndarray[Any, Any]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.errors import KaggleError
-from birdclef_mind.kaggle_words import Answer, check_owner
+from birdclef_mind.kaggle.program_words import Answer, check_owner
 
 # A question takes seconds; gigabytes that come or go may take hours.
 QUESTION_S, CARRYING_S = 300.0, 6 * 3600.0

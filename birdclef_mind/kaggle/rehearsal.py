@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.checks import is_number, is_whole, require
-from birdclef_mind.config import Config
 from birdclef_mind.data.competition import (
     SAMPLE_SUBMISSION,
     TEST_SOUNDSCAPES,
@@ -24,12 +23,12 @@ from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.sample import TRUTH
 from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
-from birdclef_mind.kaggle_program import Kaggle
-from birdclef_mind.pushing import Pushing, push_dataset, push_kernels
-from birdclef_mind.rehearsal_mounts import LOG, Mounts, link
+from birdclef_mind.kaggle.program import Kaggle
+from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
+from birdclef_mind.kaggle.rehearsal_mounts import LOG, Mounts, link
+from birdclef_mind.kaggle.staging import DATASET, KERNELS, find_project
+from birdclef_mind.kaggle.stand_in import StandIn
 from birdclef_mind.sound.settings import PRESETS, ROW_S
-from birdclef_mind.staging import DATASET, KERNELS, find_project
-from birdclef_mind.stand_in import StandIn
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
 
@@ -48,7 +47,7 @@ class Rehearsing:
     ----------
     layout : "2026", "2025" or "both": where inputs are mounted. kernels : those that are pushed, in order.
     hidden : soundscapes of the hidden run; 0 for none. deadline_minutes : of it, > 0; None for the kernel's own.
-    config : settings in the dataset.
+    config : settings in the dataset, checked; labels : the birds that it asks for, as `choose_labels` takes them.
     """
 
     layout: str = "2026"
@@ -56,6 +55,7 @@ class Rehearsing:
     hidden: int = 0
     deadline_minutes: float | None = None
     config: Path | None = None
+    labels: str | tuple[str, ...] = "all"
 
     def __post_init__(self) -> None:
         require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}", self.layout)
@@ -106,8 +106,7 @@ def rehearse(
 
 def _check(competition: Path, rehearsing: Rehearsing) -> None:
     opened = open_competition(competition)
-    if rehearsing.config:
-        choose_labels([recording.label for recording in opened.recordings], Config.read(rehearsing.config).labels)
+    choose_labels([recording.label for recording in opened.recordings], rehearsing.labels)
     if rehearsing.hidden and not list_soundscapes(competition):
         raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
 

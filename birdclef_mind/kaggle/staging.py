@@ -12,13 +12,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
-from birdclef_mind.kernel_steps import BUILD_FILE, CONFIG_FILE
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import Ledger
 
 DATASET, DATASET_FOLDER = "birdclef-mind", "dataset"
+BUILD_FILE, CONFIG_FILE = "build.json", "config.toml"
 KERNELS = ("cache-images", "train", "submit", "explain")
 _DATASET_METADATA, _KERNEL_METADATA = "dataset-metadata.json", "kernel-metadata.json"
 _OWNER, _UNSTAMPED = "OWNER", 'BUILD = "unstamped"'
@@ -27,7 +26,7 @@ _PARTS_OF_PACKAGE = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 def find_project() -> Path:
     """The checkout that this package runs from; KaggleError when it was installed without one."""
-    project = Path(__file__).resolve().parents[1]
+    project = Path(__file__).resolve().parents[2]
     if not (project / "kernels" / KERNELS[0] / _KERNEL_METADATA).is_file():
         raise KaggleError(f"expected to run from a checkout of the project with kernels/ in it, got {project}")
     return project
@@ -49,8 +48,6 @@ def claimed(work: Path) -> AbstractContextManager[Ledger]:
 
 def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None = None) -> str:
     """Write the dataset's folder below a claimed one, new and clean: wheel, settings, build; the build's id."""
-    if config:
-        Config.read(config)
     build = build_id(project, config)
     with trees.rebuilt(work, DATASET_FOLDER, KaggleError) as out:
         _build_wheel(project, out)

@@ -10,14 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdclef_mind import pushed
-from birdclef_mind.config import Config
 from birdclef_mind.errors import KaggleError
-from birdclef_mind.kaggle_program import CARRYING_S, Dataset, Kaggle, KernelRun, Unanswered
-from birdclef_mind.kaggle_words import Answer
-from birdclef_mind.kernel_logs import last_words
-from birdclef_mind.patience import Patience, Say
-from birdclef_mind.staging import DATASET, DATASET_FOLDER, KERNELS, build_id, claimed, stage_dataset, stage_kernel
+from birdclef_mind.kaggle import pushed
+from birdclef_mind.kaggle.kernel_logs import last_words
+from birdclef_mind.kaggle.patience import Patience, Say
+from birdclef_mind.kaggle.program import CARRYING_S, Dataset, Kaggle, KernelRun, Unanswered
+from birdclef_mind.kaggle.program_words import Answer
+from birdclef_mind.kaggle.staging import (
+    DATASET,
+    DATASET_FOLDER,
+    KERNELS,
+    build_id,
+    claimed,
+    stage_dataset,
+    stage_kernel,
+)
 from birdclef_mind.storage import trees
 from birdclef_mind.storage.ledger import Ledger
 
@@ -33,7 +40,8 @@ class Pushing:
 
     Attributes
     ----------
-    project : the checkout. work : folder for what is staged and fetched. config : settings for the dataset, or None.
+    project : the checkout. work : folder for what is staged and fetched.
+    config : settings for the dataset, checked before; None for all labels.
     every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row. dry : print and
     stage, and ask Kaggle nothing. again : push kernels anew that run or are complete there already.
     """
@@ -102,8 +110,6 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
     `build` is the dataset's they are meant for; None for what the checkout would give now.
     """
     wanted = _wanted(names)
-    if pushing.config:
-        Config.read(pushing.config)
     build = build or build_id(pushing.project, pushing.config)
     with claimed(pushing.work) as work:
         pushed.refuse_other(pushing.work)

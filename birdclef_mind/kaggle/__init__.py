@@ -1,0 +1,18 @@
+"""The submission, and the way of four kernels to Kaggle and back.
+
+write_submission     soundscapes to submission.csv, in time, whatever happens
+submission_table     rows, columns, priors
+submission_check     a file that Kaggle would take, or not
+constant_submission  equal scores, when there is no network to ask
+mounts               where Kaggle mounts competition, dataset and other kernels' output
+staging              dataset and kernels as they are sent
+program              Kaggle's own command line, called and understood
+program_words        what it says, and what that means
+pushing              dataset and kernels to Kaggle, and outputs back
+pushed               which push is still the current one
+patience             waiting without asking too often
+kernel_logs          what a kernel printed
+rehearsal            the whole day on this machine
+rehearsal_mounts     Kaggle's folders and its missing network, made here
+stand_in             a server that answers as Kaggle's does
+"""
