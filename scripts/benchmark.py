@@ -14,7 +14,7 @@ import caching
 import growth
 import learning
 
-from birdclef_mind.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 
 
 def rows(args):

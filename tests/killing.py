@@ -20,7 +20,7 @@ import soundfile
 from PIL import Image
 from small_network import know_small
 
-from birdclef_mind.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 
 PARSERS = {
     ".png": lambda content: Image.open(content).verify(),
@@ -77,7 +77,7 @@ class Killing:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2) if not os.environ.get("SHOW") else ():
             os.dup2(nowhere, stream)
-        from birdclef_mind.cli import main
+        from birdclef_mind.commands.cli import main
 
         os._exit(main([word.replace("{home}", str(home)) for word in self.words]))
 

@@ -8,8 +8,8 @@ import argparse
 import pytest
 from conftest import tree
 
-from birdclef_mind.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.cli import build_parser, main
+from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.commands.cli import build_parser, main
 from birdclef_mind.storage.places import reached
 
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]

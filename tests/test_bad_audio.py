@@ -92,7 +92,7 @@ def test_five_hundred_broken_files_give_a_picture_or_a_reason(tmp_path):
     code = """
 import re, sys
 from pathlib import Path
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 status = main(["cache", sys.argv[1], sys.argv[2], "--jobs", "1"])
 # What a process inherits from the one that started it does not count here.
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024, file=sys.stderr)

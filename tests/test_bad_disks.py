@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels

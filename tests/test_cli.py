@@ -6,7 +6,7 @@ import pytest
 from conftest import SMALL
 
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.cli import build_parser, main
+from birdclef_mind.commands.cli import build_parser, main
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
 
@@ -142,7 +142,7 @@ def test_settings_come_from_a_file_and_flags_win(sample_folder, tmp_path, capsys
 @pytest.fixture(scope="module")
 def went(tmp_path_factory):
     """A dry run where there was an explanation of an earlier network."""
-    from birdclef_mind.dry_run import dry_run
+    from birdclef_mind.commands.dry_run import dry_run
 
     out = tmp_path_factory.mktemp("dry")
     earlier = {"bundle": {"sha256": "of an earlier network"}, "files": {}}

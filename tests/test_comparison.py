@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.comparison import Clip, _told_apart, compare_features, setups_named

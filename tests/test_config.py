@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.config import Config
+from birdclef_mind.commands.config import Config
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.sound.settings import PRESETS, Features, Windowing
 from birdclef_mind.training.recipe import Training

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import birdclef_mind
-from birdclef_mind.cli import build_parser
-from birdclef_mind.config import Config
+from birdclef_mind.commands.cli import build_parser
+from birdclef_mind.commands.config import Config
 from birdclef_mind.data.overrides import read_overrides
 
 PACKAGE = Path(birdclef_mind.__file__).parent

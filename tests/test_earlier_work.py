@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.kaggle.write_submission import write_submission

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import make_cache
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles

@@ -9,7 +9,7 @@ from PIL import Image
 
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation.explain import Explaining, explain

@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.storage.ledger import write_own
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 
 HOSTILE = "<img src=x onerror=window.hurt=1>\"'&{{7*7}}</script><script>window.hurt=1</script>=cmd|'/c calc'!A1"
 # What a file name can hold of it.

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
+from birdclef_mind.commands.pushing import main
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kaggle import program as kaggle_program
 from birdclef_mind.kaggle.kernel_logs import last_words
 from birdclef_mind.kaggle.program import Dataset, Kaggle, KernelRun, Unanswered
 from birdclef_mind.kaggle.program_words import Answer
-from birdclef_mind.kaggle_cli import main
 
 HINT = "\n\nThe resource was not found. Check the spelling of the reference you passed.\n"
 HELP = "Authentication required to call the Kaggle API.\n\nFirst, you will need a Kaggle account.\n"
@@ -176,7 +176,7 @@ def test_whatever_is_raised_is_one_sentence(monkeypatch, capsys, error, said):
         raise error
 
     monkeypatch.delenv("BIRDCLEF_MIND_TRACEBACK", raising=False)
-    monkeypatch.setattr("birdclef_mind.kaggle_cli.push_dataset", fail)
+    monkeypatch.setattr("birdclef_mind.commands.pushing.push_dataset", fail)
     assert main(["push-dataset", "--owner", "somebody"]) == 2
     assert capsys.readouterr().err == f"{said}\n"
 
@@ -201,7 +201,7 @@ def test_the_last_words_of_a_log_are_read_as_kaggle_writes_it(tmp_path, log, wor
 
 
 def test_the_command_line_lives_without_a_terminal_or_readers(tmp_path):
-    command = [sys.executable, "-m", "birdclef_mind.kaggle_cli", "push-kernel", "submit", "--dry-run", "--owner"]
+    command = [sys.executable, "-m", "birdclef_mind.commands.pushing", "push-kernel", "submit", "--dry-run", "--owner"]
     words = [*command, "jané", "--work", str(tmp_path / "w")]
     done = subprocess.run(f"exec 0<&- 1>&-; exec {subprocess.list2cmdline(words)}", shell=True, capture_output=True)
     assert done.returncode == 2

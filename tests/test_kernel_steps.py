@@ -8,7 +8,7 @@ import pytest
 from conftest import tree
 from small_network import know_small
 
-from birdclef_mind import kernel_steps
+from birdclef_mind.commands import kernels
 from birdclef_mind.data.competition import read_sample_submission
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import ConfigError, DivergedError, reason_of
@@ -51,8 +51,8 @@ def out(inputs, name):
 def trained_there(inputs):
     """The first two kernels have run; their outputs stand among the inputs."""
     know_small()
-    kernel_steps.cache_images(inputs, out(inputs, "cache-images"), BUILD)
-    kernel_steps.train(inputs, out(inputs, "train"), BUILD)
+    kernels.cache_images(inputs, out(inputs, "cache-images"), BUILD)
+    kernels.train(inputs, out(inputs, "train"), BUILD)
 
 
 def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
@@ -68,7 +68,7 @@ def test_the_submission_is_whole_however_little_time_there_is(
 ):
     if minutes:
         monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", minutes)
-    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     labels = read_sample_submission(inputs / "competitions" / "birdclef-2023" / "sample_submission.csv").labels
     assert find_fault(tmp_path / "submission.csv", labels, ROWS) is None
     said = capsys.readouterr().out
@@ -81,7 +81,7 @@ def test_a_hidden_run_may_lack_the_training_table(trained_there, inputs, tmp_pat
     content = table.read_bytes()
     table.unlink()
     try:
-        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+        kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     finally:
         table.write_bytes(content)
     assert (tmp_path / "submission.csv").is_file()
@@ -89,7 +89,7 @@ def test_a_hidden_run_may_lack_the_training_table(trained_there, inputs, tmp_pat
 
 def test_the_report_is_one_page_and_the_inputs_are_left_alone(trained_there, inputs, tmp_path):
     before = tree(inputs)
-    kernel_steps.explain(inputs, tmp_path, BUILD)
+    kernels.explain(inputs, tmp_path, BUILD)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".birdclef_mind", "report.html"]
     assert "data:audio/mpeg" in (tmp_path / "report.html").read_text()
     assert tree(inputs) == before
@@ -97,7 +97,7 @@ def test_the_report_is_one_page_and_the_inputs_are_left_alone(trained_there, inp
 
 def test_a_dataset_of_another_build_is_refused(inputs, tmp_path):
     with pytest.raises(ConfigError, match="expected build b2 of the dataset, got b1"):
-        kernel_steps.submit(inputs, tmp_path, "b2", time.monotonic())
+        kernels.submit(inputs, tmp_path, "b2", time.monotonic())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,7 +105,7 @@ def test_a_dataset_of_another_build_is_refused(inputs, tmp_path):
 def test_a_deadline_that_is_no_number_is_named(inputs, tmp_path, monkeypatch, minutes):
     monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", minutes)
     with pytest.raises(ConfigError, match=f"BIRDCLEF_MIND_DEADLINE: expected a number of minutes, got '{minutes}'"):
-        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+        kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_without_a_network_every_row_has_the_same_score(
     trained_there, inputs, tmp_path, monkeypatch, capsys, place, error
 ):
     monkeypatch.setattr(f"birdclef_mind.{place}", fails(error))
-    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     rows = ROWS[:2] if "list_soundscapes" in place else ROWS
     assert find_fault(tmp_path / "submission.csv", labels_of(inputs), rows) is None
     said = capsys.readouterr()
@@ -144,7 +144,7 @@ def test_without_a_network_every_row_has_the_same_score(
 def test_a_spoilt_bundle_costs_no_submission(trained_there, inputs, tmp_path, name):
     spoilt = shutil.copytree(inputs, tmp_path / "input")
     (spoilt / "notebooks" / "me" / "train" / "bundle" / name).write_bytes(b"{}")
-    kernel_steps.submit(spoilt, tmp_path, BUILD, time.monotonic())
+    kernels.submit(spoilt, tmp_path, BUILD, time.monotonic())
     assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
 
 
@@ -152,7 +152,7 @@ def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tm
     monkeypatch.setattr(
         "birdclef_mind.kaggle.write_submission._write_log", fails(OSError(28, "No space left on device"))
     )
-    kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+    kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     text = (tmp_path / "submission.csv").read_text()
     assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
     assert len(set(text.replace("\n", ",").split(","))) > 10
@@ -162,7 +162,7 @@ def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tm
 def test_somebody_elses_submission_is_left_alone(trained_there, inputs, tmp_path):
     (tmp_path / "submission.csv").write_text("mine")
     with pytest.raises(ConfigError, match=r"submission\.csv"):
-        kernel_steps.submit(inputs, tmp_path, BUILD, time.monotonic())
+        kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     assert (tmp_path / "submission.csv").read_text() == "mine"
 
 
@@ -174,16 +174,16 @@ def test_a_training_that_diverges_late_hands_on_what_was_kept(trained_there, inp
     monkeypatch.setattr(
         "birdclef_mind.backwards.bundle_decoders.train_bundle_decoders", fails(ConfigError("no segment is left"))
     )
-    kernel_steps.train(inputs, tmp_path, BUILD)
+    kernels.train(inputs, tmp_path, BUILD)
     said = capsys.readouterr().out
     assert "went on with the bundle that is there: epoch 2: not finite" in said
     assert "without all its decoders: no segment is left" in said
     shutil.rmtree(tmp_path / "bundle")
     with pytest.raises(DivergedError):
-        kernel_steps.train(inputs, tmp_path, BUILD)
+        kernels.train(inputs, tmp_path, BUILD)
 
 
 def test_settings_with_a_byte_order_mark_are_read(inputs, tmp_path):
     (tmp_path / "build.json").write_text(json.dumps({"build": BUILD}))
     (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf" + CONFIG.encode())
-    assert kernel_steps.check_build(tmp_path, BUILD).training.epochs == 1
+    assert kernels.check_build(tmp_path, BUILD).training.epochs == 1

@@ -9,7 +9,7 @@ import pytest
 from conftest import make_cache, tree
 from joblib.externals.loky import get_reusable_executor
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.places import ask_each, at_hand, is_remote, location
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_one_sentence(bucket, tmp_path, monkeypatch, capsys
 
 
 def test_a_store_that_does_not_answer_is_one_sentence(server, tmp_path):
-    code = "import sys; from birdclef_mind.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from birdclef_mind.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = {**os.environ, **server, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
     words = [sys.executable, "-c", code, "cache", f"{BUCKET}/competition", str(tmp_path / "out")]
     done = subprocess.run(words, capture_output=True, text=True, env=environment)

@@ -9,7 +9,7 @@ import time
 import pytest
 from conftest import tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage import locks
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import make_cache
 
 from birdclef_mind.backwards import bundle_decoders
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition

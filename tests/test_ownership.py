@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.storage import files
 from birdclef_mind.storage.folders import READY, STAGE, claimed, cleared, renewed, settled

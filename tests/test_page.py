@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.explanation.folder import FACTS, FORMAT

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from birdclef_mind.commands.pushing import main
 from birdclef_mind.errors import ConfigError, KaggleError
 from birdclef_mind.kaggle import pushed
 from birdclef_mind.kaggle.program import Kaggle, Unanswered
@@ -23,7 +24,6 @@ from birdclef_mind.kaggle.staging import (
     stage_kernel,
 )
 from birdclef_mind.kaggle.stand_in import COMPLETE, Faults, KernelRun, StandIn
-from birdclef_mind.kaggle_cli import main
 
 OWNER = "somebody"
 PROJECT = find_project()

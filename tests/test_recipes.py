@@ -2,12 +2,12 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from birdclef_mind.cli import build_parser
-from birdclef_mind.config import Config
+from birdclef_mind.commands.cli import build_parser
+from birdclef_mind.commands.config import Config
+from birdclef_mind.commands.training import training_asked_for
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks.settings import Network
 from birdclef_mind.training.recipe import PARTS, RECIPES, Augmentation, Training, recipe, without
-from birdclef_mind.training_commands import training_asked_for
 
 
 def asked(*words):

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from conftest import tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.competition import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
@@ -180,7 +180,7 @@ def test_kernels_are_short_and_differ_only_where_they_must():
         (script,) = (PROJECT / "kernels" / name).glob("*.py")
         lines = script.read_text().splitlines()
         assert len(lines) <= 60
-        assert sum(line.startswith("from birdclef_mind.kernel_steps import") for line in lines) == 1
+        assert sum(line.startswith("from birdclef_mind.commands.kernels import") for line in lines) == 1
         text = script.read_text()
         beginnings.add(text[text.index("BUILD = ") : text.index("from birdclef_mind.errors")].replace("STARTED", ""))
     # Only this one file of a kernel is uploaded, so how it gets the package cannot be shared; it can be the same.

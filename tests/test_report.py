@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.report.page import fidelity_curves, frequency_ticks, render, write_report
@@ -240,7 +240,7 @@ def test_commands_without_a_network_import_no_heavy_library(command, sample_fold
     code = """
 import sys
 from birdclef_mind.storage import files
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 try:
     status = main(sys.argv[1:])
 except SystemExit as ended:

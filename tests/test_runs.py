@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
+from birdclef_mind.commands.runs import find_runs
 from birdclef_mind.errors import BundleError
-from birdclef_mind.runs import find_runs
 
 
 @pytest.fixture
@@ -62,5 +62,5 @@ def test_a_folder_without_runs_says_so(tmp_path, make, message):
 
 
 def test_looking_takes_no_tensorflow(two):
-    code = "import sys; from birdclef_mind.cli import main; main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
+    code = "import sys; from birdclef_mind.commands.cli import main; main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, "runs", str(two)], check=True, capture_output=True)

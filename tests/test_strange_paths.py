@@ -7,7 +7,7 @@ import stat
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 
 

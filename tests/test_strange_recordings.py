@@ -11,7 +11,7 @@ import pytest
 from conftest import make_cache
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
-from birdclef_mind import config
+from birdclef_mind.commands import config
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import list_soundscapes
 from birdclef_mind.errors import BundleError, ConfigError, StoreError

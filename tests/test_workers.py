@@ -9,7 +9,7 @@ import time
 import pytest
 from conftest import make_cache, tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.storage.workers import run_all
@@ -145,7 +145,7 @@ def test_processes_that_end_before_they_begin_are_one_sentence(tmp_path, monkeyp
 KILLING = """
 import os, signal, sys
 from birdclef_mind.data import write_cache
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 
 def make(*task, name=sys.argv[1]):
     if task[0].name == name:

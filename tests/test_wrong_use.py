@@ -3,7 +3,7 @@
 import pytest
 from conftest import tree
 
-from birdclef_mind.cli import main
+from birdclef_mind.commands.cli import main
 
 # Each command, the kind of folder in each place; "out" is written to.
 WANTED = {

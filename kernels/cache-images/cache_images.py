@@ -35,8 +35,8 @@ def get_package():
 
 get_package()
 
+from birdclef_mind.commands.kernels import cache_images  # noqa: E402
 from birdclef_mind.errors import BirdclefMindError  # noqa: E402
-from birdclef_mind.kernel_steps import cache_images  # noqa: E402
 
 try:
     cache_images(INPUTS, Path.cwd(), BUILD)

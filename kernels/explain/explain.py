@@ -35,8 +35,8 @@ def get_package():
 
 get_package()
 
+from birdclef_mind.commands.kernels import explain  # noqa: E402
 from birdclef_mind.errors import BirdclefMindError  # noqa: E402
-from birdclef_mind.kernel_steps import explain  # noqa: E402
 
 try:
     explain(INPUTS, Path.cwd(), BUILD)

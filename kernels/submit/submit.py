@@ -37,8 +37,8 @@ def get_package():
 
 get_package()
 
+from birdclef_mind.commands.kernels import submit  # noqa: E402
 from birdclef_mind.errors import BirdclefMindError  # noqa: E402
-from birdclef_mind.kernel_steps import submit  # noqa: E402
 
 try:
     submit(INPUTS, Path.cwd(), BUILD, STARTED)

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdclef_mind.arguments import Parser, given_file, place
-from birdclef_mind.config import Config
+from birdclef_mind.commands.arguments import Parser, given_file, place
+from birdclef_mind.commands.config import Config
+from birdclef_mind.commands.surroundings import settle
+from birdclef_mind.commands.terminal import Terminal, ended_by
 from birdclef_mind.kaggle.program import Kaggle
 from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.kaggle.staging import find_project
-from birdclef_mind.surroundings import settle
-from birdclef_mind.terminal import Terminal, ended_by
 
 _STATUS_HELP = "Status: 0 all went well; 2 not so, one sentence says why; 130 interrupted."
 

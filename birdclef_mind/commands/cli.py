@@ -1,13 +1,30 @@
 """The command line: words to arguments, errors to one sentence and a status."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.arguments import Parser
-from birdclef_mind.parsers import COMMANDS, STATUS_HELP
-from birdclef_mind.surroundings import lost_output, settle
-from birdclef_mind.terminal import Terminal, ended_by, ended_early
+from birdclef_mind.commands import competing, data, explaining, training
+from birdclef_mind.commands.arguments import Parser
+from birdclef_mind.commands.parsers import STATUS_HELP, Group
+from birdclef_mind.commands.surroundings import lost_output, settle
+from birdclef_mind.commands.terminal import Terminal, ended_by, ended_early
+
+# In the order of `--help`.
+COMMANDS: tuple[Callable[[Group], None], ...] = (
+    competing.add_dry_run,
+    data.add_sample,
+    data.add_cache,
+    training.add_train,
+    training.add_runs,
+    training.add_train_decoders,
+    explaining.add_explain,
+    explaining.add_compare,
+    explaining.add_report,
+    competing.add_infer,
+    competing.add_score,
+    competing.add_rehearse,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from birdclef_mind.config import Config
+from birdclef_mind.commands.config import Config
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.commands.words import score_lines
 from birdclef_mind.data.cache import FACTS as CACHE_FACTS
 from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, open_competition
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
@@ -20,8 +23,6 @@ from birdclef_mind.kaggle.mounts import find_folder
 from birdclef_mind.kaggle.staging import BUILD_FILE, CONFIG_FILE
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
-from birdclef_mind.surroundings import import_tensorflow_quietly
-from birdclef_mind.terminal import Terminal, score_lines
 
 # Kaggle stops a submission at 120 minutes; loading and writing need a few.
 DEADLINE_MINUTES = 110.0

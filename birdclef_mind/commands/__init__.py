@@ -1,0 +1,18 @@
+"""Words at a terminal, or a kernel on Kaggle, to calls into the package.
+
+cli           `birdclef-mind`: words to a command, errors to one sentence and a status
+data          sample, cache
+training      train, train-decoders, runs
+explaining    explain, compare, report
+competing     dry-run, infer, score, rehearse
+pushing       `scripts/push-dataset` and `scripts/push-kernel`
+kernels       what each of the four Kaggle kernels does
+dry_run       the whole way once, on the invented sample
+runs          trainings side by side
+config        all settings, as a file of TOML gives them
+parsers       what the parsers of all commands have in common
+arguments     words to checked values
+terminal      what a person sees: progress, last words, errors
+words         results as lines
+surroundings  variables, locales and streams as they may be found
+"""

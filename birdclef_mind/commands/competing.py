@@ -1,0 +1,172 @@
+"""The commands of the competition: the dry run, infer, score, rehearse."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.commands.parsers import Group, add_command, add_jobs
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.commands.words import (
+    counted,
+    fidelity_lines,
+    score_lines,
+)
+from birdclef_mind.storage.places import reached
+
+_LAYOUT = one_of("2026", "2025", "both")
+
+
+def add_dry_run(group: Group) -> None:
+    """Add `dry-run` to the commands."""
+    parser = add_command(
+        group, "dry-run", dry_run,
+        "go the whole way on an invented sample: sample, cache, train, infer, score", "dry-run runs/dry-run",
+    )  # fmt: skip
+    parser.add_argument(
+        "out", nargs="?", type=place, default=Path("runs/dry-run"), help="folder (default: runs/dry-run)"
+    )
+    add_jobs(parser)
+
+
+def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Go the whole way on the built-in sample."""
+    import_tensorflow_quietly()
+    from birdclef_mind.commands.dry_run import dry_run as run
+
+    started = time.perf_counter()
+    result = run(args.out, jobs=args.jobs, say=terminal.say, track=terminal.track)
+    terminal.say("\n".join(["", *score_lines(result.scores), "", *fidelity_lines(result.facts), ""]))
+    terminal.end(
+        f"the whole way in {time.perf_counter() - started:.0f} s; open these",
+        [
+            ("submission.csv", result.submission),
+            ("training curves", result.bundle / "history.png"),
+            ("confusion matrix", result.bundle / "confusion.png"),
+            ("pictures", result.cache),
+            ("report.html", result.explanation / "report.html"),
+        ],
+    )
+    return 0
+
+
+def add_infer(group: Group) -> None:
+    """Add `infer` to the commands."""
+    parser = add_command(
+        group, "infer", infer,
+        "name the birds in every 5 seconds of the test soundscapes and write the submission",
+        "infer runs/bundle birdclef-2023 submission.csv --deadline 110",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=place, help="folder written by `train`")
+    parser.add_argument("competition", type=reached, help="competition folder with test_soundscapes/")
+    parser.add_argument("out", type=place, help="the submission to write; a log stands beside it")
+    parser.add_argument("--deadline", type=number(0), metavar="MINUTES", help="stop computing in time to end by then")
+    parser.add_argument(
+        "--events", type=place, metavar="CSV",
+        help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
+    )  # fmt: skip
+
+
+def infer(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write a submission; status 1 when a soundscape kept its priors."""
+    import_tensorflow_quietly()
+    from birdclef_mind.data.competition import find_competition
+    from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
+    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.networks.events import Listener, write_events
+
+    refuse_outputs(args.out, args.events)
+    bundle, root = load(args.bundle), find_competition(args.competition)
+    if args.events:
+        Listener(bundle)
+    report = write_submission(
+        bundle,
+        root,
+        args.out,
+        deadline_minutes=args.deadline,
+        track=terminal.track,
+    )
+    failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
+    places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
+    if args.events:
+        count, unheard = write_events(bundle, root, args.events, terminal.track)
+        failed += [f"no events: {problem}" for problem in unheard]
+        places.append((counted(count, "event"), args.events))
+    for line in failed:
+        terminal.say(line)
+    terminal.end(
+        f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "
+        f"{report.computed} of them computed, in {report.seconds:.1f} s",
+        places,
+    )
+    return 1 if failed else 0
+
+
+def add_score(group: Group) -> None:
+    """Add `score` to the commands."""
+    parser = add_command(
+        group, "score", score,
+        "measure a submission against the truth", "score submission.csv runs/sample/truth.csv",
+    )  # fmt: skip
+    parser.add_argument("submission", type=place, help="the submission")
+    parser.add_argument("truth", type=place, help="a table of the same shape with 0 and 1")
+    parser.add_argument("--json", action="store_true", help="print all measures as JSON")
+
+
+def score(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the measures of a submission."""
+    from birdclef_mind.data.scoring import score as score_submission
+
+    scores = score_submission(args.submission, args.truth)
+    if args.json:
+        print(json.dumps(scores, indent=1))
+    else:
+        print("\n".join(score_lines(scores)))
+    return 0
+
+
+def add_rehearse(group: Group) -> None:
+    """Add `rehearse` to the commands."""
+    parser = add_command(
+        group, "rehearse", rehearse,
+        "rehearse the whole day on Kaggle on this machine, with the real `kaggle` program and no network",
+        "rehearse birdclef-2023 runs/rehearsal --hidden 20",
+    )  # fmt: skip
+    parser.add_argument("competition", type=place, help="competition folder")
+    parser.add_argument("out", type=place, help="folder for it, new or of an earlier rehearsal")
+    parser.add_argument(
+        "--layout",
+        type=_LAYOUT,
+        default="2026",
+        help="where inputs are mounted: 2026 (default), 2025 or both",
+    )
+    parser.add_argument(
+        "--hidden", type=whole(0, 1000), default=0, help="ten-minute soundscapes of the hidden run (default: none)"
+    )
+    parser.add_argument("--deadline", type=number(0), metavar="MINUTES", help="of the hidden run (default: 110)")
+    parser.add_argument(
+        "--config", type=given_file, help="TOML file for the dataset: labels, [features], [training], [decoding]"
+    )
+
+
+def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Rehearse the whole day on Kaggle."""
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.kaggle.rehearsal import Rehearsing
+    from birdclef_mind.kaggle.rehearsal import rehearse as run
+
+    rehearsing = Rehearsing(
+        layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config,
+        labels=Config.read(args.config).labels if args.config else "all",
+    )  # fmt: skip
+    result = run(args.competition, args.out, rehearsing, say=terminal.say)
+    if result["scores"]:
+        terminal.say("\n".join(["", *score_lines(result["scores"]), ""]))
+    total_s = sum(result["seconds"].values())
+    terminal.end(
+        f"the four kernels in {total_s:.0f} s" + (f", the hidden run in {result['hidden_s']} s" if args.hidden else ""),
+        [("submission", result["submission"]), ("outputs and logs", args.out / "staged")],
+    )
+    return 0

@@ -1,0 +1,125 @@
+"""The commands that make what others learn from: an invented competition, and the cache."""
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.commands.parsers import SEED, Group, add_command, add_config, add_jobs
+from birdclef_mind.commands.terminal import Terminal, command
+from birdclef_mind.commands.words import (
+    counted,
+)
+from birdclef_mind.storage.places import reached
+
+# Named here too, since the modules that know them take long to import.
+_PRESET = one_of("mel16", "mfcc16", "mel32", "logmel128")
+
+
+def add_sample(group: Group) -> None:
+    """Add `sample` to the commands."""
+    parser = add_command(
+        group, "sample", sample,
+        "write a small invented competition folder with known truth", "sample runs/sample --species 9",
+    )  # fmt: skip
+    parser.add_argument("out", type=place, help="new folder for it")
+    parser.add_argument("--species", type=whole(2, 40), default=6, help="birds (default: 6)")
+    parser.add_argument("--recordings", type=whole(1, 999), default=10, help="recordings a bird (default: 10)")
+    parser.add_argument("--soundscapes", type=whole(0, 999), default=2, help="test soundscapes (default: 2)")
+    parser.add_argument("--seconds", type=whole(5, 600), default=60, help="length of a soundscape (default: 60)")
+    parser.add_argument("--seed", type=SEED, default=0, help="another seed, another sample (default: 0)")
+    parser.add_argument(
+        "--noise",
+        action="store_true",
+        help="make it hard: quiet songs, noisy places, unnoticed birds, other test places",
+    )
+
+
+def sample(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the synthetic competition folder."""
+    from birdclef_mind.data.sample import Sample, write_sample
+
+    wanted = Sample(
+        species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
+        soundscape_s=args.seconds, seed=args.seed, noise=args.noise,
+    )  # fmt: skip
+    write_sample(args.out, wanted)
+    terminal.end(
+        f"{counted(wanted.species * wanted.recordings, 'recording')} of {counted(wanted.species, 'bird')}, "
+        f"{counted(wanted.soundscapes, 'soundscape')}",
+        [("competition", args.out), ("next", command("cache", args.out, args.out.parent / "cache"))],
+    )
+    return 0
+
+
+def add_cache(group: Group) -> None:
+    """Add `cache` to the commands."""
+    parser = add_command(
+        group, "cache", cache,
+        "turn the training recordings into 8-bit pictures; run again after an interruption, it goes on",
+        "cache birdclef-2023 runs/cache --preset mel32 --labels 9",
+    )  # fmt: skip
+    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("out", type=reached, help="folder for the pictures, new or a cache to complete")
+    parser.add_argument("--preset", type=_PRESET, help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
+    parser.add_argument(
+        "--labels",
+        help="birds: all (default), the first N in the table, or a list a,b,c (a label that is a number is that label)",
+    )
+    parser.add_argument("--step", type=number(0, 5), help="seconds from one 5 s window to the next (default: 5)")
+    parser.add_argument("--overrides", type=given_file, help="corrections from a report: windows it moves are moved")
+    parser.add_argument("--pack", action="store_true", help="end with one archive a bird, read without unpacking")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of a Dask cluster do it")
+    add_jobs(parser)
+    add_config(parser, "labels and [features]")
+
+
+def cache(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the picture cache; status 1 when a recording failed."""
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.data.cache import FAILURES
+    from birdclef_mind.data.competition import find_competition, open_competition
+    from birdclef_mind.data.labels import choose_labels
+    from birdclef_mind.data.overrides import START, read_overrides
+    from birdclef_mind.data.write_cache import write_cache
+    from birdclef_mind.sound.settings import Features
+
+    config = Config.read(args.config) if args.config else Config()
+    features = Features.from_dict({"preset": args.preset}) if args.preset else config.features
+    if args.step is not None:
+        features = replace(features, windowing=replace(features.windowing, step_s=args.step))
+    competition = open_competition(find_competition(args.competition))
+    in_order = [recording.label for recording in competition.recordings]
+    wanted = config.labels if args.labels is None else args.labels
+    classes = choose_labels(in_order, wanted)
+    if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
+        terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of birds")
+    started = time.perf_counter()
+    overrides = read_overrides(args.overrides) if args.overrides else ()
+    report = write_cache(
+        competition, classes, features, args.out,
+        overrides=overrides, pack=args.pack, jobs=args.jobs, scheduler=args.scheduler, track=terminal.track,
+    )  # fmt: skip
+    took_s = time.perf_counter() - started
+    failed = len(report.failures)
+    places: list[tuple[str, str | Path]] = [("pictures", args.out)]
+    if failed:
+        kinds = Counter(failure.reason.split(" (")[0].split(", at ")[0] for failure in report.failures)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
+        places.append(("failures", f"{args.out / FAILURES}   ({failed}: {reasons})"))
+    places.append(("next", command("train", args.out, args.out.parent / "bundle")))
+    details = [f"{report.kept} were there already"] if report.kept else []
+    details += [f"{counted(report.removed, 'old picture')} removed"] if report.removed else []
+    moved = sum(override.action == START for override in overrides)
+    details += [f"{counted(moved, 'window')} moved"] if overrides else []
+    if len(overrides) > moved:
+        details += [f"{counted(len(overrides) - moved, 'other correction')} left to `train`"]
+    details += [f"{counted(failed, 'recording')} failed"] if failed else []
+    rate = (
+        f"{counted(report.recordings, 'recording')}, {counted(report.segments, 'segment')} "
+        f"in {took_s:.1f} s ({report.recordings / took_s:.0f}/s)"
+    )
+    terminal.end(", ".join([rate, *details]), places)
+    return 1 if failed else 0

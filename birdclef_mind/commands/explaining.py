@@ -1,0 +1,149 @@
+"""The commands that work backwards: explain, compare, report."""
+
+import argparse
+import time
+from dataclasses import asdict
+
+from birdclef_mind.commands.arguments import place
+from birdclef_mind.commands.parsers import COUNT, Group, add_command, add_config
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.commands.words import (
+    comparison_lines,
+    counted,
+    fidelity_lines,
+    names_in,
+)
+from birdclef_mind.errors import BundleError
+from birdclef_mind.storage.places import reached
+
+
+def add_explain(group: Group) -> None:
+    """Add `explain` to the commands."""
+    parser = add_command(
+        group, "explain", explain,
+        "work backwards from every layer and every bird's name to pictures and sounds, measured",
+        "explain runs/bundle runs/cache runs/explanation --examples 12",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=place, help="folder written by `train`")
+    parser.add_argument("cache", type=reached, help="the cache it was trained on")
+    parser.add_argument("out", type=place, help="folder for the explanation")
+    parser.add_argument("--examples", type=COUNT, help="held-out segments to choose (default: 12)")
+    parser.add_argument(
+        "--segment", action="append", default=[], metavar="RECORDING@SECONDS", help="explain this segment (repeatable)"
+    )  # fmt: skip
+    parser.add_argument(
+        "--audio", action="append", default=[], type=place, help="explain your own sound file (repeatable)"
+    )
+    parser.add_argument("--seeds", type=COUNT, help="searches for each bird's answer (default: 3)")
+    parser.add_argument("--sheets", type=COUNT, help="segments of the training data to show, at most (default: 500)")
+    parser.add_argument(
+        "--presets", default="", metavar="A,B",
+        help="features to compare besides mel16, mfcc16, mel32 and the bundle's own (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--competition", type=place, help="folder of the real sound (default: the one the cache was made from)"
+    )
+    parser.add_argument("--second", type=place, help="bundle of another network (default: train one and keep it)")
+    add_config(parser, "[showing]")
+
+
+def explain(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the explanation of a bundle."""
+    import_tensorflow_quietly()
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.explanation.explain import Explaining
+    from birdclef_mind.explanation.explain import explain as explain_bundle
+    from birdclef_mind.explanation.folder import FACTS, REPORT
+    from birdclef_mind.explanation.report.page import write_report
+    from birdclef_mind.explanation.settings import Showing
+    from birdclef_mind.storage.ledger import refuse_others
+
+    showing = Config.read(args.config).showing if args.config else Showing()
+    given = {name: getattr(args, name) for name in ("examples", "seeds", "sheets") if getattr(args, name) is not None}
+    explaining = Explaining(
+        **{**asdict(showing), **given},
+        segments=tuple(args.segment),
+        sounds=tuple(args.audio),
+        presets=names_in(args.presets),
+        competition=args.competition,
+        second=args.second,
+    )
+    refuse_others([args.out / REPORT], BundleError)
+    started = time.perf_counter()
+    facts = explain_bundle(
+        args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
+    )
+    write_report(args.out, args.out / REPORT)
+    terminal.say("\n".join(["", *fidelity_lines(facts), ""]))
+    terminal.end(
+        f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
+        f"explained in {time.perf_counter() - started:.0f} s",
+        [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
+    )
+    return _tell_failures(facts["failures"], terminal)
+
+
+def add_compare(group: Group) -> None:
+    """Add `compare` to the commands."""
+    parser = add_command(
+        group, "compare", compare,
+        "set features side by side on the same segments: pictures, rebuilt sounds, measures",
+        "compare birdclef-2023 runs/comparison --presets logmel128",
+    )  # fmt: skip
+    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument("out", type=place, help="folder for the comparison")
+    parser.add_argument(
+        "--presets", default="logmel128", metavar="A,B",
+        help="besides the notebook's mel16, mfcc16 and mel32 (default: logmel128)",
+    )  # fmt: skip
+    parser.add_argument("--bird", help="label of the bird to show (default: the one with most recordings)")
+
+
+def compare(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write a comparison of features."""
+    from birdclef_mind.data.competition import open_competition
+    from birdclef_mind.explanation import comparison
+    from birdclef_mind.explanation.report.page import write_comparison
+
+    setups = comparison.setups_named(names_in(args.presets))
+    competition = open_competition(args.competition)
+    with comparison.open_folder(args.out) as folder:
+        facts = comparison.compare_features(competition, folder, setups, args.bird, track=terminal.track)
+        folder.finish(facts, comparison.FACTS)
+        write_comparison(folder.root)
+    terminal.say("\n".join([*comparison_lines(facts), ""]))
+    terminal.end(
+        f"{counted(len(facts['setups']), 'set-up')} compared on {counted(facts['measured']['segments'], 'segment')} "
+        f"of {counted(facts['measured']['birds'], 'bird')}",
+        [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
+    )
+    return _tell_failures(facts["failures"], terminal)
+
+
+def add_report(group: Group) -> None:
+    """Add `report` to the commands."""
+    parser = add_command(
+        group, "report", report,
+        "render an explanation as a web page that works from disk", "report runs/explanation report.html --single-file",
+    )  # fmt: skip
+    parser.add_argument("explanation", type=place, help="folder written by `explain`")
+    parser.add_argument("out", type=place, help="the page, a name that ends in .html")
+    parser.add_argument("--single-file", action="store_true", help="put pictures and sounds inside the page")
+
+
+def report(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Render an explanation as a page."""
+    from birdclef_mind.explanation.report.page import write_report
+
+    write_report(args.explanation, args.out, single_file=args.single_file)
+    terminal.end("rendered; it opens by double click", [("report", args.out)])
+    return 0
+
+
+def _tell_failures(failed: dict[str, str], terminal: Terminal) -> int:
+    """Name recordings that could not be used; the status that this means."""
+    for recording, reason in failed.items():
+        terminal.say(f"failed: {recording}: {reason}")
+    return 1 if failed else 0

@@ -1,0 +1,85 @@
+"""What a command shows while it works and when it ends."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from birdclef_mind.commands.arguments import WordsError
+from birdclef_mind.errors import BirdclefMindError, reason_of
+from birdclef_mind.storage.places import faults
+
+# What was done before is used again; other commands leave nothing half done.
+_RESUMED = ("cache", "train", "train-decoders", "dry-run")
+
+
+def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> int:
+    """Say in one sentence why the command `name` ended, and give its exit status."""
+    if isinstance(error, KeyboardInterrupt):
+        command = name.rpartition(" ")[2]
+        goes_on = "goes on from here" if command in _RESUMED else "begins again, and what stood there stands"
+        print(f"\n{name}: interrupted; the same command {goes_on}", file=sys.stderr)
+        return 130
+    words = " ".join(str(error).split()) or reason_of(error)
+    if isinstance(error, OSError):
+        words = (error.strerror or words) + (f" ({error.filename})" if error.filename else "")
+    elif not foreseen:
+        words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
+    print(f"{name}: {words}", file=sys.stderr)
+    return 2
+
+
+def ended_by(error: Exception, name: str) -> int:
+    """Say what ended a command, whatever it is, and give its exit status; BIRDCLEF_MIND_TRACEBACK raises a fault."""
+    # A library that cannot be loaded names what is missing, or that there is too little memory.
+    foreseen = isinstance(error, (BirdclefMindError, MemoryError, ImportError, *faults()))
+    if not foreseen and os.environ.get("BIRDCLEF_MIND_TRACEBACK"):
+        raise error
+    return ended_early(error, error.name if isinstance(error, WordsError) else name, foreseen=foreseen)
+
+
+class Terminal:
+    """Lines on standard output, progress on standard error; nothing of either when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        if not self.quiet:
+            print(line, flush=True)
+
+    def track(self, items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+        """Show a bar with rate and time left; in a log, where bars cannot move, a line every half minute."""
+        from tqdm import tqdm
+
+        every_s = 0.1 if sys.stderr.isatty() else 30.0
+        delay_s = 0.0 if sys.stderr.isatty() else every_s
+        return tqdm(
+            items,
+            desc=what,
+            total=total,
+            unit="",
+            leave=False,
+            disable=self.quiet,
+            mininterval=every_s,
+            delay=delay_s,
+        )
+
+    def end(self, summary: str, places: Sequence[tuple[str, str | Path]]) -> None:
+        """Print what was done and where things are."""
+        width = max((len(name) for name, _ in places), default=0)
+        self.say(summary)
+        for name, place in places:
+            self.say(f"  {name:<{width}}  {place}")
+
+
+def command(*words: str | Path) -> str:
+    """A command of this program as the user would type it.
+
+    >>> command("train", "my cache", "bundle")
+    "birdclef-mind train 'my cache' bundle"
+    """
+    return shlex.join(["birdclef-mind", *map(str, words)])

@@ -1,0 +1,228 @@
+"""The commands that train: networks, decoders; and the list of trainings."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.commands.parsers import COUNT, SEED, Group, add_command, add_config
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.terminal import Terminal, command
+from birdclef_mind.commands.words import (
+    change_lines,
+    counted,
+    fold_words,
+    honesty_lines,
+    names_in,
+    run_lines,
+    score_lines,
+)
+from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage.places import reached
+
+if TYPE_CHECKING:
+    from birdclef_mind.training.recipe import Training
+
+# Named here too, since the modules that know them take long to import.
+_RECIPE = one_of("classic", "modern")
+_LOSS = one_of("cross_entropy", "binary", "focal")
+_SHARE = number(0, 0.5, or_equal=True)
+
+
+def add_train(group: Group) -> None:
+    """Add `train` to the commands."""
+    parser = add_command(
+        group, "train", train,
+        "train a network on a cache, measure it on recordings held out, and write its bundle; interrupted, it goes on",
+        "train runs/cache runs/bundle --recipe modern",
+    )  # fmt: skip
+    parser.add_argument("cache", type=reached, help="folder written by `cache`")
+    parser.add_argument("out", type=place, help="folder for the bundle, new or one to replace")
+    parser.add_argument(
+        "--recipe", type=_RECIPE, help="how it is trained: classic (default) or modern, for logmel128 pictures"
+    )
+    parser.add_argument("--model", help="network: classic, resnet, efficientnetb0, … (default: the recipe's)")
+    parser.add_argument(
+        "--weights", type=given_file, help="file to begin a network of keras.applications with, saved without its top"
+    )
+    parser.add_argument(
+        "--epochs", type=COUNT, help="passes over the training segments, at most (default: the recipe's)"
+    )
+    parser.add_argument("--batch-size", type=COUNT, help="segments a step (default: 32)")
+    parser.add_argument("--learning-rate", type=number(0), help="largest step (default: the recipe's)")
+    parser.add_argument(
+        "--patience", type=COUNT, help="epochs without progress before it stops (default: the recipe's)"
+    )
+    parser.add_argument("--loss", type=_LOSS, help="cross_entropy, binary or focal (default: the recipe's)")
+    parser.add_argument(
+        "--without", default="", metavar="A,B", help="parts of the recipe to leave out, such as mixup,noise"
+    )
+    parser.add_argument(
+        "--validation-share",
+        type=_SHARE,
+        help="share of the recordings held out; 0 trains on all (default: 0.2)",
+    )
+    parser.add_argument("--folds", type=whole(2), help="train so many networks, each with another part held out")
+    parser.add_argument("--fold", type=COUNT, help="train only this one of them, counted from 1")
+    parser.add_argument(
+        "--overrides",
+        type=given_file,
+        help="corrections from a report: segments dropped, named anew, with more birds, moved",
+    )
+    parser.add_argument(
+        "--before", type=place,
+        help="bundle before the corrections, measured beside the new one (default: the one that OUT holds)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decoders", action="store_true", help="train decoders in the same go, as `train-decoders` does"
+    )
+    parser.add_argument("--seed", type=SEED, help="of weights and order (default: 111)")
+    parser.add_argument("--split-seed", type=SEED, help="of which recordings are held out (default: 111)")
+    add_config(parser, "[training] and [decoding]")
+
+
+def train(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train a network, or one a fold, and write its bundle."""
+    import_tensorflow_quietly()
+    from birdclef_mind.backwards.settings import Decoding
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.data.overrides import read_overrides
+    from birdclef_mind.training.train import Extras
+    from birdclef_mind.training.train import train as train_network
+    from birdclef_mind.training.train_folds import train_folds
+
+    training, cache = training_asked_for(args), open_cache(args.cache)
+    decoding = Config.read(args.config).decoding if args.config else Decoding()
+    overrides = read_overrides(args.overrides) if args.overrides else ()
+    extras = Extras(overrides, args.before, args.weights)
+    started = time.perf_counter()
+    if args.folds is not None:
+        found = train_folds(
+            cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
+        )
+        scores, complete = found.scores, not found.untaught
+        words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"
+    else:
+        report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
+        scores, complete = report.scores, not report.untaught
+        took_s = time.perf_counter() - started
+        words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
+    if args.decoders and (args.out / "bundle.json").is_file():
+        from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+        from birdclef_mind.networks.bundle import load
+
+        train_bundle_decoders(args.out, load(args.out), cache, decoding, say=terminal.say, track=terminal.track)
+    if scores:
+        terminal.say("\n".join(["", *score_lines(scores), *change_lines(scores), *honesty_lines(scores), ""]))
+    elif args.folds is None:
+        terminal.say("no recording was held out, so nothing is measured")
+    terminal.end(words, _training_places(args, bool(scores)))
+    return 0 if complete else 1
+
+
+def add_train_decoders(group: Group) -> None:
+    """Add `train-decoders` to the commands."""
+    parser = add_command(
+        group, "train-decoders", train_decoders,
+        "teach one small network a layer to redraw the input; interrupted, it goes on when run again",
+        "train-decoders runs/bundle runs/cache",
+    )  # fmt: skip
+    parser.add_argument("bundle", type=place, help="folder written by `train`")
+    parser.add_argument("cache", type=reached, help="the cache it was trained on")
+    parser.add_argument("--epochs", type=COUNT, help="passes over the training segments, at most (default: 30)")
+    parser.add_argument("--seed", type=SEED, help="of weights and order (default: 111)")
+    add_config(parser, "[decoding]")
+
+
+def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Train decoders for a bundle and keep them in it."""
+    import_tensorflow_quietly()
+    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+    from birdclef_mind.backwards.settings import Decoding
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.networks.bundle import load
+
+    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
+    started = time.perf_counter()
+    decoders = train_bundle_decoders(
+        args.bundle,
+        load(args.bundle),
+        open_cache(args.cache),
+        replace(Config.read(args.config).decoding if args.config else Decoding(), **given),
+        say=terminal.say,
+        track=terminal.track,
+    )
+    terminal.end(
+        f"{counted(len(decoders.networks), 'decoder')}, {counted(decoders.epochs, 'epoch')} "
+        f"in {time.perf_counter() - started:.0f} s",
+        [
+            ("bundle", args.bundle),
+            ("next", command("explain", args.bundle, args.cache, args.bundle.parent / "explanation")),
+        ],
+    )
+    return 0
+
+
+def add_runs(group: Group) -> None:
+    """Add `runs` to the commands."""
+    parser = add_command(
+        group, "runs", runs, "list the trainings below a folder side by side", "runs runs",
+    )  # fmt: skip
+    parser.add_argument("folder", type=place, help="folder with bundles somewhere below it")
+    parser.add_argument("--json", action="store_true", help="print them as JSON")
+
+
+def runs(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the trainings below a folder."""
+    from birdclef_mind.commands.runs import find_runs
+
+    failed: list[str] = []
+    found = find_runs(args.folder, failed)
+    if args.json:
+        print(json.dumps([asdict(run) for run in found], indent=1))
+    else:
+        print("\n".join(run_lines(found)))
+    for line in failed:
+        print(f"failed: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def training_asked_for(args: argparse.Namespace) -> "Training":
+    """The recipe or the file, with what the command line says in its place."""
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.training.recipe import recipe, without
+
+    if args.recipe and args.config:
+        raise ConfigError(
+            f"--recipe: expected it alone, or as recipe = {args.recipe!r} under [training] in {args.config}"
+        )
+    if args.before and not args.overrides:
+        raise ConfigError("--before: expected --overrides beside it, the corrections that are measured")
+    if args.fold is not None and args.folds is None:
+        raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
+    base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")
+    names = (
+        "model", "epochs", "batch_size", "learning_rate", "patience", "seed", "split_seed", "loss", "validation_share",
+    )  # fmt: skip
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if "epochs" in given:
+        given["warmup_epochs"] = min(base.warmup_epochs, max(0, given["epochs"] - 1))
+    return without(replace(base, **given), names_in(args.without))
+
+
+def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:
+    from birdclef_mind.networks.bundle_folder import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
+
+    places: list[tuple[str, str | Path]] = [("bundle", args.out)]
+    if args.folds is None:
+        places.append(("history", args.out / HISTORY))
+    if measured:
+        places.append(("validation", args.out / (VALIDATION if args.folds is None else OUT_OF_FOLD)))
+        places.append(("scores", args.out / SCORES))
+    return [*places, ("next", f"{command('infer', args.out)} COMPETITION submission.csv")]
