@@ -39,7 +39,7 @@ LONGEST = (
     "test_rehearsal",
     "test_explain",
     "test_cli",
-    "test_training",
+    "test_train",
     "test_any_model",
     "test_bad_disks",
 )
@@ -113,7 +113,7 @@ def decoded(trained, cache_folder, once):
 def little(once):
     """What tests take that need some network, not a good one, made once: competition, cache, bundle, the same decoded.
 
-    The network is `small_network.small`, which `model` knows from here on.
+    The network is `small_network.small`, which `build` knows from here on.
     """
     from birdclef_mind.training.train import train
 

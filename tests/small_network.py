@@ -2,7 +2,7 @@
 
 
 def know_small():
-    """Let `model` build it as "small", in this process."""
+    """Let `build` build it as "small", in this process."""
     from birdclef_mind.networks.build import NETWORKS
 
     NETWORKS["small"] = small

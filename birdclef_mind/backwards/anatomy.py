@@ -13,12 +13,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.graph import Flat, Step, Tensor, lay_flat
 from birdclef_mind.backwards.head import Head, read_head
 from birdclef_mind.backwards.layer_kinds import CONVOLUTIONS, GLOBAL_POOLINGS, POOLINGS, is_pointwise, is_sum
 from birdclef_mind.errors import ConfigError
 
-Array = np.ndarray[Any, Any]
 # (rows, frames) of the picture from one place to the next, and that one place sees; None for what sees all of it.
 Field = tuple[tuple[int, int], tuple[int, int]] | tuple[None, None]
 

@@ -13,13 +13,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.graph import Tensor
 from birdclef_mind.backwards.inversion import Chain, raw_to_picture, stamp_back
 from birdclef_mind.errors import ConfigError, Obstacle
-
-Array = np.ndarray[Any, Any]
 
 _STEPS = 60
 _RATE = 0.1

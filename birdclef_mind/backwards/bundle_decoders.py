@@ -12,7 +12,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
@@ -32,10 +33,7 @@ from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, values_digest
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import OWN
-from birdclef_mind.storage.progress import Track, untracked
-
-Array = np.ndarray[Any, Any]
-Say = Callable[[str], None]
+from birdclef_mind.storage.progress import Say, Track, untracked
 
 FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"

@@ -12,9 +12,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Stage
-
-Array = np.ndarray[Any, Any]
 
 _WIDE, _NARROW = 32, 16
 # Maps of a vector's decoder begin this many times smaller than the picture.

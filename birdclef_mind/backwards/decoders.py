@@ -12,13 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.training.batches import roll_frames
-
-Array = np.ndarray[Any, Any]
+from birdclef_mind.sound.pictures import roll_frames
+from birdclef_mind.storage.progress import Say
 
 # How much more the answer counts at the last tap than at the first: deep layers hold little else.
 _DEEPEST_WEIGHT = 5.0
@@ -206,7 +206,7 @@ def train_decoders(
     pixels: Array,
     validation: Array,
     *,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     save: Callable[[DecoderTraining], None] = lambda training: None,
 ) -> Decoders:
     """Train until the epochs are over or no decoder has got better for `patience` of them.

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from birdclef_mind.arrays import Array
+
 Answer = Callable[[Array], Array]
 
 _RESAMPLES = 1000

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from birdclef_mind.arrays import Array
 
 REPEATS = 0.95
 _A_ROW = 8

@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.graph import Step, Tensor
 from birdclef_mind.backwards.layer_kinds import IDLE, POOLINGS, has_plain_kernel
 from birdclef_mind.errors import Obstacle
-
-Array = np.ndarray[Any, Any]
 
 _PASSING = (*IDLE, layers.Rescaling, layers.Normalization, layers.Activation, layers.ReLU, layers.InputLayer)
 

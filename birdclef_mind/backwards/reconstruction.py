@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.fidelity import Answer, Judges, shuffled
 from birdclef_mind.backwards.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
-
-Array = np.ndarray[Any, Any]
 
 WEIGHTS, TRANSPOSED, DECODER = "weights", "transposed", "decoder"
 METHODS = {

@@ -1,6 +1,5 @@
 """The whole way once on the built-in sample: sample → cache → train → decoders → infer → score → explain."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from birdclef_mind.networks.bundle import load
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 
@@ -48,7 +47,7 @@ def dry_run(
     decoding: Decoding = Decoding(epochs=8),
     examples: int = 6,
     jobs: int = 1,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     track: Track = untracked,
 ) -> DryRun:
     """Go the whole way in the folder `out`; a sample that is already there is used again."""

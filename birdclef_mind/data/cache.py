@@ -1,6 +1,6 @@
 """Reading the picture cache: a folder of one PNG a recording, and the tables derived from it.
 
-OUT/<label>/<recording>.png   the pictures, see `store`
+OUT/<label>/<recording>.png   the pictures, see `strips`
 OUT/index.csv                 one row a segment
 OUT/cache.json                features, versions, counts; `complete` is false while the work is under way
 OUT/failures.csv              recordings that gave no picture, and why; absent when there are none
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import strips
 from birdclef_mind.data.competition import Recording
 from birdclef_mind.data.labels import Classes
@@ -26,8 +27,6 @@ from birdclef_mind.storage import files, folder_kinds
 from birdclef_mind.storage.places import ask_each, is_remote, location
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import table_writer
-
-Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.CACHE
 INDEX = "index.csv"

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.errors import ConfigError
-
-Array = np.ndarray[Any, Any]
 
 # No separator of a path, a list or a table, no space and nothing that does not print.
 _LABEL = re.compile(r"[\w.'-]{1,60}")

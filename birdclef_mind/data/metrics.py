@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from birdclef_mind.arrays import Array
 
 PADDING_ROWS = 5
 

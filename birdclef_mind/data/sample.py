@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.sound import audio
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.tables import csv_text
-
-Array = np.ndarray[Any, Any]
 
 RATE_HZ = 32_000
 WINDOW_S = 5

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import metrics
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.folder_kinds import kind_of
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

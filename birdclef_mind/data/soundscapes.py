@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
 from birdclef_mind.errors import printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.sound.sound_files import Header
-
-Array = np.ndarray[Any, Any]
 
 _ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
 _USUAL_S = 600.0

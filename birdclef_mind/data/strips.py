@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.errors import StoreError
 from birdclef_mind.sound.audio import SILENCE_DBFS
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.storage import archives
-
-Array = np.ndarray[Any, Any]
 
 CHUNK = "birdclef_mind"
 FORMAT = 2

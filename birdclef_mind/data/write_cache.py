@@ -68,7 +68,7 @@ def write_cache(
     be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
     only moved windows concern a cache; without them they go back to where they were. With `pack` the pictures end in
     one archive a label. With the address of a Dask `scheduler` the workers of its cluster make the pictures.
-    Recordings and pictures may stand in object storage, see `locations`; archives may not.
+    Recordings and pictures may stand in object storage, see `places`; archives may not.
     """
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")

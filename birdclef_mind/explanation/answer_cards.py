@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
@@ -13,8 +14,6 @@ from birdclef_mind.errors import Obstacle
 from birdclef_mind.explanation.folder import Folder, safe_names
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.pictures import Pictures
-
-Array = np.ndarray[Any, Any]
 
 # So many searches at a time bound memory.
 _CHUNK = 32

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.competition import Competition, Recording
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
@@ -20,8 +21,6 @@ from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_
 from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.storage import folder_kinds
 from birdclef_mind.storage.progress import Track, untracked
-
-Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.COMPARISON
 PAGE = explanation.COMPARISON_PAGE

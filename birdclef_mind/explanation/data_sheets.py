@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.explanation.examples import evenly, real_sound
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.sound.likeness import COPY, likeness
-
-Array = np.ndarray[Any, Any]
 
 FLAGS = {
     "silent": "silent: nothing to hear",

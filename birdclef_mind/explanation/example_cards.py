@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Answer, correlations, picture_errors
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import BundleError
@@ -13,8 +14,6 @@ from birdclef_mind.explanation.folder import Folder, safe_names
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
 from birdclef_mind.sound.pictures import ROUNDS, Pictures
-
-Array = np.ndarray[Any, Any]
 
 # Birds whose moments are shown below an example.
 _BIRDS_SHOWN = 2

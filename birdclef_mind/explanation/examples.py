@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.sound.settings import Features
-
-Array = np.ndarray[Any, Any]
 
 _MOST_OF_A_FILE = 12
 

@@ -1,6 +1,6 @@
 """Reading the robot mind: a bundle and its pictures to an explanation folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
@@ -39,11 +40,9 @@ from birdclef_mind.networks.bundle_folder import SECOND
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import Extras, train
-
-Array = np.ndarray[Any, Any]
 
 # Enough for narrow intervals; more would only take longer.
 _MOST_MEASURED = 256
@@ -103,7 +102,7 @@ def explain(
     out: Path,
     explaining: Explaining = Explaining(),
     *,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     track: Track = untracked,
 ) -> dict[str, Any]:
     """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
@@ -187,7 +186,7 @@ def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
 
 
 def _second(
-    folder: Path, bundle: Bundle, cache: Cache, given: Path | None, say: Callable[[str], None], track: Track
+    folder: Path, bundle: Bundle, cache: Cache, given: Path | None, say: Say, track: Track
 ) -> tuple[Answer, frozenset[str]]:
     """An independent network, and the held-out recordings that it was trained on."""
     path = given or folder / SECOND

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.sound import audio, playable
@@ -27,8 +28,6 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
-
-Array = np.ndarray[Any, Any]
 
 FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"

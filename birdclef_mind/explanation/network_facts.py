@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards import filters
 from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle_folder import HISTORY, SCORES
-
-Array = np.ndarray[Any, Any]
 
 
 def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[dict[str, Any]]:

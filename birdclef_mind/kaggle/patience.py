@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from birdclef_mind.errors import KaggleError
+from birdclef_mind.storage.progress import Say
 
-Say = Callable[[str], None]
 T = TypeVar("T")
 
 # Pauses after lost answers double up to so many times the usual one.

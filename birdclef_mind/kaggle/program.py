@@ -1,4 +1,4 @@
-"""The `kaggle` program: asked in a process of its own, and believed by its words (see `kaggle_words`)."""
+"""The `kaggle` program: asked in a process of its own, and believed by its words (see `program_words`)."""
 
 import json
 import os

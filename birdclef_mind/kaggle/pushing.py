@@ -13,7 +13,7 @@ from pathlib import Path
 from birdclef_mind.errors import KaggleError
 from birdclef_mind.kaggle import pushed
 from birdclef_mind.kaggle.kernel_logs import last_words
-from birdclef_mind.kaggle.patience import Patience, Say
+from birdclef_mind.kaggle.patience import Patience
 from birdclef_mind.kaggle.program import CARRYING_S, Dataset, Kaggle, KernelRun, Unanswered
 from birdclef_mind.kaggle.program_words import Answer
 from birdclef_mind.kaggle.staging import (
@@ -27,6 +27,7 @@ from birdclef_mind.kaggle.staging import (
 )
 from birdclef_mind.storage import trees
 from birdclef_mind.storage.ledger import Ledger
+from birdclef_mind.storage.progress import Say
 
 _COMPLETE = "complete"
 _UNDER_WAY = ("running", "queued", "newscript", "cancelrequested")

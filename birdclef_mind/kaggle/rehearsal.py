@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,12 @@ from birdclef_mind.kaggle.stand_in import StandIn
 from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
+from birdclef_mind.storage.progress import Say
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
 _HIDDEN_S, _FIRST_HIDDEN = 600, 1000
 _STAGED, _SUBMIT = "staged", "submit"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,13 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.competition import SampleSubmission
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.storage.ledger import write_own
-
-Array = np.ndarray[Any, Any]
 
 # Average precision adds rows of exactly 1, which no score may equal.
 _HIGHEST = 1 - 1e-6

@@ -10,8 +10,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from birdclef_mind.checks import is_number, require, some_of
 from birdclef_mind.data import competition
 from birdclef_mind.data.soundscapes import (
@@ -33,8 +31,6 @@ from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
-
-Array = np.ndarray[Any, Any]
 
 _WRITE_EVERY_S = 60.0
 # Work is begun only when so many times what it took at its slowest fits before the deadline.

@@ -1,7 +1,8 @@
 """Networks by name, the folder that one is kept in, and what it says of a recording.
 
 settings       which network is built, and what its answer means
-build          networks by name, `classic` first
+build          networks by name, and where another is added
+classic        the chain of convolutions of the 2023 notebook
 resnet         residual blocks
 applications   networks of keras.applications
 layers         our own layers: pooling over time, the noise floor

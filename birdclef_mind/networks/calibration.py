@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-Array = np.ndarray[Any, Any]
+from birdclef_mind.arrays import Array
 
 _TINY = 1e-6
 _BINS = 10

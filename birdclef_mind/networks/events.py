@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
 from birdclef_mind.errors import BundleError, printable, reason_of
@@ -17,8 +17,6 @@ from birdclef_mind.sound import audio
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text
-
-Array = np.ndarray[Any, Any]
 
 COLUMNS = ("soundscape", "onset_s", "offset_s", "bird", "score")
 # Songs of a bird with less silence between them are one event; what is shorter than two moments is none.

@@ -8,12 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.recordings import picture
 from birdclef_mind.sound.settings import Features
-
-Array = np.ndarray[Any, Any]
 
 BATCH = 60
 

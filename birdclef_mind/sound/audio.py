@@ -10,12 +10,12 @@ from heapq import merge
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError
 from birdclef_mind.sound.channels import mono
 from birdclef_mind.sound.settings import Features
@@ -26,8 +26,6 @@ from birdclef_mind.sound.sound_files import duration_s as duration_s
 from birdclef_mind.sound.sound_files import read_header as read_header
 from birdclef_mind.sound.sound_files import streams
 from birdclef_mind.storage.places import at_hand
-
-Array = np.ndarray[Any, Any]
 
 SILENCE_DBFS = -80.0
 _FLOOR_DBFS = -120.0

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.sound.sound_files import Stream
-
-Array = np.ndarray[Any, Any]
 
 # Channels that have nothing in common keep one part in their number of their power; a mean that keeps a hundredth of
 # that is what is left of channels that cancel.

@@ -1,14 +1,12 @@
 """Recordings that hold the same sound under two names, so that they never fall on both sides of a split."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import scipy.fft
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.sound.likeness import COPY, likeness
-
-Array = np.ndarray[Any, Any]
 
 # A picture's outline: so many bands, and so many slow waves of each over time.
 _BANDS, _WAVES = 16, 24

@@ -1,11 +1,9 @@
 """How alike pictures are, wherever in time their songs stand."""
 
-from typing import Any
-
 import numpy as np
 import scipy.fft
 
-Array = np.ndarray[Any, Any]
+from birdclef_mind.arrays import Array
 
 # Sixty milliseconds or so: no song is lost, and there is less to compare.
 _FRAMES_TOGETHER = 4

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import (
     mel_filters,
@@ -20,8 +21,6 @@ from birdclef_mind.sound.spectrum import (
     spread_bands,
     sum_bands,
 )
-
-Array = np.ndarray[Any, Any]
 
 # Band power below this counts as none, as in librosa's `power_to_db`.
 _LEAST_POWER = 1e-10
@@ -229,3 +228,9 @@ def _power_to_magnitude(power_values: Array, power: float) -> Array:
     if power == 1:
         return power_values
     return np.sqrt(power_values) if power == 2 else np.asarray(power_values ** (1 / power), np.float32)
+
+
+def roll_frames(pixels: Array, turns: Array) -> Array:
+    """Turn each picture (segments, rows, frames) in time by its own number of frames, around the end."""
+    frames = (np.arange(pixels.shape[2]) - turns[:, None]) % pixels.shape[2]
+    return np.take_along_axis(pixels, np.broadcast_to(frames[:, None, :], pixels.shape), axis=2)

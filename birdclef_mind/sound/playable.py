@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -10,8 +9,6 @@ import soundfile
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.sound_files import streams
 from birdclef_mind.storage.places import at_hand
-
-Array = np.ndarray[Any, Any]
 
 # By libsndfile's names for container and coding; the endings that web servers know.
 _PLAYED = {

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError, BirdclefMindError, reason_of
 from birdclef_mind.sound.audio import Window, loudness_dbfs, read_windows
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.sound.settings import Features
-
-Array = np.ndarray[Any, Any]
 
 _AT_A_TIME = 8
 

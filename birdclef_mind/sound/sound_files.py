@@ -13,10 +13,9 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError
 from birdclef_mind.storage.places import at_hand
-
-Array = np.ndarray[Any, Any]
 
 # Headerless sound says nothing of itself; resource forks and matrices are rarely sound.
 _NOT_BY_ENDING = {"RAW", "SD2", "MAT4", "MAT5"}

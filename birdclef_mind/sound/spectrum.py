@@ -1,15 +1,13 @@
 """Samples ↔ short-time spectra, and the mel bands; all batched, one frame never depending on another."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.sparse
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.sound.settings import Features
-
-Array = np.ndarray[Any, Any]
 
 
 def samples_to_spectra(samples: Array, features: Features) -> Array:

@@ -1,7 +1,10 @@
-"""How long work reports where it is: a function that passes items through and counts them."""
+"""How long work reports where it is: lines it says, and a function that passes items through and counts them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+
+# Takes one line for whoever waits.
+Say = Callable[[str], None]
 
 
 class Track(Protocol):

@@ -1,6 +1,6 @@
 """What is done to training pictures, a batch at a time, on the device that trains.
 
-Pictures are (n, rows, frames), float32, 0–255, in decibels over a fixed range (see `features`), targets (n, classes).
+Pictures are (n, rows, frames), float32, 0–255, in decibels over a fixed range (see `pictures`), targets (n, classes).
 Sounds that meet add their powers: a mixed picture is the one their sum would have, but for phase.
 """
 

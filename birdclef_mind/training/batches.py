@@ -1,15 +1,14 @@
 """Pictures and targets as a `tf.data` pipeline; a byte a pixel in memory, floats only a batch at a time."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
+from birdclef_mind.sound.pictures import roll_frames
 from birdclef_mind.training.draws import Material, Plan, moved_windows, plan_epoch
 from birdclef_mind.training.recipe import Training
-
-Array = np.ndarray[Any, Any]
 
 # There is nothing in the functions here that TensorFlow would have to rewrite as a graph.
 _as_written = tf.autograph.experimental.do_not_convert
@@ -89,9 +88,3 @@ def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.with_options(options)
-
-
-def roll_frames(pixels: Array, turns: Array) -> Array:
-    """Turn each picture (segments, rows, frames) in time by its own number of frames, around the end."""
-    frames = (np.arange(pixels.shape[2]) - turns[:, None]) % pixels.shape[2]
-    return np.take_along_axis(pixels, np.broadcast_to(frames[:, None, :], pixels.shape), axis=2)

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.sound.pictures import Pictures, levels_to_pixels, levels_to_scale, pixels_to_levels
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.training.recipe import Training
-
-Array = np.ndarray[Any, Any]
 
 # Of a recording with at least so many windows, those with less than this share of its usual sound hold no bird.
 _ENOUGH_WINDOWS = 4

@@ -4,22 +4,20 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.networks.bundle_folder import LOG_SUFFIX, LOGS, PROGRESS
 from birdclef_mind.storage import files
+from birdclef_mind.storage.progress import Say
 from birdclef_mind.training.batches import picture_dataset, training_dataset
 from birdclef_mind.training.draws import Material
 from birdclef_mind.training.learner import Learner
 from birdclef_mind.training.recipe import Training
-
-Array = np.ndarray[Any, Any]
-Say = Callable[[str], None]
 
 # What TensorBoard draws as a curve; TensorFlow alone can write it.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})

@@ -1,21 +1,17 @@
 """Which segments of a cache are trained on, and which are held out: never the same sound on both sides."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import Recording
 from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.sound.pictures import Pictures
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split, fold_recordings, split_recordings
 from birdclef_mind.training.recipe import Training
-
-Array = np.ndarray[Any, Any]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import Predictor
-
-Array = np.ndarray[Any, Any]
 
 
 def improvement(

@@ -27,7 +27,7 @@ class Learner(keras.Model):  # type: ignore[misc]
         return self.network(pictures, training=training)
 
     def train_step(self, data: Any) -> Any:
-        """Change a batch of `dataset.training_dataset`, then take the usual step."""
+        """Change a batch of `batches.training_dataset`, then take the usual step."""
         given, targets = data
         changed, wanted = self.changed(given, targets)
         return super().train_step((changed[..., None], self._softened(wanted)))

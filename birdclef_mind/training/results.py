@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.data.labels import Classes
@@ -29,8 +30,6 @@ from birdclef_mind.training.batches import picture_dataset
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.held_out import Part
 from birdclef_mind.training.improvement import improvement
-
-Array = np.ndarray[Any, Any]
 
 
 def write_results(

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind import __version__
+from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.overrides import Override, apply, summary, to_record
@@ -25,17 +26,15 @@ from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.draws import Material, gather_material
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, Say, heard_pictures, one_split, sides
+from birdclef_mind.training.held_out import Part, heard_pictures, one_split, sides
 from birdclef_mind.training.learner import Learner, compile_learner
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import write_results
 from birdclef_mind.training.words import describe, resting
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

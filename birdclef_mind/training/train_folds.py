@@ -23,14 +23,12 @@ from birdclef_mind.networks.calibration import calibrate_members
 from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, Say, fold_splits, heard_pictures, sides
+from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, sides
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
-
-Array = np.ndarray[Any, Any]
 
 # Measuring and writing the joined bundle takes less.
 _JOINING_S = 600.0

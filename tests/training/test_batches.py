@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from birdclef_mind.sound.pictures import Pictures, PixelScale
+from birdclef_mind.sound.pictures import Pictures, PixelScale, roll_frames
 from birdclef_mind.sound.settings import Features, Windowing
-from birdclef_mind.training.batches import picture_dataset, roll_frames, take_draws, take_pictures, training_dataset
+from birdclef_mind.training.batches import picture_dataset, take_draws, take_pictures, training_dataset
 from birdclef_mind.training.draws import Material, plan_epoch
 from birdclef_mind.training.recipe import Augmentation, Training
 

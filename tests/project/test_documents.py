@@ -57,7 +57,11 @@ def test_every_command_can_be_given(line, tmp_path, monkeypatch):
 def test_every_option_exists():
     known = set().union(*(options_of(parser) for parser in subparsers().values()))
     scripts = [path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*") if path.is_file()]
-    for text in (*scripts, SOURCE[PACKAGE / "kaggle_cli.py"], (ROOT / ".ci" / "run").read_text(encoding="utf-8")):
+    for text in (
+        *scripts,
+        SOURCE[PACKAGE / "commands" / "pushing.py"],
+        (ROOT / ".ci" / "run").read_text(encoding="utf-8"),
+    ):
         known |= set(re.findall(r"--[a-z][a-z-]+", text))
     text = "\n".join(line for line in (README + CONTRIBUTING).splitlines() if not line.startswith("dask "))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
@@ -121,7 +125,7 @@ def test_the_files_of_the_table_are_those_that_are_written(sample_folder, cache_
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_files_that_are_named_exist(text):
     names = re.findall(r"`((?:[\w.]+/)*[\w-]+\.(?:py|toml|cfg|md|html))`", text)
-    places = (ROOT, PACKAGE, ROOT / "tests", PACKAGE / "report", PACKAGE / "recipes")
+    places = (ROOT, ROOT / "tests", PACKAGE, *(folder for folder in PACKAGE.rglob("*") if folder.is_dir()))
     made = {"report.html", "settings.toml", "compare.html"}
     missing = [name for name in names if name not in made and not any((place / name).exists() for place in places)]
     assert [name for name in missing if not name.startswith(("comparison/", "explanation/"))] == []

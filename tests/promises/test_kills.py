@@ -20,7 +20,7 @@ def killed(tmp_path):
             "root": str(tmp_path / "homes"), "seed": 7,
         }  # fmt: skip
         (tmp_path / "spec.json").write_text(json.dumps(spec))
-        command = [sys.executable, Path(__file__).with_name("killing.py"), tmp_path / "spec.json"]
+        command = [sys.executable, Path(__file__).parents[1] / "killing.py", tmp_path / "spec.json"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
