@@ -30,7 +30,7 @@ from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.overrides import apply, from_record
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.networks.bundle import Bundle, values_digest
+from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say, Track, untracked
@@ -41,7 +41,7 @@ DECODERS, TWIN = "decoders", "twin"
 
 def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]:
     """Segments of a cache that are not silent: those the network was trained on, and those held out."""
-    bundle.require(cache.features.fingerprint(), str(cache.root))
+    require_cache(bundle, cache)
     held_out = set(bundle.record.get("validation_recordings", ()))
     heard = [row for row in cache.rows if not row.silent]
     learn = [row for row in heard if row.recording not in held_out]

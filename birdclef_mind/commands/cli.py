@@ -36,15 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(arguments)
         name = f"{name} {args.command}"
         status: int = args.run(args, Terminal(args.quiet))
-        sys.stdout.flush()
-        if lost_output():
-            print(f"{name}: what was printed could not be written ({lost_output()})", file=sys.stderr)
-            return status or 1
-        return status
+        return _told(status, name)
+    except SystemExit as ended:
+        # `--help` and `--version` end here.
+        return _told(int(ended.code or 0), name)
     except KeyboardInterrupt as error:
         return ended_early(error, name)
     except Exception as error:
         return ended_by(error, name)
+
+
+def _told(status: int, name: str) -> int:
+    """The status, or 1 where what was printed did not reach its place."""
+    sys.stdout.flush()
+    if lost_output():
+        print(f"{name}: what was printed could not be written ({lost_output()})", file=sys.stderr)
+        return status or 1
+    return status
 
 
 def build_parser() -> Parser:

@@ -94,7 +94,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
         count, unheard = write_events(bundle, root, args.events, terminal.track)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
-    for line in failed:
+    for line in (*failed, *report.remarks):
         terminal.say(line)
     terminal.end(
         f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "

@@ -74,6 +74,7 @@ class Cache:
     common_names: dict[str, str]
     competition: Path
     rows: tuple[IndexRow, ...]
+    index_sha256: str = ""
 
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
         """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps."""
@@ -86,12 +87,16 @@ class Cache:
         return targets * np.array([not row.birdless for row in rows], np.float32)[:, None]
 
     def strip(self, folder: str, recording: str) -> strips.Strip:
-        """All pictures of one recording, refused when another configuration made them."""
-        strip = strips.read(picture_path(self.root, folder, recording))
-        if strip.facts.fingerprint != self.features.fingerprint():
+        """All pictures of one recording, refused when another configuration made them, or of another recording."""
+        path = picture_path(self.root, folder, recording)
+        strip = strips.read(path)
+        own = self.features.fingerprint()
+        if strip.facts.fingerprint != own:
+            raise StoreError(f"{path}: expected fingerprint {own}, got {strip.facts.fingerprint}")
+        if strip.facts.source.filename != recording:
             raise StoreError(
-                f"{picture_path(self.root, folder, recording)}: expected fingerprint "
-                f"{self.features.fingerprint()}, got {strip.facts.fingerprint}"
+                f"{path}: expected the pictures of {recording}, found those of {strip.facts.source.filename}; "
+                "run `cache` again"
             )
         return strip
 
@@ -106,10 +111,24 @@ class Cache:
         read = zip(places.values(), strips, strict=True)
         for wanted, strip in track(read, len(places), "reading pictures"):
             segments = [rows[place].segment for place in wanted]
+            _require_segments(self.root, [rows[place] for place in wanted], strip)
             pixels[wanted] = strip.pixels[segments]
             low[wanted] = [strip.facts.low[segment] for segment in segments]
             width[wanted] = [strip.facts.width[segment] for segment in segments]
         return Pictures(pixels, PixelScale(low, width))
+
+
+def _require_segments(root: Path, rows: Sequence[IndexRow], strip: strips.Strip) -> None:
+    """Refuse pictures that were made since the index was written, such as those of another cache."""
+    starts_s = strip.facts.starts_s
+    for row in rows:
+        # The index holds nine digits.
+        if row.segment >= len(starts_s) or abs(starts_s[row.segment] - row.start_s) > 1e-6 * (1 + row.start_s):
+            path = picture_path(root, row.folder, row.recording)
+            raise StoreError(
+                f"{path}: expected segment {row.segment} at {row.start_s:g} s, as {INDEX} says, "
+                f"found {len(starts_s)} that begin elsewhere; run `cache` again"
+            )
 
 
 def picture_path(root: Path, label: str, recording: str) -> Path:
@@ -137,7 +156,8 @@ def open_cache(root: Path) -> Cache:
             raise StoreError(f"{root / INDEX}: was changed since it was written; run `cache` again")
         rows = tuple(_index_row(cells) for cells in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
         classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
-        return Cache(root, features, classes, names, location(facts["competition"]), rows)
+        competition = location(facts["competition"])
+        return Cache(root, features, classes, names, competition, rows, str(facts["index_sha256"]))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{root / INDEX}: expected the index of a cache, got {error!r}; run `cache` again") from error
 

@@ -84,7 +84,7 @@ def open_competition(root: Path) -> Competition:
         raise TableError(f"{root}: expected a competition folder with {METADATA}, found {kind_of(root)}")
     if not (root / TRAIN_AUDIO).is_dir():
         raise TableError(f"{root}: expected a competition folder with {TRAIN_AUDIO}/, found {_listing(root)}")
-    sample = read_sample_submission(root / SAMPLE_SUBMISSION) if (root / SAMPLE_SUBMISSION).is_file() else None
+    sample = sample_of(root)
     recordings = read_metadata(root / METADATA, known_labels=sample.labels if sample else None)
     _refuse_links_out(root, recordings)
     return Competition(root, recordings, sample)
@@ -162,6 +162,12 @@ def read_sample_submission(path: Path) -> SampleSubmission:
         if header.count(label) > 1:
             raise TableError(f"{path.name}: expected each label once, got the column {label!r} twice")
     return SampleSubmission(tuple(header[1:]), tuple(row_ids))
+
+
+def sample_of(root: Path) -> SampleSubmission | None:
+    """The sample submission of a competition folder; None where there is none, which a broken link is not."""
+    path = root / SAMPLE_SUBMISSION
+    return read_sample_submission(path) if path.is_symlink() or path.exists() else None
 
 
 def find_competition(argument: Path | None = None) -> Path:

@@ -44,8 +44,13 @@ def read_scores(path: Path) -> Scores:
         if len(row) != len(header):
             raise TableError(f"{path.name}, row {number}: expected {len(header)} cells, got {len(row)}")
     ids = tuple(row[0] for row in rows)
-    if not ids or len(set(ids)) < len(ids):
-        raise TableError(f"{path.name}: expected at least one row and each row_id once")
+    if not ids:
+        raise TableError(f"{path.name}: expected at least one row, found none")
+    seen: dict[str, int] = {}
+    for number, row_id in enumerate(ids, start=2):
+        if seen.setdefault(row_id, number) != number:
+            again = f"{row_id!r} again (first in row {seen[row_id]})"
+            raise TableError(f"{path.name}, row {number}: expected each row_id once, got {again}")
     return Scores(ids, tuple(header[1:]), _numbers(path, header, rows))
 
 
@@ -62,17 +67,25 @@ def score(submission: Path, truth: Path) -> dict[str, Any]:
         missing = sorted(set(need) - set(have))
         if missing:
             raise TableError(f"{submission.name}: expected the {kind} {missing[0]} of {truth.name}, found none")
-    if not np.isin(wanted.values, (0, 1)).all():
-        raise TableError(f"{truth.name}: expected only 0 and 1")
+    _refuse(truth, wanted, ~np.isin(wanted.values, (0, 1)), "0 or 1")
     if not wanted.values.any():
         raise TableError(f"{truth.name}: expected a 1 for every label that is heard, found none: nothing to measure")
-    if given.values.min() < 0 or given.values.max() > 1:
-        raise TableError(f"{submission.name}: expected scores from 0 to 1")
+    _refuse(submission, given, (given.values < 0) | (given.values > 1), "a score from 0 to 1")
     rows = {row_id: index for index, row_id in enumerate(given.row_ids)}
     columns = {name: index for index, name in enumerate(given.columns)}
     values = given.values[np.ix_([rows[i] for i in wanted.row_ids], [columns[c] for c in wanted.columns])]
     soundscapes = [row_id.rpartition("_")[0] for row_id in wanted.row_ids]
     return metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
+
+
+def _refuse(path: Path, scores: Scores, wrong: Array, expected: str) -> None:
+    """Raise TableError for the first value that is wrong, where there is one."""
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise TableError(
+            f"{path.name}, row {row + 2}, column {scores.columns[column]}: expected {expected}, "
+            f"got {scores.values[row, column]:g}"
+        )
 
 
 def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Array:

@@ -44,7 +44,8 @@ class SubmissionReport:
     Attributes
     ----------
     rows, computed : in all, and those that hold scores. problems : a line for each soundscape, or its rows, that kept
-        priors. warnings : a line for whatever else is not as it was asked for.
+        priors. warnings : a line for whatever else is not as it was asked for. remarks : what is unusual, and how it
+        was taken.
     """
 
     rows: int
@@ -53,6 +54,7 @@ class SubmissionReport:
     seconds: float
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def write_submission(
@@ -113,8 +115,8 @@ def refuse_outputs(out: Path, events: Path | None = None) -> None:
 
 
 def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track) -> SubmissionReport:
-    sample_path = root / competition.SAMPLE_SUBMISSION
-    table = Table(bundle, competition.read_sample_submission(sample_path) if sample_path.is_file() else None)
+    sample = competition.sample_of(root)
+    table = Table(bundle, sample)
     asked = tuple(table.rows)
     sounds, listed = find_soundscapes(root, asked), names_in(asked)
     for one in sounds.found:
@@ -138,9 +140,10 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
         table.write(out)
     seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, bundle)]
     report = SubmissionReport(
-        len(table.rows), table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings)
+        len(table.rows), table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
+        tuple(_remarks(sounds, table, sample is not None, bundle)),
     )  # fmt: skip
-    _write_log(out, bundle, report, _remarks(sounds, table, sample_path, bundle))
+    _write_log(out, bundle, report)
     return report
 
 
@@ -240,9 +243,10 @@ def _warnings(table: Table, bundle: Bundle) -> list[str]:
     return [f"none of the network's {len(bundle.classes)} birds is a column that is asked for: every score is 0"]
 
 
-def _remarks(sounds: Soundscapes, table: Table, sample: Path, bundle: Bundle) -> list[str]:
+def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, bundle: Bundle) -> list[str]:
     """What is unusual, and how it was taken."""
-    lines = [] if sample.is_file() else [f"{sample.name} is missing: columns are the network's birds, by name"]
+    name = competition.SAMPLE_SUBMISSION
+    lines = [] if has_sample else [f"{name} is missing: columns are the network's birds, by name"]
     if not sounds.found:
         lines.append("there are no soundscapes: every row the sample lists has its priors")
     unknown = [name for name in table.columns if name not in bundle.classes.names]
@@ -253,13 +257,13 @@ def _remarks(sounds: Soundscapes, table: Table, sample: Path, bundle: Bundle) ->
     return [*lines, *remarks(sounds.found, bundle.features.sample_rate_hz)]
 
 
-def _write_log(out: Path, bundle: Bundle, report: SubmissionReport, lines: Sequence[str]) -> None:
+def _write_log(out: Path, bundle: Bundle, report: SubmissionReport) -> None:
     text = [
         _features(bundle),
         f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}",
         *report.problems,
         *report.warnings,
-        *lines,
+        *report.remarks,
     ]
     _write_lines(log_path(out), text)
 

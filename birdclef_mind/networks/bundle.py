@@ -19,6 +19,8 @@ import keras
 import numpy as np
 
 from birdclef_mind import __version__
+from birdclef_mind.checks import some_of
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
@@ -67,6 +69,23 @@ class Bundle:
                 f"{where}: expected pictures of the bundle's features (fingerprint {own}), got {fingerprint}; "
                 "make a cache with the same preset or train on this one"
             )
+
+
+def require_cache(bundle: Bundle, cache: Cache) -> None:
+    """Refuse a cache that the network was not trained on; of bundles that do not say which, one of other labels."""
+    where = str(cache.root)
+    bundle.require(cache.features.fingerprint(), where)
+    if cache.classes.names != bundle.classes.names:
+        raise BundleError(
+            f"{where}: expected a cache of the bundle's {len(bundle.classes)} labels, "
+            f"{some_of(bundle.classes.names)}; got {len(cache.classes)}: {some_of(cache.classes.names)}"
+        )
+    trained_on = bundle.record.get("made_from", {}).get("index_sha256")
+    if trained_on and cache.index_sha256 != trained_on:
+        raise BundleError(
+            f"{where}: expected the cache that the bundle's network was trained on, found other recordings or windows; "
+            "give that one, or train on this one"
+        )
 
 
 def save(bundle: Bundle, folder: Path) -> None:

@@ -13,7 +13,8 @@ class Network:
 
     Attributes
     ----------
-    name : in `build.NETWORKS`, or one of keras.applications. answer : "softmax", one bird a segment, or "sigmoid", any number of birds.
+    name : in `build.NETWORKS`, or one of keras.applications.
+    answer : "softmax", one bird a segment, or "sigmoid", any number of birds.
     noise_floor : whether it also sees each band without its steady part.
     """
 

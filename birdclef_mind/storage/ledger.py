@@ -122,6 +122,8 @@ class Ledger:
 def refuse_others(paths: Iterable[Path], error: type[BirdclefMindError]) -> None:
     """Raise `error` for the first path at which somebody else's file stands, or a folder."""
     for path in paths:
+        if path.name.startswith(NAME):
+            raise error(f"{path}: expected another name; those that begin with {NAME} are this program's own")
         if path.is_symlink():
             raise error(f"{path}: expected a file to write, found a link to {path.readlink()}")
         if path.exists() and not path.is_file():

@@ -139,7 +139,7 @@ def train_split(
         raise DivergedError(f"{out}: {fitted.diverged}; what stood there stays")
     record = {
         **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
-        "made_from": made_from(pictures, extras),
+        "made_from": made_from(cache, pictures, extras),
     }
     bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
@@ -237,9 +237,10 @@ def _key(material: Material, check: Part, training: Training, extras: Extras) ->
     )
 
 
-def made_from(pictures: Pictures, extras: Extras) -> dict[str, str | None]:
+def made_from(cache: Cache, pictures: Pictures, extras: Extras) -> dict[str, str | None]:
     """Digests of what a network is made from besides its settings."""
     return {
+        "index_sha256": cache.index_sha256,
         "pictures_sha256": files.digest_of(pictures.pixels, pictures.scale.low, pictures.scale.width),
         "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
     }

@@ -102,6 +102,8 @@ def test_what_is_asked_for_and_cannot_be_written_is_no_success(sample_folder):
     assert found.returncode == 1
     assert "what was printed could not be written (No space left on device)" in found.stderr
     assert found.stderr.count("\n") == 1
+    for words in (["--version"], ["--help"], ["score", "--help"]):
+        assert run(*words, shell="> /dev/full").returncode == 1
 
 
 @pytest.mark.parametrize("name", ["H\udcfctte.ogg", "Hu\u0308tte.ogg", "a b;'\"$(x).ogg"])

@@ -36,8 +36,8 @@ def test_rows_and_columns_are_matched_by_name(files):
             "row_id,a,b\ns_5,1,nan\ns_10,0,1\nt_5,0,0\n",
             "row 2, column b: expected a finite number, got 'nan'",
         ),
-        ("row_id,a,b\ns_5,1,0\ns_10,0,1.5\nt_5,0,0\n", "expected scores from 0 to 1"),
-        ("row_id,a,b\ns_5,1,0\ns_5,0,1\n", "each row_id once"),
+        ("row_id,a,b\ns_5,1,0\ns_10,0,1.5\nt_5,0,0\n", "row 3, column b: expected a score from 0 to 1, got 1.5"),
+        ("row_id,a,b\ns_5,1,0\ns_5,0,1\n", r"row 3: expected each row_id once, got 's_5' again \(first in row 2\)"),
         ("row_id,a,b\ns_5,1\n", "row 2: expected 3 cells, got 2"),
         ("id,a,b\ns_5,1,0\n", "expected the columns row_id"),
         ("", "expected a table of scores"),
@@ -49,7 +49,7 @@ def test_what_cannot_be_scored_is_refused(files, submission, message):
 
 
 def test_truth_must_be_zeros_and_ones(files):
-    with pytest.raises(TableError, match="truth.csv: expected only 0 and 1"):
+    with pytest.raises(TableError, match=r"truth.csv, row 2, column a: expected 0 or 1, got 0\.5"):
         score(*files(TRUTH, TRUTH.replace("1,0", "0.5,0")))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import TableError
@@ -369,6 +370,16 @@ def test_without_a_sample_the_columns_are_the_networks_birds(bundle, competition
     assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
     assert (report.rows, report.computed) == (6, 6)
     assert "sample_submission.csv is missing" in (tmp_path / "s.log").read_text()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("nowhere.csv"), lambda path: path.mkdir()])
+def test_a_sample_that_cannot_be_read_is_not_a_missing_one(bundle, competition_folder, tmp_path, make):
+    (competition_folder / "sample_submission.csv").unlink()
+    make(competition_folder / "sample_submission.csv")
+    with pytest.raises(TableError, match="sample_submission.csv: cannot be read"):
+        write_submission(bundle, competition_folder, tmp_path / "submission.csv")
+    with pytest.raises(TableError, match="sample_submission.csv: cannot be read"):
+        open_competition(competition_folder)
 
 
 def test_a_folder_that_is_no_competition_is_refused(bundle, tmp_path):

@@ -310,6 +310,12 @@ def test_a_ledger_of_somebody_else_is_refused(tmp_path):
         Ledger(tmp_path)
 
 
+def test_names_of_lists_and_locks_are_no_outputs(tmp_path):
+    for name in (NAME, f"{NAME}-lock-x.lock"):
+        with pytest.raises(ConfigError, match=f"those that begin with {NAME} are this program's own"):
+            refuse_others([tmp_path / name], ConfigError)
+
+
 def test_names_in_a_ledger_may_hold_anything_and_lead_nowhere(tmp_path):
     write_own(tmp_path / "two\nlines.csv", b"x")
     refuse_others([tmp_path / "two\nlines.csv"], ConfigError)

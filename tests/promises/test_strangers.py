@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,10 +15,14 @@ import pytest
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.data.cache import open_cache
-from birdclef_mind.errors import BirdclefMindError
+from birdclef_mind.commands.cli import main
+from birdclef_mind.data import strips
+from birdclef_mind.data.cache import open_cache, picture_path
+from birdclef_mind.data.labels import Classes
+from birdclef_mind.errors import BirdclefMindError, BundleError, StoreError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
+from birdclef_mind.networks.bundle import require_cache
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
@@ -150,6 +155,53 @@ def test_decoders_that_would_run_something(decoded, tmp_path, trace):
     with pytest.raises(BirdclefMindError):
         bundle_decoders.load_decoders(folder, bundle, read_anatomy(bundle.model))
     assert not trace.exists()
+
+
+def test_pictures_of_another_recording_are_refused(cache_folder, tmp_path):
+    cache = open_cache(shutil.copytree(cache_folder, tmp_path / "cache"))
+    one, other = (row for row in cache.rows if row.segment == 0 and row.recording in sorted_recordings(cache)[:2])
+    shutil.copy(
+        picture_path(cache.root, other.folder, other.recording), picture_path(cache.root, one.folder, one.recording)
+    )
+    with pytest.raises(StoreError, match=f"expected the pictures of {one.recording}, found those of {other.recording}"):
+        cache.pictures([one])
+
+
+def test_pictures_made_after_the_index_are_refused(cache_folder, tmp_path):
+    cache = open_cache(shutil.copytree(cache_folder, tmp_path / "cache"))
+    row = cache.rows[0]
+    path = picture_path(cache.root, row.folder, row.recording)
+    strip = strips.read(path)
+    moved = replace(strip.facts, starts_s=tuple(start + 0.25 for start in strip.facts.starts_s))
+    path.write_bytes(strips.encode(replace(strip, facts=moved)))
+    with pytest.raises(
+        StoreError, match=r"expected segment 0 at 0 s, as index.csv says, found \d+ that begin elsewhere"
+    ):
+        cache.pictures([row])
+
+
+def test_a_cache_of_other_labels_or_recordings_is_refused_before_anything_is_computed(trained, cache_folder, tmp_path):
+    bundle, cache = trained[1].bundle, open_cache(cache_folder)
+    require_cache(bundle, cache)
+    names = replace(cache, classes=Classes((*cache.classes.names[:-1], "another")))
+    with pytest.raises(BundleError, match=f"{cache_folder}: expected a cache of the bundle's .* labels, .*another"):
+        require_cache(bundle, names)
+    with pytest.raises(BundleError, match="expected the cache that the bundle's network was trained on"):
+        require_cache(bundle, replace(cache, index_sha256="0" * 64))
+    for command in (
+        ["train-decoders", trained[0], cache_folder],
+        ["explain", trained[0], cache_folder, tmp_path / "x"],
+    ):
+        folder = shutil.copytree(trained[0], tmp_path / command[0])
+        facts = json.loads((folder / "bundle.json").read_text())
+        facts["record"]["made_from"]["index_sha256"] = "0" * 64
+        (folder / "bundle.json").write_text(json.dumps(files.sealed(facts)))
+        assert main([command[0], str(folder), *map(str, command[2:])]) == 2
+    assert not (tmp_path / "x").exists()
+
+
+def sorted_recordings(cache):
+    return sorted({row.recording for row in cache.rows})
 
 
 def test_nothing_here_reads_objects_or_runs_words():
