@@ -1,6 +1,5 @@
 """What an explanation says of the network itself: its stages, its filters, how well it does."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards import filters
 from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
+from birdclef_mind.errors import TableError
 from birdclef_mind.explanation.folder import Folder
-from birdclef_mind.networks.bundle_folder import HISTORY, SCORES
+from birdclef_mind.networks.bundle_folder import SCORES
+from birdclef_mind.networks.bundle_tables import read_history
 
 
 def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[dict[str, Any]]:
@@ -65,8 +66,7 @@ def performance_facts(folder: Path) -> dict[str, Any] | None:
     """How the network did in training: its measures and history; None when the bundle has lost them."""
     try:
         scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-            history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):
+        history = read_history(folder).astype(float).to_dict("records")
+    except (OSError, ValueError, TableError):
         return None
     return {"scores": scores, "history": history}

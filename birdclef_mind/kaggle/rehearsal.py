@@ -1,6 +1,5 @@
 """A dress rehearsal of the whole day on Kaggle: real pushes to a stand-in, kernels run as Kaggle would run them."""
 
-import csv
 import io
 import os
 import shutil
@@ -32,6 +31,7 @@ from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say
+from birdclef_mind.storage.tables import table_writer
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
@@ -175,7 +175,7 @@ def _make_hidden(competition: Path, hidden: Path, count: int) -> None:
         return
     labels = read_sample_submission(competition / SAMPLE_SUBMISSION).labels
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = table_writer(buffer)
     writer.writerow(("row_id", *labels))
     ends = range(ROW_S, _HIDDEN_S + 1, ROW_S)
     writer.writerows([f"{name}_{end}", *["0"] * len(labels)] for name in names for end in ends)
