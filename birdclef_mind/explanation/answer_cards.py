@@ -8,33 +8,24 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
-from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
-from birdclef_mind.explanation.folder import Folder, safe_names
-from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
 
 # So many searches at a time bound memory.
 _CHUNK = 32
 
 
-def write_answers(
-    backwards: Backwards,
-    folder: Folder,
-    bundle: Bundle,
-    answer: Answer,
-    second: Answer,
-    learned: Pictures,
-    labels: Sequence[str],
-    seeds: int,
-) -> dict[str, Any]:
+def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int) -> dict[str, Any]:
     """Answers of every class, as cards and a summary; pictures are written and sounds asked for.
 
     Parameters
     ----------
     learned, labels : training segments and their birds: the range of real embeddings, and each class's mean scale.
     """
+    backwards, folder, bundle, answer = reading.backwards, reading.folder, reading.bundle, reading.answer
     count = len(bundle.classes)
     classes = np.arange(count)
     truth = bundle.classes.indices(labels)
@@ -62,7 +53,7 @@ def write_answers(
         )
     summary = []
     for way, seed, pictures in ways:
-        scores, witness = answer(pictures), second(pictures)
+        scores, witness = answer(pictures), reading.second(pictures)
         for index, card in enumerate(cards):
             stem = f"{card['name']}-{way}" + ("" if seed is None else f"-{seed}")
             card["answers"].append(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def compare_features(
         for place, clip in enumerate(heard)
     ]
     setups_facts = [
-        _setup(folder, name, features, clips, same, different, heard)
+        _setup(folder, name, features, clips, _Shown(same, different, heard))
         for name, features in track(setups.items(), len(setups), "comparing features")
     ]
     return {
@@ -179,25 +179,31 @@ def _one_of_each(clips: Sequence[Clip], but: str) -> list[Clip]:
     return [clip for _, clip in sorted(ranked, key=lambda pair: pair[0])]
 
 
+class _Shown(NamedTuple):
+    """Clips that are shown: of one bird, of different birds, and those that are heard."""
+
+    same: Sequence[Clip]
+    different: Sequence[Clip]
+    heard: Sequence[Clip]
+
+
 def _setup(
     folder: Folder,
     name: str,
     features: Features,
     clips: Sequence[Clip],
-    same: Sequence[Clip],
-    different: Sequence[Clip],
-    heard: Sequence[Clip],
+    shown: _Shown,
 ) -> dict[str, Any]:
     pictures = samples_to_pictures(np.stack([clip.samples for clip in clips]), features)
     places = {id(clip): place for place, clip in enumerate(clips)}
 
-    def drawn(kind: str, shown: Sequence[Clip]) -> list[str]:
+    def drawn(kind: str, some: Sequence[Clip]) -> list[str]:
         return [
             folder.picture(f"compare-{name}-{kind}-{number + 1}", pictures.pixels[places[id(clip)]])
-            for number, clip in enumerate(shown)
+            for number, clip in enumerate(some)
         ]
 
-    listened = [places[id(clip)] for clip in heard]
+    listened = [places[id(clip)] for clip in shown.heard]
     pixels, scale = pictures.pixels[listened], pictures.scale[listened]
     sounds = pictures_to_samples(Pictures(pixels, scale), features, threads=folder.threads)
     errors = sound_errors(pixels, scale, sounds, features)
@@ -217,8 +223,8 @@ def _setup(
         "features": asdict(features),
         "rows": features.rows,
         "frames": features.frames,
-        "same_pictures": drawn("same", same),
-        "different_pictures": drawn("different", different),
+        "same_pictures": drawn("same", shown.same),
+        "different_pictures": drawn("different", shown.different),
         "rebuilt": rebuilt,
         "sound_error": round(float(errors.mean()), 3),
         "bytes": round(picture_bytes),

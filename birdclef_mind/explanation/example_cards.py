@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.fidelity import Answer, correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import Backwards, rounded
+from birdclef_mind.backwards.fidelity import correlations, picture_errors
+from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.examples import Example
-from birdclef_mind.explanation.folder import Folder, safe_names
+from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
 from birdclef_mind.sound.pictures import ROUNDS, Pictures
@@ -20,22 +21,16 @@ _BIRDS_SHOWN = 2
 
 
 def write_examples(
-    backwards: Backwards,
-    folder: Folder,
-    bundle: Bundle,
-    answer: Answer,
-    second: Answer,
-    distance: float,
-    chosen: Sequence[Example],
-    pictures: Pictures,
+    reading: Reading, chosen: Sequence[Example], pictures: Pictures, *, distance: float
 ) -> list[dict[str, Any]]:
     """Cards of examples with their reconstructions; pictures are written and sounds asked for.
 
     Parameters
     ----------
-    answer, second : the network and an independent one.
+    pictures : of the examples, in their order.
     distance : mean distance of two held-out pictures, the unit of the picture error.
     """
+    backwards, folder, bundle = reading.backwards, reading.folder, reading.bundle
     anatomy, names = backwards.anatomy, bundle.classes.names
     pixels = pictures.pixels.astype(np.float32)
     rebuilt = backwards.pictures(pixels)
@@ -68,7 +63,7 @@ def write_examples(
         )
     for number, (tap, ways) in enumerate(rebuilt.items()):
         for method, redrawn in ways.items():
-            again, witness = answer(redrawn), second(redrawn)
+            again, witness = reading.answer(redrawn), reading.second(redrawn)
             closeness = correlations(redrawn, pixels)
             errors = picture_errors(redrawn, pixels, distance)
             for place, card in enumerate(cards):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from birdclef_mind.checks import is_number, is_whole, require
 from birdclef_mind.data.competition import (
@@ -101,7 +101,7 @@ def rehearse(
             # First, since what is wrong with sounds should not be found after hours.
             _make_hidden(competition, hidden, rehearsing.hidden)
         mounts = Mounts(kaggle, competition, rehearsing.layout)
-        return _rehearse(out, home, hidden, mounts, rehearsing, say)
+        return _rehearse(out, _Homes(home, hidden), mounts, rehearsing, say)
 
 
 def _check(competition: Path, rehearsing: Rehearsing) -> None:
@@ -111,14 +111,19 @@ def _check(competition: Path, rehearsing: Rehearsing) -> None:
         raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
 
 
-def _rehearse(
-    out: Path, home: Path, hidden: Path, mounts: Mounts, rehearsing: Rehearsing, say: Say
-) -> dict[str, Any]:  # fmt: skip
+class _Homes(NamedTuple):
+    """Folders of a rehearsal: the home of the `kaggle` program, and the competition of the hidden run."""
+
+    home: Path
+    hidden: Path
+
+
+def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, say: Say) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     work = out / _STAGED
     with StandIn(mounts.run) as stand_in:
         mounts.datasets = stand_in.datasets
-        kaggle = Kaggle(OWNER, stand_in.environment(home, OWNER))
+        kaggle = Kaggle(OWNER, stand_in.environment(homes.home, OWNER))
         pushing = Pushing(
             project=find_project(), work=work, config=rehearsing.config, every_s=0.5, most_s=4 * 3600, again=True
         )
@@ -133,7 +138,7 @@ def _rehearse(
         hidden_s = None
         if rehearsing.hidden:
             request = stand_in.kernels[f"{OWNER}/{DATASET}-{_SUBMIT}"].request
-            submission, hidden_s = _hidden_run(mounts, request, rehearsing, hidden, say)
+            submission, hidden_s = _hidden_run(mounts, request, rehearsing, homes.hidden, say)
     return {"submission": submission, "seconds": seconds, "hidden_s": hidden_s, "scores": scores}
 
 

@@ -27,7 +27,7 @@ def improvement(
     "segments", "recordings" : counted; "before", "after" : `metrics.measures_by_level`, and "answers": for each
     segment whose surest bird is another one now, what it was and is. None when no segment is new to both.
     """
-    unseen = set(before.record.get("validation_recordings", ()))
+    unseen = set(before.record.validation_recordings)
     both = np.array([place for place, row in enumerate(rows) if row.recording in unseen], int)
     if not both.size:
         return None

@@ -14,7 +14,7 @@ from birdclef_mind import __version__
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import Override, apply, summary, to_record
+from birdclef_mind.data.overrides import Override, apply, summary
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
@@ -23,6 +23,7 @@ from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SETTINGS
 from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.record import Record
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
@@ -90,7 +91,7 @@ def train(
     with bundle_folder.claimed(out) as ledger:
         pictures = heard_pictures(cache, track)
         split = one_split(cache, pictures, training, say)
-        return train_split(cache, pictures, ledger, training, split, extras, say=say)
+        return train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
 
 
 def train_split(
@@ -99,8 +100,8 @@ def train_split(
     ledger: Ledger,
     training: Training,
     split: Split,
-    extras: Extras = Extras(),
     *,
+    extras: Extras = Extras(),
     say: Say = lambda line: None,
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
@@ -123,7 +124,9 @@ def train_split(
     untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
-    material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
+    material = gather_material(
+        learn.rows, pictures, learn.places, learn.targets, features=cache.features, training=training
+    )
     for line in resting(material, training):
         say(line)
     bundle_folder.begin(ledger)
@@ -132,15 +135,22 @@ def train_split(
         _write_settings(out, cache, training, extras)
     keras.config.set_dtype_policy(precision())
     try:
-        fitted = _fit(material, check, out, training, extras, say)
+        fitted = _fit(material, check, out, training, extras=extras, say=say)
     finally:
         keras.config.set_dtype_policy("float32")
     if fitted.diverged and (not fitted.best or not check.rows or (out / bundles.FACTS).is_file()):
         raise DivergedError(f"{out}: {fitted.diverged}; what stood there stays")
-    record = {
-        **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
-        "made_from": made_from(cache, pictures, extras),
-    }
+    record = Record(
+        training=asdict(training),
+        best_epoch=fitted.best_epoch,
+        grouped_by=split.grouped_by,
+        only_training=split.only_training,
+        validation_recordings=tuple(sorted(split.validation)),
+        segments={"training": len(learn.rows), "validation": len(check.rows)},
+        overrides=tuple(extras.overrides),
+        tensorflow=tf.__version__,
+        made_from=made_from(cache, pictures, extras),
+    )
     bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
@@ -160,7 +170,7 @@ def _untaught(cache: Cache, learn: Part, say: Say) -> tuple[str, ...]:
     return names
 
 
-def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: dict[str, Any]) -> Bundle:
+def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: Record) -> Bundle:
     model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
     model.set_weights(weights)
     return Bundle(
@@ -200,7 +210,7 @@ def precision() -> str:
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
-def _fit(material: Material, check: Part, out: Path, training: Training, extras: Extras, say: Say) -> Fitting:
+def _fit(material: Material, check: Part, out: Path, training: Training, *, extras: Extras, say: Say) -> Fitting:
     features, classes = material.features, material.targets.shape[1]
     with devices().scope():
         model = networks.build(training.network, features.rows, features.frames, classes)
@@ -264,21 +274,6 @@ def versions() -> dict[str, str]:
     return {
         "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
     }  # fmt: skip
-
-
-def _record(
-    training: Training, split: Split, learn: Part, check: Part, best_epoch: int, overrides: Sequence[Override]
-) -> dict[str, Any]:
-    return {
-        "training": asdict(training),
-        "best_epoch": best_epoch,
-        "grouped_by": split.grouped_by,
-        "only_training": list(split.only_training),
-        "validation_recordings": sorted(split.validation),
-        "segments": {"training": len(learn.rows), "validation": len(check.rows)},
-        "overrides": to_record(overrides),
-        "tensorflow": tf.__version__,
-    }
 
 
 def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import apply, to_record
+from birdclef_mind.data.overrides import apply
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
@@ -54,8 +54,8 @@ def train_folds(
     training: Training,
     folds: int,
     only: int | None = None,
-    extras: Extras = Extras(),
     *,
+    extras: Extras = Extras(),
     say: Say = lambda line: None,
     track: Track = untracked,
 ) -> FoldsReport:
@@ -76,7 +76,9 @@ def train_folds(
     done: dict[int, Bundle] = {}
     trained, kept, untaught = list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
-        found = _kept(folder, cache, training, split, extras, source)
+        found = _done(folder, cache)
+        if found and not _kept(found, training, split, extras, source):
+            found = None
         if found:
             done[number] = found
         if only not in (None, number):
@@ -86,7 +88,7 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(cache, pictures, ledger, training, split, extras, say=say)
+            report = train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
@@ -100,19 +102,23 @@ def train_folds(
         return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks), tuple(untaught))
 
 
-def _kept(
-    folder: Path, cache: Cache, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]
-) -> Bundle | None:
-    """The bundle of a fold that was trained in the same way on the same pictures; None without one."""
+def _done(folder: Path, cache: Cache) -> Bundle | None:
+    """The bundle of a fold for the same pictures and birds; None without one."""
     try:
-        bundle = bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
+        return bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
     except BundleError:
         return None
+
+
+def _kept(bundle: Bundle, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]) -> bool:
+    """Whether a fold was trained in the same way on the same pictures."""
     record = bundle.record
-    same = Training.from_dict(record["training"]) == training
-    same &= record["validation_recordings"] == sorted(split.validation)
-    same &= record["overrides"] == to_record(extras.overrides) and record.get("made_from") == source
-    return bundle if same else None
+    return (
+        Training.from_dict(record.training) == training
+        and record.validation_recordings == tuple(sorted(split.validation))
+        and record.overrides == tuple(extras.overrides)
+        and record.made_from == source
+    )
 
 
 def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
@@ -124,7 +130,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str
     targets, scores = np.concatenate([check.targets for check in checks]), np.concatenate(predicted)
     first = members[0]
     # What is explained is the first member, so what it has not seen stays what counts as held out.
-    record = {**first.record, "folds": len(members)}
+    record = replace(first.record, folds=len(members))
     whole = replace(
         first,
         others=tuple(member.model for member in members[1:]),
