@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def read_scores(path: Path) -> Scores:
     return Scores(ids, tuple(header[1:]), _numbers(path, header, rows))
 
 
-def score(submission: Path, truth: Path) -> dict[str, Any]:
+def score(submission: Path, truth: Path) -> metrics.ByLevel:
     """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
 
     Rows and columns are matched by name. The truth says which count; one it has and the submission has not is refused.

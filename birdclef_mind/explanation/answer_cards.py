@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
+from birdclef_mind.explanation.facts import AnswerCard, Answers, AnswerSummary
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
@@ -18,7 +18,7 @@ from birdclef_mind.sound.pictures import Pictures
 _CHUNK = 32
 
 
-def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int) -> dict[str, Any]:
+def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int) -> Answers:
     """Answers of every class, as cards and a summary; pictures are written and sounds asked for.
 
     Parameters
@@ -34,7 +34,7 @@ def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], se
     within = EmbeddingRange.of(embeddings.reshape(len(embeddings), -1), answered, count)
     low, width = _mean_scales(learned, truth, count)
     ways = _pictures(backwards, classes, within, seeds)
-    cards: list[dict[str, Any]] = []
+    cards: list[AnswerCard] = []
     for index, name in enumerate(safe_names(count, "answer")):
         label = bundle.classes.names[index]
         examples = int((truth == index).sum())
@@ -51,7 +51,7 @@ def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], se
                 "answers": [],
             }
         )
-    summary = []
+    summary: list[AnswerSummary] = []
     for way, seed, pictures in ways:
         scores, witness = answer(pictures), reading.second(pictures)
         for index, card in enumerate(cards):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from heapq import nlargest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from birdclef_mind.data.competition import Competition, Recording
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.facts import Comparison, Likenesses, Original, Place, Rebuilt, Setup
 from birdclef_mind.explanation.folder import Folder, sound_errors
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.likeness import likeness
@@ -51,7 +52,7 @@ def compare_features(
     bird: str | None = None,
     *,
     track: Track = untracked,
-) -> dict[str, Any]:
+) -> Comparison:
     """Set-ups of features side by side on segments of one bird and of others; pictures and sounds go to the folder.
 
     Parameters
@@ -70,7 +71,7 @@ def compare_features(
         raise ConfigError(f"bird: expected recordings of {chosen} that can be read, found none")
     same, different = own[:_SHOWN], _one_of_each(clips, chosen)[:_SHOWN]
     heard = [*same[:_HEARD], *different[:_HEARD]]
-    originals = [
+    originals: list[Original] = [
         {
             "recording": clip.recording,
             "label": clip.label,
@@ -193,7 +194,7 @@ def _setup(
     features: Features,
     clips: Sequence[Clip],
     shown: _Shown,
-) -> dict[str, Any]:
+) -> Setup:
     pictures = samples_to_pictures(np.stack([clip.samples for clip in clips]), features)
     places = {id(clip): place for place, clip in enumerate(clips)}
 
@@ -207,7 +208,7 @@ def _setup(
     pixels, scale = pictures.pixels[listened], pictures.scale[listened]
     sounds = pictures_to_samples(Pictures(pixels, scale), features, threads=folder.threads)
     errors = sound_errors(pixels, scale, sounds, features)
-    rebuilt = [
+    rebuilt: list[Rebuilt] = [
         {
             "sound": folder.sound(f"compare-{number + 1}-{name}", sound),
             "picture": folder.picture(f"compare-{name}-heard-{number + 1}", pixels[number]),
@@ -233,7 +234,7 @@ def _setup(
     }
 
 
-def _told_apart(pixels: Array, clips: Sequence[Clip]) -> dict[str, float | int | None]:
+def _told_apart(pixels: Array, clips: Sequence[Clip]) -> Likenesses:
     """Likeness of two pictures of one bird, from different recordings, against that of different birds.
 
     "told_apart" is how often a pair of the first kind is more alike than one of the second, ties counted half: the
@@ -245,13 +246,16 @@ def _told_apart(pixels: Array, clips: Sequence[Clip]) -> dict[str, float | int |
     upper = np.triu(recordings[:, None] != recordings, 1)
     same = values[upper & (labels[:, None] == labels)]
     different = values[upper & (labels[:, None] != labels)]
-    counts = {"same_pairs": len(same), "different_pairs": len(different)}
+    found: Likenesses = {
+        "same_pairs": len(same), "different_pairs": len(different),
+        "same_likeness": None, "different_likeness": None, "told_apart": None,
+    }  # fmt: skip
     if not same.size or not different.size:
-        return {**counts, "same_likeness": None, "different_likeness": None, "told_apart": None}
+        return found
     ordered = np.sort(different)
     below = np.searchsorted(ordered, same, "left") + np.searchsorted(ordered, same, "right")
     return {
-        **counts,
+        **found,
         "same_likeness": round(float(same.mean()), 4),
         "different_likeness": round(float(different.mean()), 4),
         "told_apart": round(float(below.mean() / 2 / len(different)), 4),
@@ -264,5 +268,5 @@ def _outline(samples: Array) -> list[list[float]]:
     return [np.round(edge, 3).tolist() for edge in (whole.min(axis=1), whole.max(axis=1))]
 
 
-def _place(clip: Clip) -> dict[str, Any]:
+def _place(clip: Clip) -> Place:
     return {"recording": clip.recording, "label": clip.label, "start_s": clip.start_s}

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.explanation.examples import evenly, real_sound
+from birdclef_mind.explanation.facts import Segment, Sheets
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.likeness import COPY, likeness
 
@@ -38,7 +38,7 @@ def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexR
     return [row for row in rows if (row.recording, row.segment) in chosen]
 
 
-def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, whole: bool = True) -> dict[str, Any]:
+def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, whole: bool = True) -> Sheets:
     """Segments with their pictures, their sound, and flags; files are written to the folder.
 
     Parameters
@@ -54,7 +54,7 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, w
     authors = {row.recording: row.author for row in rows}
     places = {recording: place for place, recording in enumerate(recordings)}
     answered, surest = scores.argmax(axis=1), scores.max(axis=1)
-    segments = [
+    segments: list[Segment] = [
         {
             "recording": places[row.recording],
             "start_s": row.start_s,
@@ -144,7 +144,7 @@ def _unlike(labels: Array, own: Array) -> Array:
     return found
 
 
-def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]:
+def _right_and_wrong(segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
     """Places of held-out segments to play: those the network is surest of, of different recordings."""
     kinds: tuple[dict[int, int], dict[int, int]] = {}, {}
     by_surest = sorted(range(len(segments)), key=lambda place: -segments[place]["answer"]["score"])

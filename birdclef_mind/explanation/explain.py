@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from birdclef_mind.explanation.blind_test import blind_clips
 from birdclef_mind.explanation.comparison import compare_features, setups_named
 from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
+from birdclef_mind.explanation.facts import Comparison, Explanation, Fidelity, Sheets
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
@@ -92,7 +92,7 @@ def explain(
     *,
     say: Say = lambda line: None,
     track: Track = untracked,
-) -> dict[str, Any]:
+) -> Explanation:
     """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
 
     Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
@@ -142,7 +142,7 @@ def explain(
         reading.failed.update(comparison["failures"] if comparison else {})
         say("making the sounds")
         add_sound_errors(cards, fidelity, folder.sounds_made(track))
-        facts = {
+        facts: Explanation = {
             "bundle": bundle_facts(bundle, digest),
             "performance": performance_facts(bundle_folder),
             "real_sound": str(competition) if competition else None,
@@ -196,7 +196,7 @@ def _second(
     return answer_of(read_anatomy(second.model)), saw
 
 
-def _fidelity(reading: Reading, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> dict[str, Any]:
+def _fidelity(reading: Reading, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> Fidelity:
     judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), reading.answer, reading.second)
     layers, mean_picture = measure_fidelity(reading.backwards, twin, judges, learned.mean(axis=0))
     return {
@@ -214,14 +214,14 @@ def _choose(reading: Reading, rows: list[IndexRow], pictures: Pictures, count: i
     return [(rows[place], why) for place, why in chosen]
 
 
-def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, track: Track) -> dict[str, Any]:
+def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, track: Track) -> Sheets:
     rows = choose_segments(reading.cache.rows, explaining.sheets, always)
     return write_sheets(reading, rows, reading.cache.pictures(rows, track).pixels, whole=explaining.whole_recordings)
 
 
 def _comparison(
     folder: Folder, bundle: Bundle, setups: dict[str, Features], competition: Path | None, track: Track
-) -> tuple[dict[str, Any] | None, list[str]]:
+) -> tuple[Comparison | None, list[str]]:
     """The features compared on the birds of the bundle; None, and why, when their recordings are not at hand."""
     if competition is None:
         return None, []

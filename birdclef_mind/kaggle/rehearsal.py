@@ -19,6 +19,7 @@ from birdclef_mind.data.competition import (
     read_sample_submission,
 )  # fmt: skip
 from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.metrics import ByLevel
 from birdclef_mind.data.sample import TRUTH
 from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
@@ -68,13 +69,26 @@ class Rehearsing:
         require(minutes is None or (is_number(minutes) and minutes > 0), "deadline", "minutes above 0", minutes)
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was rehearsed: the last submission, seconds by kernel, and of the hidden run, and the submission's measures.
+
+    `hidden_s` is None without a hidden run, `scores` where the truth is not known.
+    """
+
+    submission: Path
+    seconds: dict[str, float]
+    hidden_s: float | None
+    scores: ByLevel | None
+
+
 def rehearse(
     competition: Path,
     out: Path,
     rehearsing: Rehearsing = Rehearsing(),
     *,
     say: Say = lambda line: None,
-) -> dict[str, Any]:
+) -> Rehearsal:
     """Push everything to a stand-in with the real `kaggle` program, run the kernels, then the hidden run.
 
     Started again in the same folder it begins anew; only what it wrote there itself is replaced.
@@ -118,7 +132,7 @@ class _Homes(NamedTuple):
     hidden: Path
 
 
-def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, say: Say) -> dict[str, Any]:
+def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, say: Say) -> Rehearsal:
     seconds: dict[str, float] = {}
     work = out / _STAGED
     with StandIn(mounts.run) as stand_in:
@@ -139,10 +153,10 @@ def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, 
         if rehearsing.hidden:
             request = stand_in.kernels[f"{OWNER}/{DATASET}-{_SUBMIT}"].request
             submission, hidden_s = _hidden_run(mounts, request, rehearsing, homes.hidden, say)
-    return {"submission": submission, "seconds": seconds, "hidden_s": hidden_s, "scores": scores}
+    return Rehearsal(submission, seconds, hidden_s, scores)
 
 
-def _scores(submission: Path, truth: Path, say: Say) -> dict[str, Any] | None:
+def _scores(submission: Path, truth: Path, say: Say) -> ByLevel | None:
     """Measures of a submission; None, said in a line, where the truth is of other rows."""
     if not truth.is_file() or not submission.is_file():
         return None

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +33,7 @@ from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, heard_pictures, one_split, sides
 from birdclef_mind.training.learner import Learner, compile_learner
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import write_results
+from birdclef_mind.training.results import Scores, write_results
 from birdclef_mind.training.words import describe, resting
 
 
@@ -51,7 +50,7 @@ class TrainingReport:
     split: Split
     history: tuple[dict[str, float], ...]
     best_epoch: int
-    scores: dict[str, Any] | None
+    scores: Scores | None
     silent: int
     untaught: tuple[str, ...] = ()
 

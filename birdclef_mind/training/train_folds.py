@@ -8,7 +8,7 @@ OUT/out_of_fold.csv           every recording's scores by the network that has n
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, sides
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import measure, validation_table
+from birdclef_mind.training.results import Scores, measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
 
 # Measuring and writing the joined bundle takes less.
@@ -44,7 +44,7 @@ class FoldsReport:
 
     trained: tuple[int, ...]
     kept: tuple[int, ...]
-    scores: dict[str, Any] | None
+    scores: Scores | None
     untaught: tuple[str, ...] = ()
 
 
@@ -121,7 +121,7 @@ def _kept(bundle: Bundle, training: Training, split: Split, extras: Extras, sour
     )
 
 
-def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
+def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
     """Write the bundle of all members, their out-of-fold scores, and the measures."""
     predicted = [
         Predictor(member).scores(check.pixels).astype(float) for member, check in zip(members, checks, strict=True)
@@ -146,7 +146,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
         measures = measure(stage, whole, rows, targets, scores)
         for level in ("segments", "recordings"):
-            _mean_over_folds(measures[level], [fold[level] for fold in each])
+            _mean_over_folds(cast("dict[str, Any]", measures[level]), [fold[level] for fold in each])
         files.write_json(stage / SCORES, measures)
         bundles.write(whole, stage)
     return measures
