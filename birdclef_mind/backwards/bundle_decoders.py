@@ -82,11 +82,13 @@ def train_bundle_decoders(
         pixels = cache.pictures(learn, track).pixels
         lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
         found = _keep_or_train(
-            folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say
+            folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say, track=track
         )
         # The twin's answers mean nothing, so only its pictures are asked for.
         plain = replace(decoding, answer_weight=0.0)
-        _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, decoding=plain, say=say)
+        _keep_or_train(
+            folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, decoding=plain, say=say, track=track
+        )
     return found
 
 
@@ -142,7 +144,15 @@ def seed_of(folder: Path) -> int:
 
 
 def _keep_or_train(
-    folder: Path, name: str, bundle: Bundle, anatomy: Anatomy, lessons: Lessons, *, decoding: Decoding, say: Say
+    folder: Path,
+    name: str,
+    bundle: Bundle,
+    anatomy: Anatomy,
+    lessons: Lessons,
+    *,
+    decoding: Decoding,
+    say: Say,
+    track: Track,
 ) -> Decoders:
     key, progress = lessons.key(values_digest(bundle.model), decoding), folder / f"{name}.progress.npz"
     if _key_of(folder / f"{name}.json") == key:
@@ -160,7 +170,7 @@ def _keep_or_train(
             np.savez(file, allow_pickle=False, key=np.array(key), **training.state())
 
     decoders = train_decoders(
-        training, lessons.pixels, lessons.validation, say=lambda line: say(f"{name}: {line}"), save=save
+        training, lessons.pixels, lessons.validation, say=lambda line: say(f"{name}: {line}"), track=track, save=save
     )
     facts = {"key": key, "network_sha256": values_digest(bundle.model), "decoding": asdict(decoding)}
     _write(folder, name, decoders, facts)

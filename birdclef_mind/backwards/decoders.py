@@ -18,7 +18,7 @@ from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.sound.pictures import roll_frames
-from birdclef_mind.storage.progress import Say
+from birdclef_mind.storage.progress import Say, Track, untracked
 
 # How much more the answer counts at the last tap than at the first: deep layers hold little else.
 _DEEPEST_WEIGHT = 5.0
@@ -57,7 +57,7 @@ class DecoderTraining:
         self._step = tf.function(self._learn, reduce_retracing=True)
         self._check = tf.function(self._losses, reduce_retracing=True)
 
-    def epoch(self, pixels: Array, validation: Array) -> dict[str, float]:
+    def epoch(self, pixels: Array, validation: Array, track: Track = untracked) -> dict[str, float]:
         """One pass over (a share of) the training pictures, then the validation losses by tap.
 
         The best are kept; a loss or weight that is not finite never is.
@@ -66,7 +66,8 @@ class DecoderTraining:
         done = self.current.epochs / max(1, self.decoding.epochs)
         share = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
         self.optimizer.learning_rate.assign(rate * (share if self.current.epochs else _WARM_UP))
-        for batch in self._batches(pixels):
+        batches = self._batches(pixels)
+        for batch in track(batches, self._steps(pixels), f"decoders epoch {self.current.epochs + 1}, batches"):
             self._step(tf.constant(batch))
         losses = self.validate(validation)
         self.current.epochs += 1
@@ -149,6 +150,11 @@ class DecoderTraining:
             batch = pixels[order[start : start + size]]
             yield as_input(roll_frames(batch, rng.integers(0, batch.shape[2], size)))
 
+    def _steps(self, pixels: Array) -> int:
+        showing = len(showing_something(pixels, "to learn from"))
+        size = min(self.decoding.batch_size, showing)
+        return min(showing // size, self.decoding.steps)
+
     def _losses(self, pictures: Any, training: bool) -> Any:
         *activations, answer = self._reader(pictures)
         rebuilt = [
@@ -207,6 +213,7 @@ def train_decoders(
     validation: Array,
     *,
     say: Say = lambda line: None,
+    track: Track = untracked,
     save: Callable[[DecoderTraining], None] = lambda training: None,
 ) -> Decoders:
     """Train until the epochs are over or no decoder has got better for `patience` of them.
@@ -224,7 +231,7 @@ def train_decoders(
         training.require(pictures)
         showing_something(pictures, purpose)
     while training.current.epochs < decoding.epochs and training.stale < decoding.patience:
-        losses = training.epoch(pixels, validation)
+        losses = training.epoch(pixels, validation, track)
         if lost := training.lost(losses):
             say(f"{_lost(training, lost)}; every decoder is kept as it was at its best")
             break

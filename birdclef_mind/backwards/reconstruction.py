@@ -37,9 +37,12 @@ class Backwards:
     decoders: Decoders | None
     skipped: Mapping[str, str]
 
-    def pictures(self, pictures: Array) -> dict[str, dict[str, Array]]:
-        """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255."""
-        activations = self.anatomy.activations(self.taps, pictures)
+    def pictures(self, pictures: Array, activations: Sequence[Array] | None = None) -> dict[str, dict[str, Array]]:
+        """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255.
+
+        `activations` are those of the taps, (n, …) each, where they are known already.
+        """
+        activations = self.anatomy.activations(self.taps, pictures) if activations is None else activations
         back = _in_batches(lambda part: transposed_pass(self.anatomy, self.taps, part), pictures)
         found: dict[str, dict[str, Array]] = {}
         for tap, activation, raw in zip(self.taps, activations, back, strict=True):
@@ -113,9 +116,10 @@ def measure_fidelity(
     shuffled pairing (another recording's reconstruction taken for this one's).
     """
     pictures = judges.pictures
-    found, of_twin = backwards.pictures(pictures), twin.pictures(pictures)
+    own = backwards.anatomy.activations(backwards.taps, pictures)
+    found, of_twin = backwards.pictures(pictures, own), twin.pictures(pictures)
     others = shuffled(len(pictures), judges.groups)
-    activations = dict(zip(found, backwards.anatomy.activations(backwards.taps, pictures), strict=True))
+    activations = dict(zip(found, own, strict=True))
     layers: list[OfLayer] = []
     for tap in backwards.taps:
         methods: dict[str, OfMethod] = {}

@@ -72,13 +72,12 @@ def add_infer(group: Group) -> None:
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors."""
     import_tensorflow_quietly()
-    from birdclef_mind.data.competition import find_competition
     from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
 
     refuse_outputs(args.out, args.events)
-    bundle, root = load(args.bundle), find_competition(args.competition)
+    bundle, root = load(args.bundle), args.competition
     if args.events:
         Listener(bundle)
     report = write_submission(

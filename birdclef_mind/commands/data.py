@@ -80,7 +80,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the picture cache; status 1 when a recording failed."""
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import FAILURES
-    from birdclef_mind.data.competition import find_competition, open_competition
+    from birdclef_mind.data.competition import open_competition
     from birdclef_mind.data.labels import choose_labels
     from birdclef_mind.data.overrides import START, read_overrides
     from birdclef_mind.data.write_cache import write_cache
@@ -90,7 +90,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     features = Features.from_dict({"preset": args.preset}) if args.preset else config.features
     if args.step is not None:
         features = replace(features, windowing=replace(features.windowing, step_s=args.step))
-    competition = open_competition(find_competition(args.competition))
+    competition = open_competition(args.competition)
     in_order = [recording.label for recording in competition.recordings]
     wanted = config.labels if args.labels is None else args.labels
     classes = choose_labels(in_order, wanted)

@@ -1,19 +1,21 @@
 """Trainings side by side: every bundle below a folder, what it was trained with and how well it does."""
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from birdclef_mind.errors import BundleError, reason_of
-from birdclef_mind.storage.folder_kinds import BUNDLE, kind_of
+from birdclef_mind.storage.folder_kinds import BUNDLE, CACHE, COMPARISON, COMPETITION, EXPLANATION, kind_of
 from birdclef_mind.storage.tables import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SCORES = "scores.json"
+_WITHOUT_BUNDLES = {CACHE, COMPARISON, COMPETITION, EXPLANATION}
 # Stands in every bundle of ours, near its beginning.
 _OWN_WORD = '"noise_floor"'
 
@@ -46,7 +48,7 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
         raise BundleError(f"{root}: expected a folder with bundles below it, found {kind_of(root)}")
     found: list[Run] = []
     broken: list[str] = []
-    for path in sorted(root.rglob(BUNDLE)):
+    for path in _bundles_below(root):
         text = ""
         try:
             text = path.read_text(encoding="utf-8")
@@ -59,6 +61,17 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     if failed is not None:
         failed += broken
     return sorted(found, key=lambda run: (run.written, run.folder))
+
+
+def _bundles_below(root: Path) -> list[Path]:
+    """Bundles below a folder, sorted; folders of ours that hold thousands of files and no bundle are passed by."""
+    found = []
+    for folder, below, names in os.walk(root):
+        if BUNDLE in names:
+            found.append(Path(folder, BUNDLE))
+        if not _WITHOUT_BUNDLES.isdisjoint(names):
+            below.clear()
+    return sorted(found)
 
 
 def list_runs(root: Path) -> "pd.DataFrame":

@@ -3,7 +3,6 @@
 Names in the tables are data from strangers: they are parsed, never evaluated, and never lead out of the folder.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +24,6 @@ SAMPLE_SUBMISSION = "sample_submission.csv"
 TRAIN_AUDIO = "train_audio"
 TEST_SOUNDSCAPES = "test_soundscapes"
 REQUIRED_COLUMNS = ("primary_label", "secondary_labels", "filename")
-
-MOUNT_VARIABLE = "BIRDCLEF_MIND_COMPETITION"
-KAGGLE_CANDIDATES = ("/kaggle/input/competitions/birdclef-2023", "/kaggle/input/birdclef-2023")
 
 _NO_LABEL = ("", "nan", "none", "null", "<na>", "na")
 _LABEL = r"""(?:'[^'"]*'|"[^"]*"|[^\s,;'"\[\](){}]+)"""
@@ -174,19 +170,6 @@ def sample_of(root: Path) -> SampleSubmission | None:
     """The sample submission of a competition folder; None where there is none, which a broken link is not."""
     path = root / SAMPLE_SUBMISSION
     return read_sample_submission(path) if path.is_symlink() or path.exists() else None
-
-
-def find_competition(argument: Path | None = None) -> Path:
-    """Where the competition is: the argument, an environment variable, or where Kaggle mounts it."""
-    if argument is not None:
-        return argument
-    if os.environ.get(MOUNT_VARIABLE):
-        return Path(os.environ[MOUNT_VARIABLE])
-    for candidate in map(Path, KAGGLE_CANDIDATES):
-        if candidate.is_dir():
-            return candidate
-    looked = ", ".join(KAGGLE_CANDIDATES)
-    raise TableError(f"expected a competition folder as argument, in ${MOUNT_VARIABLE}, or at {looked}; found none")
 
 
 def _safe_filename(table: str, row: int, name: str) -> str:

@@ -9,7 +9,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
-from birdclef_mind.explanation.examples import evenly, real_sound
+from birdclef_mind.explanation.examples import evenly, real_sounds
 from birdclef_mind.explanation.facts import Segment, Sheets
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.likeness import COPY, likeness
@@ -54,6 +54,7 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, w
     authors = {row.recording: row.author for row in rows}
     places = {recording: place for place, recording in enumerate(recordings)}
     answered, surest = scores.argmax(axis=1), scores.max(axis=1)
+    sounds: list[str | None] = [None] * len(rows) if whole else _clips(reading, rows)
     segments: list[Segment] = [
         {
             "recording": places[row.recording],
@@ -66,7 +67,7 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, w
             "loudness_dbfs": row.loudness_dbfs,
             "clipped": row.clipped,
             "picture": folder.picture(f"segment-{place + 1:05d}", pixels[place]),
-            "sound": None if whole else _clip(reading, row, place),
+            "sound": sounds[place],
             "answer": {"label": names[answered[place]], "score": round(float(surest[place]), 4)},
             "likeness": _rounded(alike.own[place]),
             "copy_of": int(alike.nearest[place]) if "copy" in flags[place] else None,
@@ -157,9 +158,12 @@ def _right_and_wrong(segments: Sequence[Segment]) -> tuple[list[int], list[int]]
     return right_ones, wrong_ones
 
 
-def _clip(reading: Reading, row: IndexRow, place: int) -> str | None:
-    samples = real_sound(row, reading.competition, reading.cache.features, reading.failed)
-    return None if samples is None else reading.folder.sound(f"segment-{place + 1:05d}", samples)
+def _clips(reading: Reading, rows: Sequence[IndexRow]) -> list[str | None]:
+    heard = real_sounds(rows, reading.competition, reading.cache.features, reading.failed)
+    return [
+        None if samples is None else reading.folder.sound(f"segment-{place + 1:05d}", samples)
+        for place, samples in enumerate(heard)
+    ]
 
 
 def _recording(reading: Reading, recording: str, place: int) -> str | None:

@@ -33,9 +33,11 @@ def write_examples(
     backwards, folder, bundle = reading.backwards, reading.folder, reading.bundle
     anatomy, names = backwards.anatomy, bundle.classes.names
     pixels = pictures.pixels.astype(np.float32)
-    rebuilt = backwards.pictures(pixels)
+    *activations, embeddings, scores = anatomy.activations(
+        [*backwards.taps, anatomy.embedding, anatomy.classes], pixels
+    )
+    rebuilt = backwards.pictures(pixels, activations)
     heard = _moments(bundle, pictures.pixels)
-    embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
     cards: list[ExampleCard] = []
     for place, (example, name) in enumerate(zip(chosen, safe_names(len(chosen), "example"), strict=True)):
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])

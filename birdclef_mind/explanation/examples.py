@@ -93,7 +93,8 @@ def find_row(cache: Cache, wanted: str) -> IndexRow:
 def from_rows(
     cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None, failed: dict[str, str]
 ) -> tuple[list[Example], Pictures]:
-    """Cached segments as examples, with their real sound where the competition folder has it; see `real_sound`."""
+    """Cached segments as examples, with their real sound where the competition folder has it; see `real_sounds`."""
+    sounds = real_sounds([row for row, _ in chosen], competition, cache.features, failed)
     examples = [
         Example(
             row.recording,
@@ -102,9 +103,9 @@ def from_rows(
             row.label,
             row.author,
             why,
-            real_sound(row, competition, cache.features, failed),
+            samples,
         )
-        for row, why in chosen
+        for (row, why), samples in zip(chosen, sounds, strict=True)
     ]  # fmt: skip
     return examples, cache.pictures([row for row, _ in chosen])
 
@@ -136,19 +137,32 @@ def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example]
     return examples, Pictures(np.concatenate([pictures.pixels for _, pictures in parts]), scale)
 
 
-def real_sound(row: IndexRow, competition: Path | None, features: Features, failed: dict[str, str]) -> Array | None:
-    """A segment's samples as recorded; None where the recording is not at hand.
+def real_sounds(
+    rows: Sequence[IndexRow], competition: Path | None, features: Features, failed: dict[str, str]
+) -> list[Array | None]:
+    """Segments' samples (segment_samples,) as recorded, each recording read once; None where it is not at hand.
 
-    `failed` gets a recording that the competition's folder should have and that cannot be read, and why.
+    `failed` gets recordings that the competition's folder should have and that cannot be read, and why.
     """
+    found: list[Array | None] = [None] * len(rows)
     if competition is None:
-        return None
-    path = recording_path(competition, row.recording)
-    if path is None:
-        failed[row.recording] = "missing"
-        return None
-    try:
-        return audio.read_window(path, row.start_s, features)
-    except (AudioError, MemoryError) as error:
-        failed[row.recording] = reason_of(error)
-        return None
+        return found
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.recording, []).append(place)
+    for recording, own in places.items():
+        path = recording_path(competition, recording)
+        if path is None:
+            failed[recording] = "missing"
+            continue
+        wanted = {rows[place].segment: rows[place].start_s for place in own}
+        try:
+            # What comes between those that are asked for is passed over, and nothing behind the last is decoded.
+            windows = (one for one in audio.read_windows(path, features, wanted) if one.number in wanted)
+            heard = {one.number: one.samples for one in islice(windows, len(wanted))}
+        except (AudioError, MemoryError) as error:
+            failed[recording] = reason_of(error)
+            continue
+        for place in own:
+            found[place] = heard[rows[place].segment]
+    return found

@@ -138,6 +138,8 @@ def _weights_names(count: int) -> list[str]:
 
 def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
     """A network without its optimizer, whose state would triple the file."""
+    if getattr(model, "optimizer", None) is None:
+        return model
     features = bundle.features
     bare = networks.build(bundle.network, features.rows, features.frames, len(bundle.classes))
     bare.set_weights(model.get_weights())

@@ -164,14 +164,6 @@ def cut(samples: Array, features: Features, moved: Mapping[int, float] = Mapping
     return Segments(tuple(window.start_s for window in found), np.stack([window.samples for window in found]))
 
 
-def read_window(path: Path, start_s: float, features: Features) -> Array:
-    """One segment of a sound file from any start inside it: (segment_samples,), as in `Window`.
-
-    Raises AudioError as `read_blocks` does, and for a start beyond the sound.
-    """
-    return next(own for own in read_windows(path, features, {0: start_s}) if own.number == 0).samples
-
-
 class _UnderWay:
     """A window that waits for the rest of its samples."""
 

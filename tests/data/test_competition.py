@@ -3,7 +3,6 @@ import csv
 import pytest
 
 from birdclef_mind.data.competition import (
-    find_competition,
     list_soundscapes,
     open_competition,
     parse_labels,
@@ -134,15 +133,6 @@ def test_only_sound_files_are_soundscapes(tmp_path):
     for name in ("b.ogg", "a.OGG", "readme.txt", ".hidden.ogg"):
         (tmp_path / "test_soundscapes" / name).write_text("")
     assert [path.name for path in list_soundscapes(tmp_path)] == ["a.OGG", "b.ogg"]
-
-
-def test_the_competition_is_found_by_argument_then_variable(tmp_path, monkeypatch):
-    monkeypatch.setenv("BIRDCLEF_MIND_COMPETITION", str(tmp_path))
-    assert find_competition(tmp_path / "x") == tmp_path / "x"
-    assert find_competition() == tmp_path
-    monkeypatch.delenv("BIRDCLEF_MIND_COMPETITION")
-    with pytest.raises(TableError, match="found none"):
-        find_competition()
 
 
 def test_the_whole_real_table_is_read(bird_corner):

@@ -5,23 +5,24 @@ import csv
 import errno
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import make_cache
 from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
-from birdclef_mind.commands import config
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import list_soundscapes
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.explanation import data_sheets
-from birdclef_mind.explanation.examples import from_files, real_sound
+from birdclef_mind.explanation.examples import from_files, real_sounds
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.report import page as report
 from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.sound.audio import cut, read_audio
+from birdclef_mind.sound.settings import FEATURES_VERSION, PRESETS
 from birdclef_mind.storage.files import sealed
 
 
@@ -215,7 +216,7 @@ def test_a_cache_of_an_earlier_version_is_made_again(sample_folder, tmp_path):
 
 def test_each_version_has_fingerprints_of_its_own():
     features = PRESETS["mel32"]
-    assert features.fingerprint() == features.fingerprint(config.FEATURES_VERSION) != features.fingerprint(1)
+    assert features.fingerprint() == features.fingerprint(FEATURES_VERSION) != features.fingerprint(1)
     assert features.is_of_earlier_version(features.fingerprint(1))
     assert not features.is_of_earlier_version(features.fingerprint())
     assert not features.is_of_earlier_version(replace(features, n_mels=40).fingerprint(1))
@@ -229,7 +230,8 @@ def test_a_recording_that_broke_after_it_was_cached_has_no_player(competition_fo
     name.write_bytes(content)
     folder = Folder(tmp_path / "x", PRESETS["mel32"])
     filename, failed = name.relative_to(competition_folder / "train_audio").as_posix(), {}
-    assert data_sheets._recording(folder, competition_folder, filename, 0, failed) is None
+    reading = SimpleNamespace(folder=folder, competition=competition_folder, failed=failed)
+    assert data_sheets._recording(reading, filename, 0) is None
     assert list(failed) == [filename]
     assert not list((tmp_path / "x").rglob("*.*"))
 
@@ -239,7 +241,17 @@ def test_a_bad_recording_has_no_real_sound(competition_folder, tmp_path, content
     make_cache(competition_folder, tmp_path / "c")
     row = open_cache(tmp_path / "c").rows[0]
     path, failed = competition_folder / "train_audio" / row.recording, {}
-    assert real_sound(row, competition_folder, PRESETS["mel32"], failed).shape == (160_000,)
+    assert real_sounds([row], competition_folder, PRESETS["mel32"], failed)[0].shape == (160_000,)
     path.write_bytes(content)
-    assert real_sound(row, competition_folder, PRESETS["mel32"], failed) is None
+    assert real_sounds([row], competition_folder, PRESETS["mel32"], failed) == [None]
     assert failed
+
+
+def test_real_sounds_are_those_of_the_cache(competition_folder, tmp_path):
+    make_cache(competition_folder, tmp_path / "c")
+    cache, failed = open_cache(tmp_path / "c"), {}
+    rows = list(reversed(cache.rows[:7]))
+    for row, samples in zip(rows, real_sounds(rows, competition_folder, cache.features, failed), strict=True):
+        whole = read_audio(competition_folder / "train_audio" / row.recording, 32_000)
+        np.testing.assert_array_equal(samples, cut(whole, cache.features).samples[row.segment])
+    assert not failed
