@@ -28,10 +28,11 @@ def as_markdown(docstring: str) -> str:
     """A docstring whose sections are bold words and lists."""
     parts = []
     for title, body in sections(docstring):
-        found = entries(body) if title else []
-        text = "\n".join(f"- {', '.join(f'`{name}`' for name in names)}: {_plain(words)}" for names, words in found)
-        text = text or "\n\n".join(_paragraph(part) for part in re.split(r"\n\s*\n", body.strip("\n")))
-        parts.append(f"**{title}**\n\n{text}" if title else text)
+        first, *more = re.split(r"\n\s*\n", body.strip("\n"))
+        found = entries(first) if title else []
+        lines = [f"- {', '.join(f'`{name}`' for name in names)}: {_plain(words)}" for names, words in found]
+        parts += [f"**{title}**"] if title else []
+        parts += ["\n".join(lines) or _paragraph(first), *map(_paragraph, more)]
     return "\n\n".join(parts)
 
 
@@ -50,4 +51,4 @@ def _paragraph(text: str) -> str:
 def _plain(text: str) -> str:
     """Words whose `<` and `[` are no markup, but in backticks."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([<\[])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;").replace("[", r"\[") for part in parts)

@@ -1,11 +1,13 @@
 """What the pages take from the sources, so that no fact is written twice: MkDocs calls `on_page_markdown`.
 
 A line `<!-- tree -->` becomes the tree of the package, a line a file; `<!-- room NAME -->` the files of one room;
-`<!-- commands -->` every command's own help; `<!-- settings CLASS -->` a table of all settings of a class.
+`<!-- commands -->` every command's own help; `<!-- settings CLASS -->` a table of all settings of a class;
+`<!-- presets -->` a table of the pictures that have a name.
 """
 
 import argparse
 import ast
+import inspect
 import re
 import sys
 from dataclasses import MISSING, fields
@@ -26,7 +28,7 @@ SETTINGS = {
     "Decoding": "birdclef_mind.backwards.settings",
     "Showing": "birdclef_mind.explanation.settings",
 }
-_FIELD = r"[a-z_]\w*(?:, [a-z_]\w*)*"
+_FIELD = r"[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -36,7 +38,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def _replacement(found: re.Match[str]) -> str:
     kind, name = found.groups()
-    makers = {"tree": tree, "room": room, "commands": commands, "settings": settings}
+    makers = {"tree": tree, "room": room, "commands": commands, "settings": settings, "presets": presets}
     if kind not in makers:
         raise ValueError(f"marker {found[0]}: expected one of {', '.join(makers)}")
     return makers[kind](name) if name else makers[kind]()
@@ -111,11 +113,23 @@ def settings(name: str) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
+def presets() -> str:
+    """A table of the presets: the size of a picture, and what sets one apart from another."""
+    sys.path.insert(0, str(ROOT))
+    found = import_module("birdclef_mind.sound.settings").PRESETS
+    names = ("kind", "n_mels", "n_coeffs", "power", "fmin_hz", "fmax_hz")
+    lines = [["preset", "rows × frames", *(f"`{name}`" for name in names)], ["---"] * (len(names) + 2)]
+    for preset, features in found.items():
+        values = [_toml(getattr(features, name)) for name in names]
+        lines.append([f"`{preset}`", f"{features.rows} × {features.frames}", *values])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def meanings(docstring: str) -> dict[str, str]:
     """What a docstring says of each field: `name : words`, several names with one meaning, several fields a line."""
     found = {}
     for title, body in sections(docstring):
-        for names, words in entries(body) if title == "Attributes" else ():
+        for names, words in entries(body.split("\n\n")[0]) if title == "Attributes" else ():
             together = f"{', '.join(f'`{name}`' for name in names)}, in this order: " if len(names) > 1 else ""
             found |= dict.fromkeys(names, together + words)
     return found
@@ -123,15 +137,20 @@ def meanings(docstring: str) -> dict[str, str]:
 
 def sections(docstring: str) -> list[tuple[str, str]]:
     """Titles and bodies of a NumPy docstring; the text before the first title has the title ""."""
-    parts = re.split(r"^[ \t]*(\w+)\n[ \t]*-{3,}[ \t]*\n", docstring, flags=re.MULTILINE)
+    parts = re.split(r"^(\w+)\n-{3,}[ \t]*\n", inspect.cleandoc(docstring), flags=re.MULTILINE)
     return [("", parts[0]), *zip(parts[1::2], parts[2::2], strict=True)]
 
 
-def entries(body: str) -> list[tuple[list[str], str]]:
-    """The entries of a section: names, and their meaning on one line."""
-    text = " ".join(line.strip() for line in body.splitlines() if line.strip())
-    parts = re.split(rf"(?:^|(?<=\. )|(?<=\.\) ))({_FIELD}) : ", text)
-    return [(names.split(", "), words.strip()) for names, words in zip(parts[1::2], parts[2::2], strict=True)]
+def entries(text: str) -> list[tuple[list[str], str]]:
+    """The entries of a section's first paragraph: names, and their meaning on one line; none where it has no names.
+
+    An entry begins a line, or follows a sentence.
+    """
+    joined = re.sub(r"\n +", " ", text.strip("\n"))
+    parts = re.split(rf"(?:^|(?<=[.…)] ))({_FIELD}) : ", joined, flags=re.MULTILINE)
+    if parts[0].strip():
+        return []
+    return [(names.split(", "), " ".join(words.split())) for names, words in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def _modern(name: str) -> Any:

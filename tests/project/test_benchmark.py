@@ -39,6 +39,7 @@ def test_training_and_answering_are_measured_beside_the_network():
     assert len(checked(answering.rows(recipes=[("classic", "mel32")], minutes=1))) == 4
 
 
+@pytest.mark.slow
 def test_reading_backwards_is_measured_beside_loops():
     import backwards
 

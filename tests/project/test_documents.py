@@ -17,6 +17,7 @@ from birdclef_mind.commands import pushing
 from birdclef_mind.commands.cli import build_parser
 from birdclef_mind.commands.config import Config
 from birdclef_mind.data.overrides import ACTIONS, read_overrides
+from birdclef_mind.sound.settings import PRESETS
 
 PACKAGE = Path(birdclef_mind.__file__).parent
 ROOT = PACKAGE.parent
@@ -273,6 +274,10 @@ def test_every_setting_is_in_its_table(kind):
     own = getattr(importlib.import_module(from_sources.SETTINGS[kind]), kind)
     plain = {field.name for field in fields(own)} - {"windowing", "augmentation"}
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == plain
+
+
+def test_every_preset_is_in_its_table():
+    assert set(re.findall(r"^\| `(\w+)` \| \d+ × \d+ \|", from_sources.presets(), re.MULTILINE)) == set(PRESETS)
 
 
 def test_several_fields_of_a_line_are_told_apart():
