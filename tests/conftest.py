@@ -198,7 +198,7 @@ def add_decoders(bundle, cache_folder, out):
     cache, copy = open_cache(cache_folder), shutil.copytree(bundle, out)
     own = bundles.load(copy)
     bundle_decoders.train_bundle_decoders(copy, own, cache, FEW)
-    settings = Training.from_dict(own.record["training"])
+    settings = Training.from_dict(own.record.training)
     train(cache, copy / SECOND, replace(settings, seed=settings.seed + 1))
 
 

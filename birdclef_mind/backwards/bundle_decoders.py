@@ -27,7 +27,7 @@ from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import apply, from_record
+from birdclef_mind.data.overrides import apply
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
@@ -42,7 +42,7 @@ DECODERS, TWIN = "decoders", "twin"
 def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]:
     """Segments of a cache that are not silent: those the network was trained on, and those held out."""
     require_cache(bundle, cache)
-    held_out = set(bundle.record.get("validation_recordings", ()))
+    held_out = set(bundle.record.validation_recordings)
     heard = [row for row in cache.rows if not row.silent]
     learn = [row for row in heard if row.recording not in held_out]
     return learn, [row for row in heard if row.recording in held_out]
@@ -50,7 +50,7 @@ def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]
 
 def corrected(bundle: Bundle, cache: Cache) -> Cache:
     """The cache with the corrections that the bundle was trained with."""
-    return apply(from_record(bundle.record.get("overrides", ())), cache)
+    return apply(bundle.record.overrides, cache)
 
 
 def random_twin(model: keras.Model, seed: int) -> keras.Model:
@@ -81,10 +81,12 @@ def train_bundle_decoders(
         ledger.add(dict.fromkeys(bundle_folder.ADDED, OWN))
         pixels = cache.pictures(learn, track).pixels
         lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
-        found = _keep_or_train(folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding, say)
+        found = _keep_or_train(
+            folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say
+        )
         # The twin's answers mean nothing, so only its pictures are asked for.
         plain = replace(decoding, answer_weight=0.0)
-        _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, plain, say)
+        _keep_or_train(folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, decoding=plain, say=say)
     return found
 
 
@@ -140,7 +142,7 @@ def seed_of(folder: Path) -> int:
 
 
 def _keep_or_train(
-    folder: Path, name: str, bundle: Bundle, anatomy: Anatomy, lessons: Lessons, decoding: Decoding, say: Say
+    folder: Path, name: str, bundle: Bundle, anatomy: Anatomy, lessons: Lessons, *, decoding: Decoding, say: Say
 ) -> Decoders:
     key, progress = lessons.key(values_digest(bundle.model), decoding), folder / f"{name}.progress.npz"
     if _key_of(folder / f"{name}.json") == key:

@@ -6,13 +6,22 @@ measures says why a network decided; a low activation error does not imply a low
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 
 Answer = Callable[[Array], Array]
+
+
+class Interval(TypedDict):
+    """A mean, and the 95 % interval around it."""
+
+    mean: float
+    low: float
+    high: float
+
 
 _RESAMPLES = 1000
 
@@ -55,7 +64,7 @@ class Judges:
 
     def measures(
         self, verdicts: Verdicts, activation: Array | None = None, again: Array | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, Interval]:
         """All measures of some reconstructions, each as mean and 95 % interval.
 
         "Recognised" is the share that is called what the network calls the input.
@@ -106,7 +115,7 @@ def activation_errors(again: Array, activation: Array) -> Array:
     return np.linalg.norm(one - other, axis=1) / np.maximum(np.linalg.norm(other, axis=1), 1e-9)
 
 
-def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> dict[str, float]:
+def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """Mean and 95 % bootstrap interval, resampling whole recordings: their segments are not independent."""
     values = np.asarray(values, np.float64)
     names, members = np.unique(np.asarray(groups), return_inverse=True)

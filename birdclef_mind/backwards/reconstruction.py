@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ import tensorflow as tf
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
-from birdclef_mind.backwards.fidelity import Answer, Judges, shuffled
+from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
 from birdclef_mind.backwards.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 
@@ -87,9 +87,26 @@ def _require_fitting(decoders: Decoders, anatomy: Anatomy) -> None:
             )
 
 
+class OfMethod(TypedDict):
+    """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it."""
+
+    measures: dict[str, Interval]
+    shuffled: dict[str, Interval]
+    twin: NotRequired[dict[str, Interval]]
+    sound_error: NotRequired[float]
+
+
+class OfLayer(TypedDict):
+    """Measures of all ways back from one layer."""
+
+    tap: str
+    kind: str
+    methods: dict[str, OfMethod]
+
+
 def measure_fidelity(
     backwards: Backwards, twin: Backwards, judges: Judges, mean_picture: Array
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[OfLayer], dict[str, Interval]]:
     """Measures of every tap and method, each beside its controls; and those of the mean picture alone.
 
     The controls are the random-weights twin (its own activations, weights and decoders, judged by the real network) and
@@ -99,9 +116,9 @@ def measure_fidelity(
     found, of_twin = backwards.pictures(pictures), twin.pictures(pictures)
     others = shuffled(len(pictures), judges.groups)
     activations = dict(zip(found, backwards.anatomy.activations(backwards.taps, pictures), strict=True))
-    layers = []
+    layers: list[OfLayer] = []
     for tap in backwards.taps:
-        methods = {}
+        methods: dict[str, OfMethod] = {}
         for method, rebuilt in found[tap.name].items():
             again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], rebuilt)
             verdicts = judges.ask(rebuilt, scores)

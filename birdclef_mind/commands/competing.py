@@ -162,11 +162,11 @@ def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
         labels=Config.read(args.config).labels if args.config else "all",
     )  # fmt: skip
     result = run(args.competition, args.out, rehearsing, say=terminal.say)
-    if result["scores"]:
-        terminal.say("\n".join(["", *score_lines(result["scores"]), ""]))
-    total_s = sum(result["seconds"].values())
+    if result.scores:
+        terminal.say("\n".join(["", *score_lines(result.scores), ""]))
+    total_s = sum(result.seconds.values())
     terminal.end(
-        f"the four kernels in {total_s:.0f} s" + (f", the hidden run in {result['hidden_s']} s" if args.hidden else ""),
-        [("submission", result["submission"]), ("outputs and logs", args.out / "staged")],
+        f"the four kernels in {total_s:.0f} s" + (f", the hidden run in {result.hidden_s} s" if args.hidden else ""),
+        [("submission", result.submission), ("outputs and logs", args.out / "staged")],
     )
     return 0

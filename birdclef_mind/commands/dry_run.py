@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.metrics import ByLevel
 from birdclef_mind.data.sample import TRUTH, Sample, write_sample
 from birdclef_mind.data.scoring import score
 from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.explain import Explaining, explain
+from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import REPORT
 from birdclef_mind.explanation.report.page import write_report
 from birdclef_mind.kaggle.write_submission import refuse_outputs, write_submission
@@ -35,8 +36,8 @@ class DryRun:
     bundle: Path
     submission: Path
     explanation: Path
-    scores: dict[str, Any]
-    facts: dict[str, Any]
+    scores: ByLevel
+    facts: Explanation
 
 
 def dry_run(

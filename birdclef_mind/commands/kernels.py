@@ -100,12 +100,12 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
     place = out / "submission.csv"
     before = _written_at(place)
     try:
-        _infer(inputs, root, place, minutes, started, terminal)
+        _infer(inputs, root, place, minutes=minutes, started=started, terminal=terminal)
     except Exception as error:  # A run that fails is a submission lost; the error is named wherever one looks.
         _outlive(error, root, place, stands=_written_at(place) != before, terminal=terminal)
 
 
-def _infer(inputs: Path, root: Path, place: Path, minutes: float, started: float, terminal: Terminal) -> None:
+def _infer(inputs: Path, root: Path, place: Path, *, minutes: float, started: float, terminal: Terminal) -> None:
     import_tensorflow_quietly()
     from birdclef_mind.kaggle.write_submission import write_submission
     from birdclef_mind.networks.bundle import FACTS, load

@@ -4,10 +4,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from birdclef_mind.errors import BundleError, reason_of
 from birdclef_mind.storage.folder_kinds import BUNDLE, kind_of
+from birdclef_mind.storage.tables import frame_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SCORES = "scores.json"
 # Stands in every bundle of ours, near its beginning.
@@ -55,6 +59,11 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     if failed is not None:
         failed += broken
     return sorted(found, key=lambda run: (run.written, run.folder))
+
+
+def list_runs(root: Path) -> "pd.DataFrame":
+    """All bundles below a folder as a DataFrame, the latest last, with the columns of `Run`; BundleError for none."""
+    return frame_of(Run, find_runs(root))
 
 
 def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Run:

@@ -103,7 +103,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     started = time.perf_counter()
     if args.folds is not None:
         found = train_folds(
-            cache, args.out, training, args.folds, args.fold, extras, say=terminal.say, track=terminal.track
+            cache, args.out, training, args.folds, args.fold, extras=extras, say=terminal.say, track=terminal.track
         )
         scores, complete = found.scores, not found.untaught
         words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"

@@ -1,6 +1,6 @@
 """Results as lines for people, and lists as they are typed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
-def fidelity_lines(facts: dict[str, Any]) -> list[str]:
+def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
     """The fidelity table for people: correlation and same answer by tap and method, beside the random twin's."""
     fidelity = facts["fidelity"]
     lines = [
@@ -58,7 +58,7 @@ def fidelity_lines(facts: dict[str, Any]) -> list[str]:
     return [*lines, *facts["skipped"].values()]
 
 
-def comparison_lines(facts: dict[str, Any]) -> list[str]:
+def comparison_lines(facts: Mapping[str, Any]) -> list[str]:
     """The measures of a comparison of features, for people."""
     lines = [f"{'features':<12}{'told apart':>12}{'same bird':>11}{'others':>8}{'sound error':>13}{'bytes':>8}"]
     for setup in facts["setups"]:
@@ -70,7 +70,7 @@ def comparison_lines(facts: dict[str, Any]) -> list[str]:
     return lines
 
 
-def change_lines(scores: dict[str, Any]) -> list[str]:
+def change_lines(scores: Mapping[str, Any]) -> list[str]:
     """What corrections changed, for people: the measures before and after, on the same segments; none without any."""
     changed = scores.get("corrected")
     if not changed:
@@ -87,7 +87,7 @@ def change_lines(scores: dict[str, Any]) -> list[str]:
     return [*lines, f"{counted(len(changed['answers']), 'segment')} called another bird than before"]
 
 
-def honesty_lines(scores: dict[str, Any]) -> list[str]:
+def honesty_lines(scores: Mapping[str, Any]) -> list[str]:
     """How honest scores are, for people; none where that is not measured."""
     found = scores.get("calibration")
     if not found:
@@ -118,7 +118,7 @@ def run_lines(runs: "Sequence[Run]") -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def score_lines(scores: dict[str, Any]) -> list[str]:
+def score_lines(scores: Mapping[str, Any]) -> list[str]:
     """Measures for people: segments beside whole recordings, the floor beside padded cmAP, then each bird."""
     segments, recordings = scores["segments"], scores["recordings"]
     rows = [

@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,10 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds
 from birdclef_mind.storage.places import ask_each, is_remote, location
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import table_writer
+from birdclef_mind.storage.tables import frame_of, table_writer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FACTS = folder_kinds.CACHE
 INDEX = "index.csv"
@@ -85,6 +88,10 @@ class Cache:
             [row.also for row in rows],
         )
         return targets * np.array([not row.birdless for row in rows], np.float32)[:, None]
+
+    def table(self) -> "pd.DataFrame":
+        """The index as a DataFrame, a segment a row, with the columns of `IndexRow`."""
+        return frame_of(IndexRow, self.rows)
 
     def strip(self, folder: str, recording: str) -> strips.Strip:
         """All pictures of one recording, refused when another configuration made them, or of another recording."""

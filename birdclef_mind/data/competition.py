@@ -3,19 +3,22 @@
 Names in the tables are data from strangers: they are parsed, never evaluated, and never lead out of the folder.
 """
 
-import csv
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from birdclef_mind.data.labels import is_label, is_reserved
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound.audio import SUFFIXES
 from birdclef_mind.storage import folder_kinds
 from birdclef_mind.storage.folder_kinds import kind_of
-from birdclef_mind.storage.tables import table_rows
+from birdclef_mind.storage.tables import frame_of, rows_of, table_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METADATA = folder_kinds.COMPETITION
 SAMPLE_SUBMISSION = "sample_submission.csv"
@@ -66,6 +69,10 @@ class Competition:
     root: Path
     recordings: tuple[Recording, ...]
     sample: SampleSubmission | None
+
+    def table(self) -> "pd.DataFrame":
+        """The training table as a DataFrame, a recording a row, with the columns of `Recording`."""
+        return frame_of(Recording, self.recordings)
 
     def audio_path(self, recording: Recording) -> Path:
         """Where a recording's sound should be; it may be missing."""
@@ -152,8 +159,7 @@ def read_sample_submission(path: Path) -> SampleSubmission:
         if row_ids.setdefault(cells["row_id"], row) != row:
             again = f"{cells['row_id']!r} again (first in row {row_ids[cells['row_id']]})"
             raise TableError(f"{path.name}, row {row}: expected each row_id once, got {again}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        header = next(csv.reader(file))
+    _, header = next(rows_of(path))
     if header[0] != "row_id" or len(header) < 2:
         raise TableError(f"{path.name}: expected the columns row_id and then labels, got {header[:3]!r}")
     for label in header[1:]:

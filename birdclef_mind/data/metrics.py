@@ -4,13 +4,48 @@ Truth is (rows, classes) of 0 and 1, scores are (rows, classes) in [0, 1), highe
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 
 PADDING_ROWS = 5
+
+
+class OfClass(TypedDict):
+    """Measures of one class; its average precision is None where it has no positive."""
+
+    label: str
+    positives: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float | None
+
+
+class Measures(TypedDict):
+    """All measures of one table of scores. Of folds the means, beside the values of each; `confusion` counts rows."""
+
+    rows: int
+    classes: int
+    top1: float
+    padded_cmap: float
+    padded_cmap_of_constant: float
+    mean_average_precision: float
+    per_class: list[OfClass]
+    confusion: list[list[int]]
+    top1_by_fold: NotRequired[list[float]]
+    padded_cmap_by_fold: NotRequired[list[float]]
+    padded_cmap_of_constant_by_fold: NotRequired[list[float]]
+    mean_average_precision_by_fold: NotRequired[list[float]]
+
+
+class ByLevel(TypedDict):
+    """Measures of segments, and of the whole recordings or soundscapes that they belong to."""
+
+    segments: Measures
+    recordings: Measures
 
 
 def padded_cmap(truth: Array, scores: Array) -> float:
@@ -77,7 +112,7 @@ def max_by_group(values: Array, groups: Sequence[str]) -> Array:
     return best
 
 
-def measures(truth: Array, scores: Array, names: Sequence[str]) -> dict[str, Any]:
+def measures(truth: Array, scores: Array, names: Sequence[str]) -> Measures:
     """All measures of one table of scores, as plain values for JSON.
 
     Precision, recall, F1 and the confusion matrix decide for the surest class of every row; the matrix counts only
@@ -93,7 +128,7 @@ def measures(truth: Array, scores: Array, names: Sequence[str]) -> dict[str, Any
     single = truth.sum(axis=1) == 1
     confusion = np.zeros((len(names), len(names)), int)
     np.add.at(confusion, (truth[single].argmax(axis=1), scores[single].argmax(axis=1)), 1)
-    per_class = [
+    per_class: list[OfClass] = [
         {
             "label": name,
             "positives": int(support[index]),
@@ -116,7 +151,7 @@ def measures(truth: Array, scores: Array, names: Sequence[str]) -> dict[str, Any
     }
 
 
-def measures_by_level(truth: Array, scores: Array, names: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+def measures_by_level(truth: Array, scores: Array, names: Sequence[str], groups: Sequence[str]) -> ByLevel:
     """`measures` for the segments, and for the whole recordings they belong to (maximum over segments)."""
     whole = measures(max_by_group(truth, groups), max_by_group(scores, groups), names)
     return {"segments": measures(truth, scores, names), "recordings": whole}

@@ -1,9 +1,8 @@
 """A submission against the truth: the same measures as training prints."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +10,10 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data import metrics
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.tables import rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -21,28 +24,28 @@ class Scores:
     columns: tuple[str, ...]
     values: Array
 
+    def table(self) -> "pd.DataFrame":
+        """As a DataFrame: a row a row_id, a column a label."""
+        import pandas as pd
+
+        return pd.DataFrame(self.values, index=pd.Index(self.row_ids, name="row_id"), columns=list(self.columns))
+
+
+def read_submission(path: Path) -> "pd.DataFrame":
+    """A submission, or a truth table, as a DataFrame: a row a row_id, a column a label; TableError as `read_scores`."""
+    return read_scores(path).table()
+
 
 def read_scores(path: Path) -> Scores:
     """Read a submission or a truth table; TableError names the row and column of what is not a finite number."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except FileNotFoundError as error:
-        raise TableError(f"{path}: missing") from error
-    except OSError as error:
-        raise TableError(f"{path}: expected a table of scores, found {kind_of(path)} ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
-    except csv.Error as error:
-        raise TableError(f"{path}: expected a table of scores, got {error}") from error
+    if path.is_dir() or not path.exists():
+        raise TableError(f"{path}: expected a table of scores, found {kind_of(path)}")
+    rows = [cells for _, cells in rows_of(path)]
     if not rows:
         raise TableError(f"{path}: expected a table of scores, found an empty file")
     header = rows.pop(0)
     if header[0] != "row_id" or len(header) < 2 or len(set(header)) < len(header):
         raise TableError(f"{path.name}: expected the columns row_id and then labels, each once, got {header[:3]!r}")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise TableError(f"{path.name}, row {number}: expected {len(header)} cells, got {len(row)}")
     ids = tuple(row[0] for row in rows)
     if not ids:
         raise TableError(f"{path.name}: expected at least one row, found none")
@@ -54,7 +57,7 @@ def read_scores(path: Path) -> Scores:
     return Scores(ids, tuple(header[1:]), _numbers(path, header, rows))
 
 
-def score(submission: Path, truth: Path) -> dict[str, Any]:
+def score(submission: Path, truth: Path) -> metrics.ByLevel:
     """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
 
     Rows and columns are matched by name. The truth says which count; one it has and the submission has not is refused.

@@ -4,7 +4,6 @@ import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from birdclef_mind import __version__
 from birdclef_mind.data import cache, cache_folder, strips
@@ -73,9 +72,9 @@ def write_cache(
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
     check_workers(jobs, scheduler)
-    moves = find_moves(overrides, competition, features)
     chosen = set(classes.names)
-    wanted = [recording for recording in competition.recordings if recording.label in chosen]
+    wanted = tuple(recording for recording in competition.recordings if recording.label in chosen)
+    making = _Making(competition, classes, features, wanted, find_moves(overrides, competition, features), out)
     cache_folder.refuse_meeting(out, wanted, pack)
     with cache_folder.claimed(out):
         if pack:
@@ -86,7 +85,9 @@ def write_cache(
         # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
         before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
         files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
-        results = _run(competition, wanted, features, moves, out, earlier, jobs, scheduler, track)
+        made = run_all(_make, [(task,) for task in _tasks(making, earlier)], jobs, scheduler, lost=_ended)
+        by_name = {result.filename: result for result in track(made, len(wanted), "recordings")}
+        results = [by_name[recording.filename] for recording in wanted]
         # Processes that were ended leave what they were writing.
         files.remove_parts(out)
         if before and not any(not result.failure for result in results):
@@ -96,20 +97,31 @@ def write_cache(
                 f"{competition.root}: expected recordings that can be read, found none among {len(results)}, such as "
                 f"{first.filename}: {first.failure}; {out} stays as it was"
             )
-        return _finish(competition, classes, features, wanted, results, moves, out, pack)
+        return _finish(making, results, pack)
 
 
-def _finish(
-    competition: Competition,
-    classes: Classes,
-    features: Features,
-    wanted: Sequence[Recording],
-    results: Sequence["_Result"],
-    moves: Moves,
-    out: Path,
-    pack: bool,
-) -> CacheReport:
+@dataclass(frozen=True)
+class _Making:
+    """What a cache is made of, and where."""
+
+    competition: Competition
+    classes: Classes
+    features: Features
+    wanted: tuple[Recording, ...]
+    moves: Moves
+    out: Path
+
+
+@dataclass(frozen=True)
+class _Result:
+    filename: str
+    made: bool = False
+    failure: str = ""
+
+
+def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheReport:
     """Derive the tables from the pictures that are there now, which makes the cache complete."""
+    out, features, wanted = making.out, making.features, making.wanted
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
@@ -126,12 +138,12 @@ def _finish(
             "complete": True,
             "features": asdict(features),
             "fingerprint": features.fingerprint(),
-            "classes": list(classes.names),
-            "competition": str(competition.root.resolve()),
+            "classes": list(making.classes.names),
+            "competition": str(making.competition.root.resolve()),
             "common_names": {r.label: r.common_name for r in reversed(wanted)},
             "versions": {"birdclef_mind": __version__, "store_format": strips.FORMAT},
             "counts": counts,
-            "moved": {recording: dict(windows) for recording, windows in moves.items()},
+            "moved": {recording: dict(windows) for recording, windows in making.moves.items()},
             "index_sha256": files.sha256(out / cache.INDEX),
             "seconds": round(seconds, 3),
         },
@@ -141,58 +153,44 @@ def _finish(
 
 
 @dataclass(frozen=True)
-class _Result:
+class _Task:
+    """One recording's picture; `known` tells whether an earlier run made one."""
+
+    path: Path
     filename: str
-    made: bool = False
-    failure: str = ""
+    features: Features
+    moved: Mapping[int, float]
+    target: Path
+    known: bool
 
 
-def _run(
-    competition: Competition,
-    wanted: Sequence[Recording],
-    features: Features,
-    moves: Moves,
-    out: Path,
-    earlier: Earlier,
-    jobs: int,
-    scheduler: str,
-    track: Track,
-) -> list[_Result]:
-    tasks = [
-        (
-            competition.audio_path(recording).absolute(),
+def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
+    return [
+        _Task(
+            making.competition.audio_path(recording).absolute(),
             recording.filename,
-            features,
-            moves.get(recording.filename, {}),
-            cache.picture_path(out.absolute(), recording.label, recording.filename),
+            making.features,
+            making.moves.get(recording.filename, {}),
+            cache.picture_path(making.out.absolute(), recording.label, recording.filename),
             recording.filename in earlier.recordings,
         )
-        for recording in wanted
+        for recording in making.wanted
     ]
-    results = run_all(_make, tasks, jobs, scheduler, lost=_ended)
-    done = {result.filename: result for result in track(results, len(tasks), "recordings")}
-    return [done[recording.filename] for recording in wanted]
 
 
-def _make(
-    path: Path, filename: str, features: Features, moved: Mapping[int, float], target: Path, known: bool
-) -> _Result:
-    """Make one recording's picture, unless it is there and right; `known` tells whether an earlier run made one."""
+def _make(task: _Task) -> _Result:
+    """Make one recording's picture, unless it is there and right."""
+    filename, features, target = task.filename, task.features, task.target
     try:
-        with places.at_hand(path) as own:
+        with places.at_hand(task.path) as own:
             if not own.is_file():
                 return _Result(filename, failure="is no file" if own.exists() else "missing")
             source = strips.Source(filename, own.stat().st_size, files.sha256(own))
-            if _is_current(target, features, source, moved):
+            if _is_current(task, source):
                 return _Result(filename)
-            if (
-                not known
-                and not places.is_remote(target)
-                and target.is_file()
-                and not archives.is_marked(target.read_bytes())
-            ):
+            if not task.known and _is_others(target):
                 return _Result(filename, failure=f"somebody else's file stands in the place of its picture, {target}")
-            content = strips.encode(make_strip(picture(own, features, moved), features, source))
+            content = strips.encode(make_strip(picture(own, features, task.moved), features, source))
     except FileNotFoundError:
         return _Result(filename, failure="missing")
     except OSError as error:
@@ -215,9 +213,9 @@ def _is_others(target: Path) -> bool:
     return there and not archives.is_marked(target.read_bytes())
 
 
-def _ended(path: Path, filename: str, *_: Any) -> _Result:
+def _ended(task: _Task) -> _Result:
     """The result for a recording that ends each process that reads it."""
-    return _Result(filename, failure="ended the process that read it twice (too little memory or a broken file)")
+    return _Result(task.filename, failure="ended the process that read it twice (too little memory or a broken file)")
 
 
 def make_strip(found: Pictured, features: Features, source: strips.Source) -> strips.Strip:
@@ -234,13 +232,14 @@ def make_strip(found: Pictured, features: Features, source: strips.Source) -> st
     return strips.Strip(found.pictures.pixels, facts)
 
 
-def _is_current(target: Path, features: Features, source: strips.Source, moved: Mapping[int, float]) -> bool:
+def _is_current(task: _Task, source: strips.Source) -> bool:
+    features = task.features
     try:
-        facts = strips.read_facts(target)
+        facts = strips.read_facts(task.target)
     except StoreError:
         return False
     regular = map(features.windowing.start_s, range(len(facts.starts_s)))
-    starts_s = tuple(moved.get(segment, start_s) for segment, start_s in enumerate(regular))
+    starts_s = tuple(task.moved.get(segment, start_s) for segment, start_s in enumerate(regular))
     return facts.fingerprint == features.fingerprint() and facts.source == source and facts.starts_s == starts_s
 
 

@@ -3,6 +3,8 @@
 settings       how much an explanation shows
 explain        the whole of it
 folder         an explanation's folder: facts, pictures, sounds
+facts          what stands in explanation.json, name by name
+reading        one network as it is read: what all parts share
 examples       which segments are worked through
 example_cards  an example at every layer
 answer_cards   a bird's bare name, worked backwards

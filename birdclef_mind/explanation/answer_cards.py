@@ -2,39 +2,30 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
-from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
-from birdclef_mind.explanation.folder import Folder, safe_names
-from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.explanation.facts import AnswerCard, Answers, AnswerSummary
+from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
 
 # So many searches at a time bound memory.
 _CHUNK = 32
 
 
-def write_answers(
-    backwards: Backwards,
-    folder: Folder,
-    bundle: Bundle,
-    answer: Answer,
-    second: Answer,
-    learned: Pictures,
-    labels: Sequence[str],
-    seeds: int,
-) -> dict[str, Any]:
+def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int) -> Answers:
     """Answers of every class, as cards and a summary; pictures are written and sounds asked for.
 
     Parameters
     ----------
     learned, labels : training segments and their birds: the range of real embeddings, and each class's mean scale.
     """
+    backwards, folder, bundle, answer = reading.backwards, reading.folder, reading.bundle, reading.answer
     count = len(bundle.classes)
     classes = np.arange(count)
     truth = bundle.classes.indices(labels)
@@ -43,7 +34,7 @@ def write_answers(
     within = EmbeddingRange.of(embeddings.reshape(len(embeddings), -1), answered, count)
     low, width = _mean_scales(learned, truth, count)
     ways = _pictures(backwards, classes, within, seeds)
-    cards: list[dict[str, Any]] = []
+    cards: list[AnswerCard] = []
     for index, name in enumerate(safe_names(count, "answer")):
         label = bundle.classes.names[index]
         examples = int((truth == index).sum())
@@ -60,9 +51,9 @@ def write_answers(
                 "answers": [],
             }
         )
-    summary = []
+    summary: list[AnswerSummary] = []
     for way, seed, pictures in ways:
-        scores, witness = answer(pictures), second(pictures)
+        scores, witness = answer(pictures), reading.second(pictures)
         for index, card in enumerate(cards):
             stem = f"{card['name']}-{way}" + ("" if seed is None else f"-{seed}")
             card["answers"].append(

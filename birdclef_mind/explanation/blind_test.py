@@ -1,16 +1,15 @@
 """Clips of a blind listening test: what somebody hears, what it truly is, and what the network makes of the same."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from birdclef_mind.explanation.facts import AnswerCard, Blind, BlindClip, Called, ExampleCard
 
 ORIGINAL, FEATURES, ANSWER = "original", "features", "answer"
 # More names than this on offer make a test of memory.
 _OFFERED = 10
 
 
-def blind_clips(
-    cards: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]], names: Sequence[str]
-) -> dict[str, Any]:
+def blind_clips(cards: Sequence[ExampleCard], answers: Sequence[AnswerCard], names: Sequence[str]) -> Blind:
     """Clips from originals, features, every layer's best way back, and answers to a bird's bare name.
 
     Returns
@@ -33,22 +32,22 @@ def _offered(truths: Sequence[str], names: Sequence[str]) -> list[str]:
     return [name for name in names if name in first]
 
 
-def _of_example(card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    shared = {"recording": card["recording"], "start_s": card["start_s"], "truth": card["label"]}
-    own = {**shared, "network": card["answer"]["label"]}
-    clips = [{**own, "stage": FEATURES, "sound": card["features_sound"]}]
+def _of_example(card: ExampleCard) -> list[BlindClip]:
+    def clip(network: Called, stage: str, sound: str) -> BlindClip:
+        return {
+            "recording": card["recording"], "start_s": card["start_s"], "truth": card["label"],
+            "network": network["label"], "stage": stage, "sound": sound,
+        }  # fmt: skip
+
+    clips = [clip(card["answer"], FEATURES, card["features_sound"])]
     if card["original_sound"]:
-        clips.append({**own, "stage": ORIGINAL, "sound": card["original_sound"]})
+        clips.append(clip(card["answer"], ORIGINAL, card["original_sound"]))
     # The methods come in the order of how much they know: the last one that a layer has is its best.
     best = {layer["tap"]: layer for layer in card["layers"]}
-    clips += [
-        {**shared, "network": layer["answer"]["label"], "stage": tap, "sound": layer["sound"]}
-        for tap, layer in best.items()
-    ]
-    return clips
+    return clips + [clip(layer["answer"], tap, layer["sound"]) for tap, layer in best.items()]
 
 
-def _of_answer(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _of_answer(card: AnswerCard) -> list[BlindClip]:
     ways = {answer["way"]: answer for answer in reversed(card["answers"])}
     answer = ways.get("search") or ways.get("weights")
     if answer is None:

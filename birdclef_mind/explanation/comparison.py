@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from birdclef_mind.data.competition import Competition, Recording
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.facts import Comparison, Likenesses, Original, Place, Rebuilt, Setup
 from birdclef_mind.explanation.folder import Folder, sound_errors
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.likeness import likeness
@@ -51,7 +52,7 @@ def compare_features(
     bird: str | None = None,
     *,
     track: Track = untracked,
-) -> dict[str, Any]:
+) -> Comparison:
     """Set-ups of features side by side on segments of one bird and of others; pictures and sounds go to the folder.
 
     Parameters
@@ -70,7 +71,7 @@ def compare_features(
         raise ConfigError(f"bird: expected recordings of {chosen} that can be read, found none")
     same, different = own[:_SHOWN], _one_of_each(clips, chosen)[:_SHOWN]
     heard = [*same[:_HEARD], *different[:_HEARD]]
-    originals = [
+    originals: list[Original] = [
         {
             "recording": clip.recording,
             "label": clip.label,
@@ -81,7 +82,7 @@ def compare_features(
         for place, clip in enumerate(heard)
     ]
     setups_facts = [
-        _setup(folder, name, features, clips, same, different, heard)
+        _setup(folder, name, features, clips, _Shown(same, different, heard))
         for name, features in track(setups.items(), len(setups), "comparing features")
     ]
     return {
@@ -179,29 +180,35 @@ def _one_of_each(clips: Sequence[Clip], but: str) -> list[Clip]:
     return [clip for _, clip in sorted(ranked, key=lambda pair: pair[0])]
 
 
+class _Shown(NamedTuple):
+    """Clips that are shown: of one bird, of different birds, and those that are heard."""
+
+    same: Sequence[Clip]
+    different: Sequence[Clip]
+    heard: Sequence[Clip]
+
+
 def _setup(
     folder: Folder,
     name: str,
     features: Features,
     clips: Sequence[Clip],
-    same: Sequence[Clip],
-    different: Sequence[Clip],
-    heard: Sequence[Clip],
-) -> dict[str, Any]:
+    shown: _Shown,
+) -> Setup:
     pictures = samples_to_pictures(np.stack([clip.samples for clip in clips]), features)
     places = {id(clip): place for place, clip in enumerate(clips)}
 
-    def drawn(kind: str, shown: Sequence[Clip]) -> list[str]:
+    def drawn(kind: str, some: Sequence[Clip]) -> list[str]:
         return [
             folder.picture(f"compare-{name}-{kind}-{number + 1}", pictures.pixels[places[id(clip)]])
-            for number, clip in enumerate(shown)
+            for number, clip in enumerate(some)
         ]
 
-    listened = [places[id(clip)] for clip in heard]
+    listened = [places[id(clip)] for clip in shown.heard]
     pixels, scale = pictures.pixels[listened], pictures.scale[listened]
     sounds = pictures_to_samples(Pictures(pixels, scale), features, threads=folder.threads)
     errors = sound_errors(pixels, scale, sounds, features)
-    rebuilt = [
+    rebuilt: list[Rebuilt] = [
         {
             "sound": folder.sound(f"compare-{number + 1}-{name}", sound),
             "picture": folder.picture(f"compare-{name}-heard-{number + 1}", pixels[number]),
@@ -217,8 +224,8 @@ def _setup(
         "features": asdict(features),
         "rows": features.rows,
         "frames": features.frames,
-        "same_pictures": drawn("same", same),
-        "different_pictures": drawn("different", different),
+        "same_pictures": drawn("same", shown.same),
+        "different_pictures": drawn("different", shown.different),
         "rebuilt": rebuilt,
         "sound_error": round(float(errors.mean()), 3),
         "bytes": round(picture_bytes),
@@ -227,7 +234,7 @@ def _setup(
     }
 
 
-def _told_apart(pixels: Array, clips: Sequence[Clip]) -> dict[str, float | int | None]:
+def _told_apart(pixels: Array, clips: Sequence[Clip]) -> Likenesses:
     """Likeness of two pictures of one bird, from different recordings, against that of different birds.
 
     "told_apart" is how often a pair of the first kind is more alike than one of the second, ties counted half: the
@@ -239,13 +246,16 @@ def _told_apart(pixels: Array, clips: Sequence[Clip]) -> dict[str, float | int |
     upper = np.triu(recordings[:, None] != recordings, 1)
     same = values[upper & (labels[:, None] == labels)]
     different = values[upper & (labels[:, None] != labels)]
-    counts = {"same_pairs": len(same), "different_pairs": len(different)}
+    found: Likenesses = {
+        "same_pairs": len(same), "different_pairs": len(different),
+        "same_likeness": None, "different_likeness": None, "told_apart": None,
+    }  # fmt: skip
     if not same.size or not different.size:
-        return {**counts, "same_likeness": None, "different_likeness": None, "told_apart": None}
+        return found
     ordered = np.sort(different)
     below = np.searchsorted(ordered, same, "left") + np.searchsorted(ordered, same, "right")
     return {
-        **counts,
+        **found,
         "same_likeness": round(float(same.mean()), 4),
         "different_likeness": round(float(different.mean()), 4),
         "told_apart": round(float(below.mean() / 2 / len(different)), 4),
@@ -258,5 +268,5 @@ def _outline(samples: Array) -> list[list[float]]:
     return [np.round(edge, 3).tolist() for edge in (whole.min(axis=1), whole.max(axis=1))]
 
 
-def _place(clip: Clip) -> dict[str, Any]:
+def _place(clip: Clip) -> Place:
     return {"recording": clip.recording, "label": clip.label, "start_s": clip.start_s}

@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +10,8 @@ from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.explanation.examples import evenly, real_sound
-from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.explanation.facts import Segment, Sheets
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.likeness import COPY, likeness
 
 FLAGS = {
@@ -39,27 +38,23 @@ def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexR
     return [row for row in rows if (row.recording, row.segment) in chosen]
 
 
-def write_sheets(
-    folder: Folder, cache: Cache, rows: Sequence[IndexRow], scores: Array, pixels: Array, held_out: set[str],
-    competition: Path | None, failed: dict[str, str], whole: bool = True,
-) -> dict[str, Any]:  # fmt: skip
+def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, whole: bool = True) -> Sheets:
     """Segments with their pictures, their sound, and flags; files are written to the folder.
 
     Parameters
     ----------
-    rows, scores, pixels : segments of a cache, the network's scores (n, classes) and pictures (n, rows, frames).
-    held_out : recordings that were not trained on. competition : folder of the real sound, None when not at hand.
-    failed : gets recordings that cannot be heard, and why.
+    rows, pixels : segments of the reading's cache and their pictures (n, rows, frames), uint8.
     whole : whether whole recordings are put in, or each segment's own sound is made.
     """
-    names = cache.classes.names
+    cache, folder, held_out = reading.cache, reading.folder, reading.held_out
+    scores, names = reading.answer(pixels), cache.classes.names
     alike = _likeness_to_others(rows, pixels)
     flags = _flags(rows, scores, alike, cache)
     recordings = list(dict.fromkeys(row.recording for row in rows))
     authors = {row.recording: row.author for row in rows}
     places = {recording: place for place, recording in enumerate(recordings)}
     answered, surest = scores.argmax(axis=1), scores.max(axis=1)
-    segments = [
+    segments: list[Segment] = [
         {
             "recording": places[row.recording],
             "start_s": row.start_s,
@@ -71,7 +66,7 @@ def write_sheets(
             "loudness_dbfs": row.loudness_dbfs,
             "clipped": row.clipped,
             "picture": folder.picture(f"segment-{place + 1:05d}", pixels[place]),
-            "sound": None if whole else _clip(folder, competition, row, cache, place, failed),
+            "sound": None if whole else _clip(reading, row, place),
             "answer": {"label": names[answered[place]], "score": round(float(surest[place]), 4)},
             "likeness": _rounded(alike.own[place]),
             "copy_of": int(alike.nearest[place]) if "copy" in flags[place] else None,
@@ -89,7 +84,7 @@ def write_sheets(
             {
                 "recording": recording,
                 "author": authors[recording],
-                "sound": _recording(folder, competition, recording, place, failed) if whole else None,
+                "sound": _recording(reading, recording, place) if whole else None,
             }
             for place, recording in enumerate(recordings)
         ],
@@ -149,7 +144,7 @@ def _unlike(labels: Array, own: Array) -> Array:
     return found
 
 
-def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]:
+def _right_and_wrong(segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
     """Places of held-out segments to play: those the network is surest of, of different recordings."""
     kinds: tuple[dict[int, int], dict[int, int]] = {}, {}
     by_surest = sorted(range(len(segments)), key=lambda place: -segments[place]["answer"]["score"])
@@ -162,27 +157,23 @@ def _right_and_wrong(segments: Sequence[dict[str, Any]]) -> tuple[list[int], lis
     return right_ones, wrong_ones
 
 
-def _clip(
-    folder: Folder, competition: Path | None, row: IndexRow, cache: Cache, place: int, failed: dict[str, str]
-) -> str | None:
-    samples = real_sound(row, competition, cache.features, failed)
-    return None if samples is None else folder.sound(f"segment-{place + 1:05d}", samples)
+def _clip(reading: Reading, row: IndexRow, place: int) -> str | None:
+    samples = real_sound(row, reading.competition, reading.cache.features, reading.failed)
+    return None if samples is None else reading.folder.sound(f"segment-{place + 1:05d}", samples)
 
 
-def _recording(
-    folder: Folder, competition: Path | None, recording: str, place: int, failed: dict[str, str]
-) -> str | None:
-    if competition is None:
+def _recording(reading: Reading, recording: str, place: int) -> str | None:
+    if reading.competition is None:
         return None
-    path = recording_path(competition, recording)
+    path = recording_path(reading.competition, recording)
     if path is None:
-        failed[recording] = "missing"
+        reading.failed[recording] = "missing"
         return None
     try:
-        return folder.recording(f"recording-{place + 1:05d}", path)
+        return reading.folder.recording(f"recording-{place + 1:05d}", path)
     except (AudioError, MemoryError) as error:
         # It was changed since its pictures were made.
-        failed[recording] = reason_of(error)
+        reading.failed[recording] = reason_of(error)
         return None
 
 

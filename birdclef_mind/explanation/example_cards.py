@@ -1,16 +1,17 @@
 """What is left of an example after each layer: a card an example."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.fidelity import Answer, correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import Backwards, rounded
+from birdclef_mind.backwards.fidelity import correlations, picture_errors
+from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.examples import Example
-from birdclef_mind.explanation.folder import Folder, safe_names
+from birdclef_mind.explanation.facts import Called, ExampleCard, Fidelity, Moments
+from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
 from birdclef_mind.sound.pictures import ROUNDS, Pictures
@@ -20,28 +21,22 @@ _BIRDS_SHOWN = 2
 
 
 def write_examples(
-    backwards: Backwards,
-    folder: Folder,
-    bundle: Bundle,
-    answer: Answer,
-    second: Answer,
-    distance: float,
-    chosen: Sequence[Example],
-    pictures: Pictures,
-) -> list[dict[str, Any]]:
+    reading: Reading, chosen: Sequence[Example], pictures: Pictures, *, distance: float
+) -> list[ExampleCard]:
     """Cards of examples with their reconstructions; pictures are written and sounds asked for.
 
     Parameters
     ----------
-    answer, second : the network and an independent one.
+    pictures : of the examples, in their order.
     distance : mean distance of two held-out pictures, the unit of the picture error.
     """
+    backwards, folder, bundle = reading.backwards, reading.folder, reading.bundle
     anatomy, names = backwards.anatomy, bundle.classes.names
     pixels = pictures.pixels.astype(np.float32)
     rebuilt = backwards.pictures(pixels)
     heard = _moments(bundle, pictures.pixels)
     embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
-    cards: list[dict[str, Any]] = []
+    cards: list[ExampleCard] = []
     for place, (example, name) in enumerate(zip(chosen, safe_names(len(chosen), "example"), strict=True)):
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])
         cards.append(
@@ -68,7 +63,7 @@ def write_examples(
         )
     for number, (tap, ways) in enumerate(rebuilt.items()):
         for method, redrawn in ways.items():
-            again, witness = answer(redrawn), second(redrawn)
+            again, witness = reading.answer(redrawn), reading.second(redrawn)
             closeness = correlations(redrawn, pixels)
             errors = picture_errors(redrawn, pixels, distance)
             for place, card in enumerate(cards):
@@ -89,13 +84,14 @@ def write_examples(
     return cards
 
 
-def _moments(bundle: Bundle, pixels: Array) -> list[list[dict[str, Any]]]:
+def _moments(bundle: Bundle, pixels: Array) -> list[list[Moments]]:
     """When each segment's surest birds are heard, and how sure every moment is; nothing without scores a moment."""
     try:
         listener = Listener(bundle)
     except BundleError:
         return [[] for _ in pixels]
-    names, found = bundle.classes.names, []
+    names = bundle.classes.names
+    found: list[list[Moments]] = []
     for chances, segment in zip(listener.chances(pixels), pixels, strict=True):
         events = listener.events(segment[None])
         surest = np.argsort(-chances.max(axis=0), kind="stable")[:_BIRDS_SHOWN]
@@ -112,12 +108,12 @@ def _moments(bundle: Bundle, pixels: Array) -> list[list[dict[str, Any]]]:
     return found
 
 
-def _answer(scores: Array, names: Sequence[str]) -> dict[str, Any]:
+def _answer(scores: Array, names: Sequence[str]) -> Called:
     best = int(scores.argmax())
     return {"label": names[best], "score": round(float(scores[best]), 4)}
 
 
-def add_sound_errors(cards: list[dict[str, Any]], fidelity: dict[str, Any], errors: dict[str, float]) -> None:
+def add_sound_errors(cards: list[ExampleCard], fidelity: Fidelity, errors: dict[str, float]) -> None:
     """Write the error of each sound beside it, and its mean by tap and method into the fidelity table."""
     gathered: dict[tuple[str, str], list[float]] = {}
     for card in cards:
@@ -125,6 +121,6 @@ def add_sound_errors(cards: list[dict[str, Any]], fidelity: dict[str, Any], erro
         for layer in card["layers"]:
             layer["sound_error"] = round(errors[layer["sound"]], 3)
             gathered.setdefault((layer["tap"], layer["method"]), []).append(errors[layer["sound"]])
-    for layer in fidelity["layers"]:
-        for method, entry in layer["methods"].items():
-            entry["sound_error"] = round(float(np.mean(gathered[layer["tap"], method])), 3)
+    for of_layer in fidelity["layers"]:
+        for method, entry in of_layer["methods"].items():
+            entry["sound_error"] = round(float(np.mean(gathered[of_layer["tap"], method])), 3)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from birdclef_mind.backwards.reconstruction import (
 )
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import TRAIN_AUDIO, open_competition
-from birdclef_mind.data.overrides import from_record
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
@@ -30,9 +28,11 @@ from birdclef_mind.explanation.blind_test import blind_clips
 from birdclef_mind.explanation.comparison import compare_features, setups_named
 from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
+from birdclef_mind.explanation.facts import Comparison, Explanation, Fidelity, Sheets
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
+from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
@@ -84,18 +84,6 @@ class Explaining:
                 raise ConfigError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
 
 
-@dataclass(frozen=True)
-class _Mind:
-    """All that the parts of an explanation share."""
-
-    bundle: Bundle
-    folder: Folder
-    backwards: Backwards
-    answer: Answer
-    second: Answer
-    check: Sequence[IndexRow]
-
-
 def explain(
     bundle_folder: Path,
     cache: Cache,
@@ -104,7 +92,7 @@ def explain(
     *,
     say: Say = lambda line: None,
     track: Track = untracked,
-) -> dict[str, Any]:
+) -> Explanation:
     """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
 
     Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
@@ -123,39 +111,43 @@ def explain(
     digest = bundles.values_digest(bundle.model)
     if not explaining.replaces:
         explanation.check_folder(out, digest)
-    failed: dict[str, str] = {}
     with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
-        second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say, track)
+        second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say=say, track=track)
         folder = opened.enter_context(explanation.renewed(ledger, bundle.features))
-        mind = _Mind(bundle, folder, backwards, answer_of(backwards.anatomy), second, check or learn)
-        unseen = [row for row in mind.check if row.recording not in second_saw] or mind.check
+        reading = Reading(
+            bundle=bundle, cache=cache, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
+            second=second, competition=competition, failed={},
+        )  # fmt: skip
+        measured = check or learn
+        unseen = [row for row in measured if row.recording not in second_saw] or measured
         shown = examples.evenly(unseen, _MOST_MEASURED)
         known = examples.evenly([row for row in learn if not row.birdless], _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
-        fidelity = _fidelity(mind, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
+        fidelity = _fidelity(reading, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
         if not named and not files:
-            named = _choose(mind, shown, held_out, explaining.examples)
+            named = _choose(reading, shown, held_out, explaining.examples)
         say("working backwards from each layer")
-        chosen = examples.join([*([examples.from_rows(cache, named, competition, failed)] if named else []), *files])
-        cards = write_examples(backwards, folder, bundle, mind.answer, second, fidelity["mean_distance"], *chosen)
+        chosen = examples.join(
+            [*([examples.from_rows(cache, named, competition, reading.failed)] if named else []), *files]
+        )
+        cards = write_examples(reading, *chosen, distance=fidelity["mean_distance"])
         say("asking what each bird sounds like to it")
-        labels = [row.label for row in known]
-        answers = write_answers(backwards, folder, bundle, mind.answer, second, learned, labels, explaining.seeds)
+        answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds)
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
-        data = _data(mind, cache, [row for row, _ in named], explaining, competition, failed, track)
+        data = _data(reading, [row for row, _ in named], explaining, track)
         comparison, no_comparison = _comparison(folder, bundle, setups, competition, track)
-        failed.update(comparison["failures"] if comparison else {})
+        reading.failed.update(comparison["failures"] if comparison else {})
         say("making the sounds")
         add_sound_errors(cards, fidelity, folder.sounds_made(track))
-        facts = {
+        facts: Explanation = {
             "bundle": bundle_facts(bundle, digest),
             "performance": performance_facts(bundle_folder),
             "real_sound": str(competition) if competition else None,
-            "notes": [*notes(competition, bool(check), second_saw), *no_comparison, *heard_notes(failed)],
-            "failures": failed,
+            "notes": [*notes(competition, bool(check), second_saw), *no_comparison, *heard_notes(reading.failed)],
+            "failures": reading.failed,
             "methods": METHODS,
             "skipped": dict(backwards.skipped),
             "anatomy": anatomy_facts(backwards),
@@ -186,28 +178,27 @@ def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
 
 
 def _second(
-    folder: Path, bundle: Bundle, cache: Cache, given: Path | None, say: Say, track: Track
+    folder: Path, bundle: Bundle, cache: Cache, given: Path | None, *, say: Say, track: Track
 ) -> tuple[Answer, frozenset[str]]:
     """An independent network, and the held-out recordings that it was trained on."""
     path = given or folder / SECOND
     if given is None and not (path / bundles.FACTS).is_file():
-        settings = Training.from_dict(bundle.record["training"])
+        settings = Training.from_dict(bundle.record.training)
         say("training an independent network once, with another seed; it is kept in the bundle")
-        overrides = from_record(bundle.record.get("overrides", ()))
         epochs = min(settings.epochs, _SECOND_EPOCHS)
         other = replace(
             settings, seed=settings.seed + 1, epochs=epochs, warmup_epochs=min(settings.warmup_epochs, epochs - 1)
         )
-        train(cache, path, other, Extras(overrides), say=say, track=track)
+        train(cache, path, other, Extras(bundle.record.overrides), say=say, track=track)
     second = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
-    unseen = set(second.record.get("validation_recordings", ()))
-    saw = frozenset(set(bundle.record.get("validation_recordings", ())) - unseen)
+    unseen = set(second.record.validation_recordings)
+    saw = frozenset(set(bundle.record.validation_recordings) - unseen)
     return answer_of(read_anatomy(second.model)), saw
 
 
-def _fidelity(mind: _Mind, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> dict[str, Any]:
-    judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), mind.answer, mind.second)
-    layers, mean_picture = measure_fidelity(mind.backwards, twin, judges, learned.mean(axis=0))
+def _fidelity(reading: Reading, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> Fidelity:
+    judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), reading.answer, reading.second)
+    layers, mean_picture = measure_fidelity(reading.backwards, twin, judges, learned.mean(axis=0))
     return {
         "segments": len(pixels),
         "recordings": len(set(groups)),
@@ -217,40 +208,20 @@ def _fidelity(mind: _Mind, twin: Backwards, pixels: Array, groups: list[str], le
     }
 
 
-def _choose(mind: _Mind, rows: list[IndexRow], pictures: Pictures, count: int) -> list[tuple[IndexRow, str]]:
-    truth = mind.bundle.classes.indices([row.label for row in rows])
-    chosen = examples.choose_rows(rows, mind.answer(pictures.pixels), truth, count)
+def _choose(reading: Reading, rows: list[IndexRow], pictures: Pictures, count: int) -> list[tuple[IndexRow, str]]:
+    truth = reading.bundle.classes.indices([row.label for row in rows])
+    chosen = examples.choose_rows(rows, reading.answer(pictures.pixels), truth, count)
     return [(rows[place], why) for place, why in chosen]
 
 
-def _data(
-    mind: _Mind,
-    cache: Cache,
-    always: Sequence[IndexRow],
-    explaining: Explaining,
-    competition: Path | None,
-    failed: dict[str, str],
-    track: Track,
-) -> dict[str, Any]:
-    rows = choose_segments(cache.rows, explaining.sheets, always)
-    pixels = cache.pictures(rows, track).pixels
-    held_out = set(mind.bundle.record.get("validation_recordings", ()))
-    return write_sheets(
-        mind.folder,
-        cache,
-        rows,
-        mind.answer(pixels),
-        pixels,
-        held_out,
-        competition,
-        failed,
-        explaining.whole_recordings,
-    )
+def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, track: Track) -> Sheets:
+    rows = choose_segments(reading.cache.rows, explaining.sheets, always)
+    return write_sheets(reading, rows, reading.cache.pictures(rows, track).pixels, whole=explaining.whole_recordings)
 
 
 def _comparison(
     folder: Folder, bundle: Bundle, setups: dict[str, Features], competition: Path | None, track: Track
-) -> tuple[dict[str, Any] | None, list[str]]:
+) -> tuple[Comparison | None, list[str]]:
     """The features compared on the birds of the bundle; None, and why, when their recordings are not at hand."""
     if competition is None:
         return None, []

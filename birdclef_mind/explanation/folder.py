@@ -64,13 +64,13 @@ class Folder:
         self._write(f"pictures/{name}.png", grey_png(whole))
         return f"pictures/{name}.png"
 
-    def sheet(self, name: str, sheet: Array, patches: Array) -> dict[str, str]:
-        """Write filter patches as a contact sheet and as an array."""
+    def sheet(self, name: str, sheet: Array, patches: Array) -> tuple[str, str]:
+        """Write filter patches as a contact sheet and as an array; their paths in the folder."""
         buffer = io.BytesIO()
         np.save(buffer, patches.astype(np.float32), allow_pickle=False)
         self._write(f"patches/{name}.png", grey_png(sheet))
         self._write(f"patches/{name}.npy", buffer.getvalue())
-        return {"sheet": f"patches/{name}.png", "array": f"patches/{name}.npy"}
+        return f"patches/{name}.png", f"patches/{name}.npy"
 
     def sound(self, name: str, samples: Array) -> str:
         """Write a sound (samples,); its path in the folder."""

@@ -1,9 +1,7 @@
 """What an explanation says of the network itself: its stages, its filters, how well it does."""
 
-import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,29 +9,33 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards import filters
 from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
+from birdclef_mind.errors import TableError
+from birdclef_mind.explanation.facts import Filters, Performance, StageFacts
 from birdclef_mind.explanation.folder import Folder
-from birdclef_mind.networks.bundle_folder import HISTORY, SCORES
+from birdclef_mind.networks.bundle_folder import SCORES
+from birdclef_mind.networks.bundle_tables import read_history
 
 
-def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[dict[str, Any]]:
+def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[Filters]:
     """Every convolution's patches, drawn, with those that repeat or never answer to pictures (n, rows, frames)."""
     anatomy = backwards.anatomy
     found, previous = filter_patches(anatomy, backwards.chain), None
-    layers = []
+    layers: list[Filters] = []
     for stage in anatomy.of_kind("convolution"):
         if stage.name not in found:
             continue
         patches = found[stage.name]
         (activation,) = anatomy.activations([stage], pixels)
         facts = filters.measure_filters(patches, activation, previous)
-        paths = folder.sheet(f"layer-{stage.place:02d}", filters.contact_sheet(patches), patches)
+        sheet, array = folder.sheet(f"layer-{stage.place:02d}", filters.contact_sheet(patches), patches)
         previous = patches
         layers.append(
             {
                 "tap": stage.name,
                 "place": stage.place,
                 "side": list(patches.shape[:2]),
-                **paths,
+                "sheet": sheet,
+                "array": array,
                 "filters": patches.shape[-1],
                 "dead": np.flatnonzero(facts.dead).tolist(),
                 "most_like": facts.most_like.tolist(),
@@ -46,12 +48,15 @@ def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[di
     return layers
 
 
-def anatomy_facts(backwards: Backwards) -> list[dict[str, Any]]:
+def anatomy_facts(backwards: Backwards) -> list[StageFacts]:
     """Every stage of the network, and whether it is read."""
     tapped = {tap.name for tap in backwards.taps}
     return [
         {
-            **{name: getattr(stage, name) for name in ("place", "name", "kind", "scale")},
+            "place": stage.place,
+            "name": stage.name,
+            "kind": stage.kind,
+            "scale": stage.scale,
             "shape": list(stage.shape),
             "stride": stage.stride and list(stage.stride),
             "receptive_field": stage.receptive_field and list(stage.receptive_field),
@@ -61,12 +66,11 @@ def anatomy_facts(backwards: Backwards) -> list[dict[str, Any]]:
     ]
 
 
-def performance_facts(folder: Path) -> dict[str, Any] | None:
+def performance_facts(folder: Path) -> Performance | None:
     """How the network did in training: its measures and history; None when the bundle has lost them."""
     try:
         scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-            history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):
+        history = read_history(folder).astype(float).to_dict("records")
+    except (OSError, ValueError, TableError):
         return None
     return {"scores": scores, "history": history}

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from birdclef_mind.data.overrides import from_record, summary, to_record
+from birdclef_mind.data.overrides import summary, to_record
 from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.facts import BundleFacts, Corrections
 from birdclef_mind.networks.bundle import Bundle
 
 
-def bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:
+def bundle_facts(bundle: Bundle, digest: str) -> BundleFacts:
     """What a bundle is: its network with the digest of its weights, its features, birds, and how it was trained."""
     return {
         "sha256": digest,
@@ -20,13 +20,13 @@ def bundle_facts(bundle: Bundle, digest: str) -> dict[str, Any]:
         "features": asdict(bundle.features),
         "classes": list(bundle.classes.names),
         "common_names": dict(bundle.common_names),
-        "record": dict(bundle.record),
+        "record": bundle.record.to_dict(),
     }
 
 
-def corrections(bundle: Bundle) -> dict[str, Any] | None:
+def corrections(bundle: Bundle) -> Corrections | None:
     """What was corrected before training; None when nothing was."""
-    overrides = from_record(bundle.record.get("overrides", ()))
+    overrides = bundle.record.overrides
     return {"summary": summary(overrides), "lines": to_record(overrides)} if overrides else None
 
 

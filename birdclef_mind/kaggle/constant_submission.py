@@ -1,6 +1,5 @@
 """A submission that claims nothing, every score the same: valid, for a run in which the network cannot be heard."""
 
-import csv
 import io
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from birdclef_mind.data.competition import SAMPLE_SUBMISSION, read_sample_submis
 from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.ledger import refuse_others, write_own
+from birdclef_mind.storage.tables import table_writer
 
 
 def write_constant(root: Path, out: Path) -> int:
@@ -25,7 +25,7 @@ def write_constant(root: Path, out: Path) -> int:
     rows.update(dict.fromkeys(_heard(root, sample.row_ids)))
     score = f"{1 / (len(sample.labels) + 1):.7g}"
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = table_writer(buffer)
     writer.writerow(("row_id", *sample.labels))
     writer.writerows([row_id, *[score] * len(sample.labels)] for row_id in rows)
     write_own(out, buffer.getvalue().encode("utf-8"))

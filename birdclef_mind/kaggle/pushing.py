@@ -122,7 +122,7 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
             if pushing.dry:
                 say(f"staged {kernel} in {folder}; would run: kaggle kernels push -p {folder}")
                 continue
-            _push_kernel(kaggle, pushing, work, name, kernel, build, say)
+            _push_kernel(_Errand(kaggle, pushing, work, say), _Staged(name, kernel, build))
 
 
 def _wanted(names: Sequence[str]) -> tuple[str, ...]:
@@ -133,25 +133,43 @@ def _wanted(names: Sequence[str]) -> tuple[str, ...]:
     return KERNELS if "all" in names else tuple(dict.fromkeys(names))
 
 
-def _push_kernel(
-    kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, build: str, say: Say
-) -> None:  # fmt: skip
+@dataclass(frozen=True)
+class _Errand:
+    """Who is asked, what was asked for, the claimed folder, and who is told."""
+
+    kaggle: Kaggle
+    pushing: Pushing
+    work: Ledger
+    say: Say
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """A kernel as it is pushed: its name here, "owner/slug", and the dataset's build it is meant for."""
+
+    name: str
+    kernel: str
+    build: str
+
+
+def _push_kernel(errand: _Errand, staged: _Staged) -> None:
+    kaggle, pushing, say, kernel = errand.kaggle, errand.pushing, errand.say, staged.kernel
     before = pushing.patience.ask(lambda: kaggle.kernel(kernel), say, Unanswered)
-    if not _is_there(before, pushing, name, kernel, say):
+    if not _is_there(errand, staged, before):
         if before and before.status in _UNDER_WAY:
             raise KaggleError(
                 f"{kernel}: is {before.status}, pushed from elsewhere or of another build; wait until it has ended, "
                 "or cancel it on its page, then push again"
             )
-        _send(kaggle, pushing, name, kernel, build, say)
-    run = _wait(kaggle, kernel, pushing.patience, say)
-    _fetch(kaggle, pushing, work, name, kernel, run, say)
+        _send(errand, staged)
+    _fetch(errand, staged, _wait(kaggle, kernel, pushing.patience, say))
 
 
-def _is_there(run: KernelRun | None, pushing: Pushing, name: str, kernel: str, say: Say) -> bool:
+def _is_there(errand: _Errand, staged: _Staged, run: KernelRun | None) -> bool:
     """Whether what would be pushed runs or is complete on Kaggle; said in a line."""
+    pushing, say, kernel = errand.pushing, errand.say, staged.kernel
     known = pushed.last_push(pushing.work, kernel)
-    if pushing.again or run is None or known is None or known.content != pushed.content_of(pushing.work / name):
+    if pushing.again or run is None or known is None or known.content != pushed.content_of(pushing.work / staged.name):
         return False
     if run.status in _UNDER_WAY:
         say(f"{kernel}: build {known.build} is {run.status} there already; waiting for its end")
@@ -165,10 +183,11 @@ def _is_there(run: KernelRun | None, pushing: Pushing, name: str, kernel: str, s
     return False
 
 
-def _send(kaggle: Kaggle, pushing: Pushing, name: str, kernel: str, build: str, say: Say) -> None:
-    work, words = pushing.work, ("kernels", "push", "-p", str(pushing.work / name))
-    content = pushed.content_of(work / name)
-    pushed.note(work, kernel, build, content, None)
+def _send(errand: _Errand, staged: _Staged) -> None:
+    kaggle, work, kernel = errand.kaggle, errand.pushing.work, staged.kernel
+    words = ("kernels", "push", "-p", str(work / staged.name))
+    content = pushed.content_of(work / staged.name)
+    pushed.note(work, kernel, staged.build, content, None)
     unsure = f"whether {kernel} runs is not known; the same command finds out and goes on"
     try:
         with _meanwhile("", unsure):
@@ -182,8 +201,8 @@ def _send(kaggle: Kaggle, pushing: Pushing, name: str, kernel: str, build: str, 
     except KaggleError:
         pushed.forget(work, kernel)
         raise
-    pushed.note(work, kernel, build, content, version or 0)
-    say(f"pushed {kernel}; waiting for its end")
+    pushed.note(work, kernel, staged.build, content, version or 0)
+    errand.say(f"pushed {kernel}; waiting for its end")
 
 
 def _version(answer: Answer) -> int | None:
@@ -220,17 +239,18 @@ def _wait(kaggle: Kaggle, kernel: str, patience: Patience, say: Say) -> KernelRu
         return patience.wait(ended, say, otherwise)
 
 
-def _fetch(kaggle: Kaggle, pushing: Pushing, work: Ledger, name: str, kernel: str, run: KernelRun, say: Say) -> None:
-    out = pushing.work / _output(name)
+def _fetch(errand: _Errand, staged: _Staged, run: KernelRun) -> None:
+    pushing, kernel, output = errand.pushing, staged.kernel, _output(staged.name)
+    out = pushing.work / output
     fetched = f"{kernel} has ended there; the same command fetches its output"
-    with _meanwhile(fetched, fetched), trees.replaced(work, _output(name), KaggleError) as part:
-        pushing.patience.ask(lambda: kaggle.fetch(kernel, part), say, Unanswered)
+    with _meanwhile(fetched, fetched), trees.replaced(errand.work, output, KaggleError) as part:
+        pushing.patience.ask(lambda: errand.kaggle.fetch(kernel, part), errand.say, Unanswered)
     pushed.note_fetched(pushing.work, kernel)
     if run.status != _COMPLETE:
         why = run.failure or last_words(out)
         end = _CANCELLED if run.status.startswith("cancel") else run.status
         raise KaggleError(f"{kernel}: ended with {end}: {why}; the whole log is in {out}; mend it and push again")
-    say(f"{kernel} is complete; its output and log are in {out}")
+    errand.say(f"{kernel} is complete; its output and log are in {out}")
 
 
 def _output(name: str) -> str:

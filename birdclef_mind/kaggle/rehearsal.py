@@ -1,6 +1,5 @@
 """A dress rehearsal of the whole day on Kaggle: real pushes to a stand-in, kernels run as Kaggle would run them."""
 
-import csv
 import io
 import os
 import shutil
@@ -9,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from birdclef_mind.checks import is_number, is_whole, require
 from birdclef_mind.data.competition import (
@@ -20,6 +19,7 @@ from birdclef_mind.data.competition import (
     read_sample_submission,
 )  # fmt: skip
 from birdclef_mind.data.labels import choose_labels
+from birdclef_mind.data.metrics import ByLevel
 from birdclef_mind.data.sample import TRUTH
 from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
@@ -32,6 +32,7 @@ from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say
+from birdclef_mind.storage.tables import table_writer
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
@@ -68,13 +69,26 @@ class Rehearsing:
         require(minutes is None or (is_number(minutes) and minutes > 0), "deadline", "minutes above 0", minutes)
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was rehearsed: the last submission, seconds by kernel, and of the hidden run, and the submission's measures.
+
+    `hidden_s` is None without a hidden run, `scores` where the truth is not known.
+    """
+
+    submission: Path
+    seconds: dict[str, float]
+    hidden_s: float | None
+    scores: ByLevel | None
+
+
 def rehearse(
     competition: Path,
     out: Path,
     rehearsing: Rehearsing = Rehearsing(),
     *,
     say: Say = lambda line: None,
-) -> dict[str, Any]:
+) -> Rehearsal:
     """Push everything to a stand-in with the real `kaggle` program, run the kernels, then the hidden run.
 
     Started again in the same folder it begins anew; only what it wrote there itself is replaced.
@@ -101,7 +115,7 @@ def rehearse(
             # First, since what is wrong with sounds should not be found after hours.
             _make_hidden(competition, hidden, rehearsing.hidden)
         mounts = Mounts(kaggle, competition, rehearsing.layout)
-        return _rehearse(out, home, hidden, mounts, rehearsing, say)
+        return _rehearse(out, _Homes(home, hidden), mounts, rehearsing, say)
 
 
 def _check(competition: Path, rehearsing: Rehearsing) -> None:
@@ -111,14 +125,19 @@ def _check(competition: Path, rehearsing: Rehearsing) -> None:
         raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
 
 
-def _rehearse(
-    out: Path, home: Path, hidden: Path, mounts: Mounts, rehearsing: Rehearsing, say: Say
-) -> dict[str, Any]:  # fmt: skip
+class _Homes(NamedTuple):
+    """Folders of a rehearsal: the home of the `kaggle` program, and the competition of the hidden run."""
+
+    home: Path
+    hidden: Path
+
+
+def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, say: Say) -> Rehearsal:
     seconds: dict[str, float] = {}
     work = out / _STAGED
     with StandIn(mounts.run) as stand_in:
         mounts.datasets = stand_in.datasets
-        kaggle = Kaggle(OWNER, stand_in.environment(home, OWNER))
+        kaggle = Kaggle(OWNER, stand_in.environment(homes.home, OWNER))
         pushing = Pushing(
             project=find_project(), work=work, config=rehearsing.config, every_s=0.5, most_s=4 * 3600, again=True
         )
@@ -133,11 +152,11 @@ def _rehearse(
         hidden_s = None
         if rehearsing.hidden:
             request = stand_in.kernels[f"{OWNER}/{DATASET}-{_SUBMIT}"].request
-            submission, hidden_s = _hidden_run(mounts, request, rehearsing, hidden, say)
-    return {"submission": submission, "seconds": seconds, "hidden_s": hidden_s, "scores": scores}
+            submission, hidden_s = _hidden_run(mounts, request, rehearsing, homes.hidden, say)
+    return Rehearsal(submission, seconds, hidden_s, scores)
 
 
-def _scores(submission: Path, truth: Path, say: Say) -> dict[str, Any] | None:
+def _scores(submission: Path, truth: Path, say: Say) -> ByLevel | None:
     """Measures of a submission; None, said in a line, where the truth is of other rows."""
     if not truth.is_file() or not submission.is_file():
         return None
@@ -175,7 +194,7 @@ def _make_hidden(competition: Path, hidden: Path, count: int) -> None:
         return
     labels = read_sample_submission(competition / SAMPLE_SUBMISSION).labels
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = table_writer(buffer)
     writer.writerow(("row_id", *labels))
     ends = range(ROW_S, _HIDDEN_S + 1, ROW_S)
     writer.writerows([f"{name}_{end}", *["0"] * len(labels)] for name in names for end in ends)

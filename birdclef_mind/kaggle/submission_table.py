@@ -1,6 +1,5 @@
 """The table of a submission: rows by id, columns by name, as Kaggle wants them."""
 
-import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.competition import SampleSubmission
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.storage.ledger import write_own
+from birdclef_mind.storage.tables import table_writer
 
 # Average precision adds rows of exactly 1, which no score may equal.
 _HIGHEST = 1 - 1e-6
@@ -72,7 +72,7 @@ class Table:
     def write(self, path: Path) -> None:
         """Write the table, whole or not at all, in the place of an earlier one of this program."""
         buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
+        writer = table_writer(buffer)
         writer.writerow(("row_id", *self.columns))
         for row_id, values in self.rows.items():
             buffer.write(f"{_quoted(row_id)},{self._priors if values is None else values}\n")

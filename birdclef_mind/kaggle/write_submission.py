@@ -130,7 +130,7 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
     ending_s = 2 * _SPARE * (clock.now() - begun)
     problems = [*sounds.missing] if sounds.found else []
     try:
-        problems += _compute(table, bundle, sounds.found, out, clock, ending_s, track)
+        problems += _compute(table, bundle, sounds.found, out, clock, ending_s=ending_s, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
     fault = _write_checked(table, out)
@@ -166,7 +166,14 @@ class _Clock:
 
 
 def _compute(
-    table: Table, bundle: Bundle, found: Sequence[Soundscape], out: Path, clock: _Clock, ending_s: float, track: Track
+    table: Table,
+    bundle: Bundle,
+    found: Sequence[Soundscape],
+    out: Path,
+    clock: _Clock,
+    *,
+    ending_s: float,
+    track: Track,
 ) -> list[str]:
     """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors."""
     predictor, length_s = Predictor(bundle), bundle.features.windowing.length_s

@@ -7,6 +7,8 @@ resnet         residual blocks
 applications   networks of keras.applications
 layers         our own layers: pooling over time, the noise floor
 bundle         a trained network with all that is needed to use it
+record         how a network was trained
+bundle_tables  its history, scores and measures as tables
 bundle_folder  what a bundle's folder holds, and how it is written
 calibration    temperature and thresholds: scores that can be believed
 predictor      pictures and recordings to scores

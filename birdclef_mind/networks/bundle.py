@@ -25,6 +25,7 @@ from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.record import Record
 from birdclef_mind.networks.settings import Network
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
@@ -42,7 +43,7 @@ class Bundle:
     ----------
     model : the network, or the first of its `members`. network : how it is built.
     priors : share of the training segments with each bird, (classes,).
-    record : how it was trained, for people: settings, counts, versions.
+    record : how it was trained.
     calibration : of the members' mean score.
     """
 
@@ -52,7 +53,7 @@ class Bundle:
     classes: Classes
     common_names: Mapping[str, str]
     priors: Sequence[float]
-    record: Mapping[str, Any]
+    record: Record
     calibration: Calibration
     others: Sequence[keras.Model] = ()
 
@@ -80,7 +81,7 @@ def require_cache(bundle: Bundle, cache: Cache) -> None:
             f"{where}: expected a cache of the bundle's {len(bundle.classes)} labels, "
             f"{some_of(bundle.classes.names)}; got {len(cache.classes)}: {some_of(cache.classes.names)}"
         )
-    trained_on = bundle.record.get("made_from", {}).get("index_sha256")
+    trained_on = bundle.record.made_from.get("index_sha256")
     if trained_on and cache.index_sha256 != trained_on:
         raise BundleError(
             f"{where}: expected the cache that the bundle's network was trained on, found other recordings or windows; "
@@ -120,7 +121,7 @@ def write(bundle: Bundle, folder: Path) -> None:
         "weights": weights,
         "calibration": asdict(bundle.calibration),
         "versions": {"birdclef_mind": __version__, "keras": keras.__version__, "numpy": np.__version__},
-        "record": dict(bundle.record),
+        "record": bundle.record.to_dict(),
     }
     files.write_facts(folder / FACTS, facts, FORMAT)
 
@@ -164,7 +165,7 @@ def load(folder: Path) -> Bundle:
         calibration = _calibration(facts["calibration"], len(classes), len(models))
         return Bundle(
             models[0], network, features, classes, dict(facts["common_names"]),
-            tuple(facts["priors"]), dict(facts["record"]), calibration, models[1:],
+            tuple(facts["priors"]), Record.from_dict(facts["record"]), calibration, models[1:],
         )  # fmt: skip
     except (ConfigError, KeyError, TypeError, ValueError, OSError, IndexError) as error:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error

@@ -5,7 +5,7 @@ For use outside the competition's file, whose measure asks for an order only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -116,7 +116,16 @@ def calibration_error(truth: Array, chances: Array) -> float:
     return sum(one["count"] * abs(one["said"] - one["was"]) for one in bins) / sum(one["count"] for one in bins)
 
 
-def measured(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> dict[str, Any] | None:
+class Honesty(TypedDict):
+    """Calibration error and reliability of scores, before and after they are calibrated."""
+
+    error_before: float
+    error_after: float
+    before: list[dict[str, float]]
+    after: list[dict[str, float]]
+
+
+def measured(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> Honesty | None:
     """How honest scores are before and after calibration, each half of the recordings calibrated by the other.
 
     None when there are too few recordings to halve.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from birdclef_mind.networks.predictor import BATCH, averaged, soundscape_picture
 from birdclef_mind.sound import audio
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import csv_text
+from birdclef_mind.storage.tables import csv_text, read_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("soundscape", "onset_s", "offset_s", "bird", "score")
 # Songs of a bird with less silence between them are one event; what is shorter than two moments is none.
@@ -87,8 +91,8 @@ def find_events(chances: Array, thresholds: Array, names: Sequence[str], moment_
 def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked) -> tuple[int, list[str]]:
     """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed)."""
     listener = Listener(bundle)
-    sample = root / competition.SAMPLE_SUBMISSION
-    asked = competition.read_sample_submission(sample).row_ids if sample.is_file() else ()
+    sample = competition.sample_of(root)
+    asked = sample.row_ids if sample else ()
     found_sounds = find_soundscapes(root, asked).found
     problems: list[str] = []
     rows: list[list[str]] = []
@@ -100,6 +104,11 @@ def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked
             rows.append([one.name, *seconds, event.bird, f"{event.score:.4f}"])
     write_own(out, csv_text(COLUMNS, rows).encode("utf-8"))
     return len(rows), problems
+
+
+def read_events(path: Path) -> "pd.DataFrame":
+    """Events as `write_events` wrote them: "soundscape", "onset_s", "offset_s", "bird", "score"."""
+    return read_frame(path, ("soundscape", "bird"))
 
 
 def _events_of(

@@ -3,40 +3,77 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from birdclef_mind.errors import TableError
+
+if TYPE_CHECKING:
+    # It takes a quarter of a second to import, which `score` and `--help` do without.
+    import pandas as pd
 
 # A cell of a table is a name or a short list; the csv module refuses anything longer with a clear error.
 _LONGEST_CELL = 1_000_000
 
 
-def table_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (row number, cells by column) of a CSV table; the header is row 1.
+def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (row number, cells) of a CSV table; the header is row 1, and empty lines are passed over.
 
-    Raises TableError for a required column that is missing or there twice, a row of another length, or what is no CSV.
+    Raises TableError for a row of another length than the header, and for what is no UTF-8, no CSV or no file.
     """
     csv.field_size_limit(_LONGEST_CELL)
+    width = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            for column in required:
-                if header.count(column) != 1:
-                    raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}")
-            for row, values in enumerate(reader, start=2):
-                if not values:
+            for row, cells in enumerate(csv.reader(file, strict=True), start=1):
+                if not cells:
                     continue
-                if len(values) != len(header):
-                    raise TableError(f"{path.name}, row {row}: expected {len(header)} cells, got {len(values)}")
-                yield row, dict(zip(header, values, strict=True))
+                width = width or len(cells)
+                if len(cells) != width:
+                    raise TableError(f"{path.name}, row {row}: expected {width} cells, got {len(cells)}")
+                yield row, cells
     except UnicodeDecodeError as error:
         raise TableError(f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
     except csv.Error as error:
         raise TableError(f"{path.name}: expected comma-separated values, got {error}") from error
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def table_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (row number, cells by column) of a CSV table; the header is row 1.
+
+    Raises TableError for a required column that is missing or there twice, and for what `rows_of` refuses.
+    """
+    rows = rows_of(path)
+    header = _header(path, rows, required)
+    for row, cells in rows:
+        yield row, dict(zip(header, cells, strict=True))
+
+
+def read_frame(path: Path, text: Sequence[str] = ()) -> "pd.DataFrame":
+    """A table of our own as a DataFrame: the columns `text` as they stand, all others as numbers.
+
+    TableError names file, row and column of what is no number, or a column of `text` that is missing.
+    """
+    import pandas as pd
+
+    rows = rows_of(path)
+    header = _header(path, rows, text)
+    values = [
+        [cell if name in text else _number(path, row, name, cell) for name, cell in zip(header, cells, strict=True)]
+        for row, cells in rows
+    ]
+    return pd.DataFrame(values, columns=header)
+
+
+def frame_of(kind: type, values: Iterable[Any]) -> "pd.DataFrame":
+    """Values of one dataclass as a DataFrame, a row each, a column a field."""
+    import pandas as pd
+
+    found = list(values)
+    return pd.DataFrame({item.name: [getattr(value, item.name) for value in found] for item in fields(kind)})
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -66,3 +103,18 @@ class _LineFeeds:
 
     def write(self, row: str) -> int:
         return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _header(path: Path, rows: Iterator[tuple[int, list[str]]], required: Sequence[str]) -> list[str]:
+    _, header = next(rows, (1, []))
+    for column in required:
+        if header.count(column) != 1:
+            raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}")
+    return header
+
+
+def _number(path: Path, row: int, column: str, cell: str) -> float:
+    try:
+        return int(cell) if cell.isdecimal() else float(cell)
+    except ValueError as error:
+        raise TableError(f"{path.name}, row {row}, column {column}: expected a number, got {cell!r}") from error

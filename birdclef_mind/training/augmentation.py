@@ -48,6 +48,7 @@ def augment(
     seed: Any,
     augmentation: Augmentation,
     range_db: float,
+    *,
     under: Any = None,
     strength: Any = 1.0,
 ) -> tuple[Any, Any]:

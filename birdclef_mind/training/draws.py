@@ -66,7 +66,7 @@ class Plan:
 
 
 def gather_material(
-    rows: Sequence[IndexRow], pictures: Pictures, own: Array, targets: Array, features: Features, training: Training
+    rows: Sequence[IndexRow], pictures: Pictures, own: Array, targets: Array, *, features: Features, training: Training
 ) -> Material:
     """Weigh training segments, and find which follow each other and which hold no bird.
 

@@ -1,8 +1,8 @@
 """Does a network do better than the one before the corrections: both on the same held-out segments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,9 +13,29 @@ from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import Predictor
 
 
+class Change(TypedDict):
+    """A segment whose surest bird is another one than before."""
+
+    recording: str
+    start_s: float
+    label: str
+    before: str
+    after: str
+
+
+class Improvement(TypedDict):
+    """Measures of two networks on the segments that both have never seen."""
+
+    segments: int
+    recordings: int
+    before: metrics.ByLevel
+    after: metrics.ByLevel
+    answers: list[Change]
+
+
 def improvement(
     before: Bundle, rows: Sequence[IndexRow], pixels: Array, targets: Array, scores: Array
-) -> dict[str, Any] | None:
+) -> Improvement | None:
     """Measures of the earlier network and of the new one, on the segments that both have never seen.
 
     Parameters
@@ -27,7 +47,7 @@ def improvement(
     "segments", "recordings" : counted; "before", "after" : `metrics.measures_by_level`, and "answers": for each
     segment whose surest bird is another one now, what it was and is. None when no segment is new to both.
     """
-    unseen = set(before.record.get("validation_recordings", ()))
+    unseen = set(before.record.validation_recordings)
     both = np.array([place for place, row in enumerate(rows) if row.recording in unseen], int)
     if not both.size:
         return None
@@ -46,5 +66,5 @@ def improvement(
     }
 
 
-def _change(row: IndexRow, was: str, now: str) -> Mapping[str, Any]:
+def _change(row: IndexRow, was: str, now: str) -> Change:
     return {"recording": row.recording, "start_s": row.start_s, "label": row.label, "before": was, "after": now}

@@ -36,7 +36,9 @@ class Learner(keras.Model):  # type: ignore[misc]
         """The pictures (n, rows, frames) and targets of a batch as the augmentation changes them."""
         pictures, under = (tf.cast(given[name], tf.float32)[..., 0] for name in ("pixels", "under"))
         augmentation, strength = self._training.augmentation, given["strength"][0]
-        return augment(pictures, targets, given["seed"][0], augmentation, self._range_db, under, strength)
+        return augment(
+            pictures, targets, given["seed"][0], augmentation, self._range_db, under=under, strength=strength
+        )
 
     def _softened(self, targets: Any) -> Any:
         """Targets (n, classes), drawn from 0 and 1 by label smoothing towards what is wanted on average."""

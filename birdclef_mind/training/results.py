@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired
 
 import numpy as np
 
@@ -22,19 +22,26 @@ from birdclef_mind.networks.bundle_folder import (
     SCORES,
     VALIDATION,
 )
-from birdclef_mind.networks.calibration import calibrate, measured
+from birdclef_mind.networks.calibration import Honesty, calibrate, measured
 from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
 from birdclef_mind.training import plots
 from birdclef_mind.training.batches import picture_dataset
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.held_out import Part
-from birdclef_mind.training.improvement import improvement
+from birdclef_mind.training.improvement import Improvement, improvement
+
+
+class Scores(metrics.ByLevel):
+    """Measures of what was held out, as `scores.json` holds them; `corrected` beside those before corrections."""
+
+    calibration: Honesty | None
+    corrected: NotRequired[Improvement | None]
 
 
 def write_results(
     out: Path, bundle: Bundle, check: Part, fitted: Fitting, earlier: Bundle | None
-) -> tuple[Bundle, dict[str, Any] | None]:
+) -> tuple[Bundle, Scores | None]:
     """Measure a network on what was held out, and write its bundle into an empty folder.
 
     Gives the bundle back calibrated, with its measures; BundleError for one whose scores are no numbers.
@@ -58,11 +65,12 @@ def write_results(
     return bundle, scores
 
 
-def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array, predicted: Array) -> dict[str, Any]:
+def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array, predicted: Array) -> Scores:
     """All measures of scores for held-out segments, and their figures, drawn into `out`."""
     names, groups = bundle.classes.names, [row.recording for row in rows]
-    scores = metrics.measures_by_level(targets, predicted, names, groups)
-    scores["calibration"] = honesty = measured(targets, predicted, groups, bundle.network.answer)
+    levels = metrics.measures_by_level(targets, predicted, names, groups)
+    honesty = measured(targets, predicted, groups, bundle.network.answer)
+    scores: Scores = {"segments": levels["segments"], "recordings": levels["recordings"], "calibration": honesty}
     plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], names)
     if honesty:
         plots.plot_reliability(out / RELIABILITY_FIGURE, {"scores": honesty["before"], "calibrated": honesty["after"]})

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ from birdclef_mind import __version__
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import Override, apply, summary, to_record
+from birdclef_mind.data.overrides import Override, apply, summary
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
@@ -23,6 +22,7 @@ from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SETTINGS
 from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.record import Record
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
@@ -33,7 +33,7 @@ from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, heard_pictures, one_split, sides
 from birdclef_mind.training.learner import Learner, compile_learner
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import write_results
+from birdclef_mind.training.results import Scores, write_results
 from birdclef_mind.training.words import describe, resting
 
 
@@ -50,7 +50,7 @@ class TrainingReport:
     split: Split
     history: tuple[dict[str, float], ...]
     best_epoch: int
-    scores: dict[str, Any] | None
+    scores: Scores | None
     silent: int
     untaught: tuple[str, ...] = ()
 
@@ -90,7 +90,7 @@ def train(
     with bundle_folder.claimed(out) as ledger:
         pictures = heard_pictures(cache, track)
         split = one_split(cache, pictures, training, say)
-        return train_split(cache, pictures, ledger, training, split, extras, say=say)
+        return train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
 
 
 def train_split(
@@ -99,8 +99,8 @@ def train_split(
     ledger: Ledger,
     training: Training,
     split: Split,
-    extras: Extras = Extras(),
     *,
+    extras: Extras = Extras(),
     say: Say = lambda line: None,
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
@@ -123,7 +123,9 @@ def train_split(
     untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
-    material = gather_material(learn.rows, pictures, learn.places, learn.targets, cache.features, training)
+    material = gather_material(
+        learn.rows, pictures, learn.places, learn.targets, features=cache.features, training=training
+    )
     for line in resting(material, training):
         say(line)
     bundle_folder.begin(ledger)
@@ -132,15 +134,22 @@ def train_split(
         _write_settings(out, cache, training, extras)
     keras.config.set_dtype_policy(precision())
     try:
-        fitted = _fit(material, check, out, training, extras, say)
+        fitted = _fit(material, check, out, training, extras=extras, say=say)
     finally:
         keras.config.set_dtype_policy("float32")
     if fitted.diverged and (not fitted.best or not check.rows or (out / bundles.FACTS).is_file()):
         raise DivergedError(f"{out}: {fitted.diverged}; what stood there stays")
-    record = {
-        **_record(training, split, learn, check, fitted.best_epoch, extras.overrides),
-        "made_from": made_from(cache, pictures, extras),
-    }
+    record = Record(
+        training=asdict(training),
+        best_epoch=fitted.best_epoch,
+        grouped_by=split.grouped_by,
+        only_training=split.only_training,
+        validation_recordings=tuple(sorted(split.validation)),
+        segments={"training": len(learn.rows), "validation": len(check.rows)},
+        overrides=tuple(extras.overrides),
+        tensorflow=tf.__version__,
+        made_from=made_from(cache, pictures, extras),
+    )
     bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
@@ -160,7 +169,7 @@ def _untaught(cache: Cache, learn: Part, say: Say) -> tuple[str, ...]:
     return names
 
 
-def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: dict[str, Any]) -> Bundle:
+def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: Record) -> Bundle:
     model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
     model.set_weights(weights)
     return Bundle(
@@ -200,7 +209,7 @@ def precision() -> str:
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
-def _fit(material: Material, check: Part, out: Path, training: Training, extras: Extras, say: Say) -> Fitting:
+def _fit(material: Material, check: Part, out: Path, training: Training, *, extras: Extras, say: Say) -> Fitting:
     features, classes = material.features, material.targets.shape[1]
     with devices().scope():
         model = networks.build(training.network, features.rows, features.frames, classes)
@@ -264,21 +273,6 @@ def versions() -> dict[str, str]:
     return {
         "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
     }  # fmt: skip
-
-
-def _record(
-    training: Training, split: Split, learn: Part, check: Part, best_epoch: int, overrides: Sequence[Override]
-) -> dict[str, Any]:
-    return {
-        "training": asdict(training),
-        "best_epoch": best_epoch,
-        "grouped_by": split.grouped_by,
-        "only_training": list(split.only_training),
-        "validation_recordings": sorted(split.validation),
-        "segments": {"training": len(learn.rows), "validation": len(check.rows)},
-        "overrides": to_record(overrides),
-        "tensorflow": tf.__version__,
-    }
 
 
 def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:

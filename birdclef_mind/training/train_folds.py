@@ -8,12 +8,12 @@ OUT/out_of_fold.csv           every recording's scores by the network that has n
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import apply, to_record
+from birdclef_mind.data.overrides import apply
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
@@ -27,7 +27,7 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, sides
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import measure, validation_table
+from birdclef_mind.training.results import Scores, measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
 
 # Measuring and writing the joined bundle takes less.
@@ -44,7 +44,7 @@ class FoldsReport:
 
     trained: tuple[int, ...]
     kept: tuple[int, ...]
-    scores: dict[str, Any] | None
+    scores: Scores | None
     untaught: tuple[str, ...] = ()
 
 
@@ -54,8 +54,8 @@ def train_folds(
     training: Training,
     folds: int,
     only: int | None = None,
-    extras: Extras = Extras(),
     *,
+    extras: Extras = Extras(),
     say: Say = lambda line: None,
     track: Track = untracked,
 ) -> FoldsReport:
@@ -76,7 +76,9 @@ def train_folds(
     done: dict[int, Bundle] = {}
     trained, kept, untaught = list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
-        found = _kept(folder, cache, training, split, extras, source)
+        found = _done(folder, cache)
+        if found and not _kept(found, training, split, extras, source):
+            found = None
         if found:
             done[number] = found
         if only not in (None, number):
@@ -86,7 +88,7 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(cache, pictures, ledger, training, split, extras, say=say)
+            report = train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
@@ -100,22 +102,26 @@ def train_folds(
         return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks), tuple(untaught))
 
 
-def _kept(
-    folder: Path, cache: Cache, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]
-) -> Bundle | None:
-    """The bundle of a fold that was trained in the same way on the same pictures; None without one."""
+def _done(folder: Path, cache: Cache) -> Bundle | None:
+    """The bundle of a fold for the same pictures and birds; None without one."""
     try:
-        bundle = bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
+        return bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
     except BundleError:
         return None
+
+
+def _kept(bundle: Bundle, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]) -> bool:
+    """Whether a fold was trained in the same way on the same pictures."""
     record = bundle.record
-    same = Training.from_dict(record["training"]) == training
-    same &= record["validation_recordings"] == sorted(split.validation)
-    same &= record["overrides"] == to_record(extras.overrides) and record.get("made_from") == source
-    return bundle if same else None
+    return (
+        Training.from_dict(record.training) == training
+        and record.validation_recordings == tuple(sorted(split.validation))
+        and record.overrides == tuple(extras.overrides)
+        and record.made_from == source
+    )
 
 
-def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str, Any]:
+def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
     """Write the bundle of all members, their out-of-fold scores, and the measures."""
     predicted = [
         Predictor(member).scores(check.pixels).astype(float) for member, check in zip(members, checks, strict=True)
@@ -124,7 +130,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str
     targets, scores = np.concatenate([check.targets for check in checks]), np.concatenate(predicted)
     first = members[0]
     # What is explained is the first member, so what it has not seen stays what counts as held out.
-    record = {**first.record, "folds": len(members)}
+    record = replace(first.record, folds=len(members))
     whole = replace(
         first,
         others=tuple(member.model for member in members[1:]),
@@ -140,7 +146,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> dict[str
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
         measures = measure(stage, whole, rows, targets, scores)
         for level in ("segments", "recordings"):
-            _mean_over_folds(measures[level], [fold[level] for fold in each])
+            _mean_over_folds(cast("dict[str, Any]", measures[level]), [fold[level] for fold in each])
         files.write_json(stage / SCORES, measures)
         bundles.write(whole, stage)
     return measures

@@ -18,12 +18,13 @@ def bundle_of(name, preset, birds):
     from birdclef_mind.networks.build import build
     from birdclef_mind.networks.bundle import Bundle
     from birdclef_mind.networks.calibration import Calibration
+    from birdclef_mind.networks.record import Record
     from birdclef_mind.training.recipe import recipe
 
     network, features = recipe(name).network, PRESETS[preset]
     classes = Classes(tuple(f"bird{index:03d}" for index in range(birds)))
     model = build(network, features.rows, features.frames, birds)
-    return Bundle(model, network, features, classes, {}, [1 / birds] * birds, {}, Calibration(network.answer))
+    return Bundle(model, network, features, classes, {}, [1 / birds] * birds, Record(), Calibration(network.answer))
 
 
 def soundscapes(root, count, minutes=MINUTES):

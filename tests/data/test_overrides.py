@@ -169,7 +169,7 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
     assert lines[0] == "corrected segments: 1 dropped, 1 named another bird, 1 given one more bird"
     assert report.split == plain.split
     record = report.bundle.record
-    assert record["segments"]["training"] == plain.bundle.record["segments"]["training"] - 1
+    assert record.segments["training"] == plain.bundle.record.segments["training"] - 1
     expected = np.array(plain.bundle.priors) * len(learned)
     for label, change in [(dropped.label, -1), (named.label, -1), (others[0], 1), (others[1], 1)]:
         expected[cache.classes.indices([label])] += change

@@ -71,5 +71,5 @@ def test_what_is_no_text_is_refused_in_our_own_words(files, tmp_path):
 
 
 def test_a_missing_file_is_refused(files, tmp_path):
-    with pytest.raises(TableError, match="missing"):
+    with pytest.raises(TableError, match="none.csv: expected a table of scores, found nothing"):
         score(tmp_path / "none.csv", files(TRUTH)[1])

@@ -89,12 +89,12 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
     assert find_fault(outputs["submit"] / "submission.csv", sample.labels, rows) is None
     assert [path.name for path in outputs["explain"].iterdir() if path.suffix == ".html"] == ["report.html"]
     assert "data:audio/mpeg" in (outputs["explain"] / "report.html").read_text()
-    assert result["scores"]["segments"]["rows"] == 6
+    assert result.scores["segments"]["rows"] == 6
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
-    assert find_fault(result["submission"], sample.labels, hidden) is None
-    log = (result["submission"].with_suffix(".log")).read_text()
+    assert find_fault(result.submission, sample.labels, hidden) is None
+    log = (result.submission.with_suffix(".log")).read_text()
     assert "rows 240, computed 240, soundscapes 2" in log
-    assert f"hidden run of 2 soundscapes: {result['hidden_s']} s" in said
+    assert f"hidden run of 2 soundscapes: {result.hidden_s} s" in said
 
 
 @pytest.mark.slow
@@ -105,8 +105,8 @@ def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_p
     result = rehearse(sample_folder, Path("r"), rehearsing)
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
-    assert find_fault(result["submission"], sample.labels, hidden) is None
-    assert "computed 0" in result["submission"].with_suffix(".log").read_text()
+    assert find_fault(result.submission, sample.labels, hidden) is None
+    assert "computed 0" in result.submission.with_suffix(".log").read_text()
     assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
     assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err
 
@@ -239,12 +239,12 @@ def test_rows_that_do_not_fit_are_said_and_it_goes_on(quick, competition_folder,
     said = []
     monkeypatch.chdir(tmp_path)
     result = rehearse(Path("competition"), Path("r"), ONLY_SUBMIT, say=said.append)
-    assert result["scores"] is None
+    assert result.scores is None
     assert "nothing to score: submission.csv: expected the row soundscape_90002_10 of truth.csv, found none" in said
-    assert len(read_sample_submission(result["submission"]).row_ids) == 240
+    assert len(read_sample_submission(result.submission).row_ids) == 240
     assert said[-1].startswith("hidden run of 2 soundscapes")
     quick.rows = read_scores(competition_folder / "truth.csv").row_ids
-    assert rehearse(Path("competition"), Path("r"), replace(ONLY_SUBMIT, hidden=0))["scores"]["segments"]["rows"] == 6
+    assert rehearse(Path("competition"), Path("r"), replace(ONLY_SUBMIT, hidden=0)).scores["segments"]["rows"] == 6
 
 
 def test_a_kernel_that_fails_says_where_its_log_is(quick, sample_folder, tmp_path):

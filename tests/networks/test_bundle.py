@@ -21,7 +21,7 @@ def test_a_loaded_bundle_gives_the_same_scores(trained, rng):
     assert loaded.classes == report.bundle.classes
     assert loaded.features == PRESETS["mel32"]
     assert sum(loaded.priors) == pytest.approx(1)
-    assert loaded.record["validation_recordings"] == sorted(report.split.validation)
+    assert loaded.record.validation_recordings == tuple(sorted(report.split.validation))
 
 
 def test_the_weights_hold_the_network_alone(trained):

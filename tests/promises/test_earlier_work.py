@@ -59,7 +59,7 @@ def test_the_best_epoch_before_is_kept_where_nothing_stood(little, cache_folder,
     settings = Training(model="small", epochs=5, batch_size=8, validation_share=0.4)
     with pytest.raises(DivergedError, match=r"diverged in epoch 3.*; the best epoch before, \d, is kept there"):
         train(open_cache(cache_folder), tmp_path / "b", settings)
-    assert bundles.load(tmp_path / "b").record["best_epoch"] <= 2
+    assert bundles.load(tmp_path / "b").record.best_epoch <= 2
 
 
 def spoilt(bundle, value):

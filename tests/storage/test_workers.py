@@ -147,10 +147,10 @@ import os, signal, sys
 from birdclef_mind.data import write_cache
 from birdclef_mind.commands.cli import main
 
-def make(*task, name=sys.argv[1]):
-    if task[0].name == name:
+def make(task, name=sys.argv[1]):
+    if task.path.name == name:
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*task)
+    return real(task)
 
 real, write_cache._make = write_cache._make, make
 sys.exit(main(["cache", sys.argv[2], sys.argv[3], "--jobs", "2", "--quiet"]))

@@ -75,7 +75,9 @@ def test_what_lies_under_is_heard_and_changes_no_target(pictures, targets, rng):
     mixed = mix_under(pictures, tf.constant(under), draws(40), STEPS).numpy()
     np.testing.assert_array_equal(mixed[:20], pictures[:20])
     assert (mixed[20:] != pictures.numpy()[20:]).any(axis=(1, 2)).all()
-    _, wanted = augment(pictures, targets, [1, 2], Augmentation(roll=False, background=1.0), 80.0, tf.constant(under))
+    _, wanted = augment(
+        pictures, targets, [1, 2], Augmentation(roll=False, background=1.0), 80.0, under=tf.constant(under)
+    )
     np.testing.assert_array_equal(wanted, targets)
 
 

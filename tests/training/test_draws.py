@@ -36,8 +36,9 @@ def material_of(sound, features, training, label="a"):
     strip = make_strip(picture_windows(audio.windows([sound], features), features), features, Source("x", 0, ""))
     rows = [row("x", segment, label, features) for segment in range(len(strip.pixels))]
     return gather_material(
-        rows, strip.pictures, np.arange(len(rows)), np.ones((len(rows), 1), np.float32), features, training
-    )
+        rows, strip.pictures, np.arange(len(rows)), np.ones((len(rows), 1), np.float32),
+        features=features, training=training,
+    )  # fmt: skip
 
 
 def counted_rows(rows, training, targets=None, sound=None):
@@ -46,7 +47,7 @@ def counted_rows(rows, training, targets=None, sound=None):
     pixels[:, :, ::8] = np.full(len(rows), 100)[:, None, None] if sound is None else np.array(sound)[:, None, None]
     pictures = Pictures(pixels, PixelScale(np.zeros(len(rows), np.float32), np.full(len(rows), 80, np.float32)))
     targets = np.ones((len(rows), 2), np.float32) if targets is None else targets
-    return gather_material(rows, pictures, np.arange(len(rows)), targets, FEATURES, training)
+    return gather_material(rows, pictures, np.arange(len(rows)), targets, features=FEATURES, training=training)
 
 
 def test_recordings_are_drawn_by_the_inverse_root_of_their_birds_count():

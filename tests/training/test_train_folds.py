@@ -41,7 +41,7 @@ def test_what_was_trained_is_kept(folded, cache_folder):
 
 
 def test_every_recording_is_held_out_once_at_most(folded):
-    held_out = [set(member.record["validation_recordings"]) for member in members(folded[0])]
+    held_out = [set(member.record.validation_recordings) for member in members(folded[0])]
     assert all(held_out)
     assert sum(map(len, held_out)) == len(set.union(*held_out))
 
@@ -52,11 +52,9 @@ def test_out_of_fold_scores_are_those_of_the_network_that_has_not_seen(folded, c
     with (folder / "out_of_fold.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for member in members(folder):
-        unseen = [
-            row for row in cache.rows if row.recording in member.record["validation_recordings"] and not row.silent
-        ]
+        unseen = [row for row in cache.rows if row.recording in member.record.validation_recordings and not row.silent]
         scores = Predictor(member).scores(cache.pictures(unseen).pixels)
-        written = [row for row in rows if row["recording"] in member.record["validation_recordings"]]
+        written = [row for row in rows if row["recording"] in member.record.validation_recordings]
         own = [[float(row[name]) for name in cache.classes.names] for row in written]
         np.testing.assert_allclose(own, scores, atol=1e-4)
 
@@ -66,9 +64,7 @@ def test_measures_are_means_over_the_folds_never_pooled(folded, cache_folder):
     cache = open_cache(cache_folder)
     values = []
     for member in members(folder):
-        unseen = [
-            row for row in cache.rows if row.recording in member.record["validation_recordings"] and not row.silent
-        ]
+        unseen = [row for row in cache.rows if row.recording in member.record.validation_recordings and not row.silent]
         scores = Predictor(member).scores(cache.pictures(unseen).pixels).astype(float)
         values.append(metrics.padded_cmap(cache.targets(unseen), scores))
     assert report.scores["segments"]["padded_cmap"] == pytest.approx(np.mean(values), abs=1e-4)

@@ -7,10 +7,10 @@ it is in the explanation's JSON; every word that came from a table is escaped.
 import base64
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 from urllib.parse import quote
 
 import numpy as np
@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import comparison
+from birdclef_mind.explanation.facts import ExampleCard, Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
 from birdclef_mind.sound.settings import Features
@@ -70,15 +71,15 @@ def write_comparison(folder: Path) -> None:
     files.write_text(folder / comparison.PAGE, template.render(comparison=_with_ticks(facts), own=None, **_axes(first)))
 
 
-def read_explanation(folder: Path) -> dict[str, Any]:
+def read_explanation(folder: Path) -> Explanation:
     """The facts of a complete explanation folder; BundleError when it is none, or a byte of it was changed."""
     folders.settled(folder)
     facts = files.read_facts(folder, FACTS, "an explanation", BundleError, FORMAT)
     check_files(folder, facts)
-    return facts
+    return cast(Explanation, facts)
 
 
-def render(facts: dict[str, Any], asset: Callable[[str], str], *, embed_sounds: bool = False) -> str:
+def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: bool = False) -> str:
     """The page's HTML; `asset` gives the address of a file of the explanation folder.
 
     With `embed_sounds` a sound is named by its path and stands once in the page's data, however many players it has.
@@ -136,40 +137,59 @@ def _axes(features: Features) -> dict[str, Any]:
     }
 
 
-def _with_ticks(facts: dict[str, Any]) -> dict[str, Any]:
+def _with_ticks(facts: Mapping[str, Any]) -> dict[str, Any]:
     setups = [{**setup, "ticks": frequency_ticks(Features.from_dict(setup["features"]))} for setup in facts["setups"]]
     return {**facts, "setups": setups}
 
 
-def frequency_ticks(features: Features) -> list[dict[str, Any]]:
+class Tick(TypedDict):
+    """A round frequency on a picture's height: share from the bottom, and kHz."""
+
+    share: float
+    khz: str
+
+
+class Curve(TypedDict):
+    """A measure of one method over the layers, of the network or of its control: values 0 to 1, or None."""
+
+    measure: str
+    method: str
+    control: bool
+    values: list[float | None]
+
+
+def frequency_ticks(features: Features) -> list[Tick]:
     """Where round frequencies stand on a picture's height: share from the bottom, and kHz; none for cepstra."""
     if features.kind == "mfcc":
         return []
     low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
     # A band's middle stands half a row above its edge; there is an edge more than there are bands.
     places = ((hz_to_mel(np.array(_TICKS_HZ)) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels
-    ticks: list[dict[str, Any]] = []
+    ticks: list[Tick] = []
     for place, hz in zip(places, _TICKS_HZ, strict=True):
         if 0.02 <= place <= 0.98 and (not ticks or place - ticks[-1]["share"] >= _TICKS_APART):
             ticks.append({"share": round(float(place), 4), "khz": f"{hz / 1000:g}"})
     return ticks
 
 
-def fidelity_curves(facts: dict[str, Any]) -> list[dict[str, Any]]:
+def fidelity_curves(facts: Explanation) -> list[Curve]:
     """Per method the correlation and the recognised share over the layers, beside the twin's: values 0 to 1 or None."""
-    curves = []
+    curves: list[Curve] = []
+    layers = facts["fidelity"]["layers"]
     for measure in ("correlation", "recognised"):
         for method in facts["methods"]:
             for control in ("measures", "twin"):
-                values = [
-                    layer["methods"].get(method, {}).get(control, {}).get(measure, {}).get("mean")
-                    for layer in facts["fidelity"]["layers"]
-                ]
+                values = [_mean(layer["methods"].get(method, {}), control, measure) for layer in layers]
                 curves.append({"measure": measure, "method": method, "control": control == "twin", "values": values})
     return curves
 
 
-def _methods_used(facts: dict[str, Any]) -> dict[str, str]:
+def _mean(of_method: Mapping[str, Any], control: str, measure: str) -> float | None:
+    found = of_method.get(control, {}).get(measure)
+    return None if found is None else float(found["mean"])
+
+
+def _methods_used(facts: Explanation) -> dict[str, str]:
     """The ways back that some layer has, and what to call them."""
     used = {method for layer in facts["fidelity"]["layers"] for method in layer["methods"]}
     return {method: words for method, words in facts["methods"].items() if method in used}
@@ -179,7 +199,7 @@ def _bird(common_names: dict[str, str], label: str) -> str:
     return common_names.get(label) or label or "not known"
 
 
-def _place_of(places: dict[tuple[str, float], int], card: dict[str, Any]) -> int | None:
+def _place_of(places: dict[tuple[str, float], int], card: ExampleCard) -> int | None:
     """Place of an example among the segments of the data sheets; None for a sound that is not of the training data."""
     return None if card["window_s"] is None else places.get((card["recording"], card["window_s"]))
 

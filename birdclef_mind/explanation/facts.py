@@ -1,0 +1,329 @@
+"""What stands in `explanation.json` and `comparison.json`, name by name: what the page is made of.
+
+Paths of pictures and sounds are below the explanation's folder. Scores and shares are 0 to 1.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+from birdclef_mind.backwards.fidelity import Interval
+from birdclef_mind.backwards.reconstruction import OfLayer
+
+
+class Called(TypedDict):
+    """What a network calls a picture: its surest bird."""
+
+    label: str
+    score: float
+
+
+class Scale(TypedDict):
+    """What 0 and the step to 255 stand for in a picture."""
+
+    low: float
+    width: float
+
+
+class Moments(TypedDict):
+    """When a bird is heard in an example: its chance every moment, and events as [onset, offset] in seconds."""
+
+    label: str
+    chances: list[float]
+    events: list[list[float]]
+
+
+class LayerCard(TypedDict):
+    """An example worked backwards from one layer by one method."""
+
+    tap: str
+    method: str
+    picture: str
+    sound: str
+    answer: Called
+    second_answer: Called
+    same_answer: bool
+    correlation: float
+    picture_error: float
+    sound_error: NotRequired[float]
+
+
+class ExampleCard(TypedDict):
+    """A segment that is worked through; `window_s` is None for a sound that is not of the training data."""
+
+    name: str
+    recording: str
+    start_s: float
+    window_s: float | None
+    label: str
+    author: str
+    why: str
+    picture: str
+    scale: Scale
+    original_sound: str | None
+    features_sound: str
+    features_sound_error: NotRequired[float]
+    answer: Called
+    embedding: list[float]
+    scores: list[float]
+    moments: list[Moments]
+    layers: list[LayerCard]
+
+
+class Answer(TypedDict):
+    """A picture that makes the network say a bird's name, found in one way from one seed."""
+
+    way: str
+    seed: int | None
+    picture: str
+    sound: str
+    score: float
+    recognised: bool
+    recognised_by_second: bool
+    called: str
+    called_by_second: str
+    scores: list[float] | None
+
+
+class AnswerCard(TypedDict):
+    """A bird's bare name, worked backwards."""
+
+    label: str
+    name: str
+    training_segments: int
+    learned: bool
+    note: str
+    answers: list[Answer]
+
+
+class AnswerSummary(TypedDict):
+    """How many birds' answers are recognised, of one way and seed."""
+
+    way: str
+    seed: int | None
+    classes: int
+    recognised: int
+    recognised_by_second: int
+
+
+class Answers(TypedDict):
+    """Answers of all birds."""
+
+    cards: list[AnswerCard]
+    summary: list[AnswerSummary]
+
+
+class Segment(TypedDict):
+    """A segment of the training data; `recording` is its place among the recordings."""
+
+    recording: int
+    start_s: float
+    window_s: float
+    label: str
+    also: list[str]
+    birdless: bool
+    held_out: bool
+    loudness_dbfs: float
+    clipped: float
+    picture: str
+    sound: str | None
+    answer: Called
+    likeness: float | None
+    copy_of: int | None
+    copy_likeness: float | None
+    flags: list[str]
+
+
+class Heard(TypedDict):
+    """A recording of the training data; no sound where it is not at hand."""
+
+    recording: str
+    author: str
+    sound: str | None
+
+
+class Sheets(TypedDict):
+    """The training data; `right` and `wrong` are places of held-out segments to play."""
+
+    in_cache: int
+    flag_words: dict[str, str]
+    flagged: dict[str, int]
+    recordings: list[Heard]
+    segments: list[Segment]
+    right: list[int]
+    wrong: list[int]
+
+
+class BlindClip(TypedDict):
+    """What somebody hears, what it truly is, and what the network calls it."""
+
+    recording: str
+    start_s: float
+    truth: str
+    network: str
+    stage: str
+    sound: str
+
+
+class Blind(TypedDict):
+    """A blind test: birds to choose from, stages in the order of the network, clips."""
+
+    offered: list[str]
+    stages: list[str]
+    clips: list[BlindClip]
+
+
+class Filters(TypedDict):
+    """A convolution's patches, as a picture and as numbers, with those that repeat or never answer."""
+
+    tap: str
+    place: int
+    side: list[int]
+    sheet: str
+    array: str
+    filters: int
+    dead: list[int]
+    most_like: list[int]
+    similarity: list[float]
+    repeats: list[int]
+    adds: list[float] | None
+    adds_mean: float | None
+
+
+class StageFacts(TypedDict):
+    """A stage of the network, and whether it is read."""
+
+    place: int
+    name: str
+    kind: str
+    scale: int | None
+    shape: list[int]
+    stride: list[int] | None
+    receptive_field: list[int] | None
+    tapped: bool
+
+
+class Performance(TypedDict):
+    """How the network did in training: `scores.json`, and its history an epoch a row."""
+
+    scores: Any
+    history: list[dict[str, float]]
+
+
+class BundleFacts(TypedDict):
+    """What was explained: its network with the digest of its weights, its features, birds, and how it was trained."""
+
+    sha256: str
+    network: str
+    members: int
+    fingerprint: str
+    features: dict[str, Any]
+    classes: list[str]
+    common_names: dict[str, str]
+    record: dict[str, Any]
+
+
+class Corrections(TypedDict):
+    """What was corrected before training."""
+
+    summary: str
+    lines: list[dict[str, Any]]
+
+
+class Fidelity(TypedDict):
+    """How much of the input each layer holds, measured on held-out segments; `mean_picture` is a control."""
+
+    segments: int
+    recordings: int
+    mean_distance: float
+    layers: list[OfLayer]
+    mean_picture: dict[str, Interval]
+
+
+class Place(TypedDict):
+    """A clip that is shown."""
+
+    recording: str
+    label: str
+    start_s: float
+
+
+class Original(Place):
+    """A clip that is heard, with its waveform's lowest and highest samples."""
+
+    sound: str
+    waveform: list[list[float]]
+
+
+class Rebuilt(TypedDict):
+    """A clip's sound from its picture."""
+
+    sound: str
+    picture: str
+    waveform: list[list[float]]
+    error: float
+
+
+class Likenesses(TypedDict):
+    """How alike pictures of one bird are, against those of different birds; None where there are no pairs."""
+
+    same_pairs: int
+    different_pairs: int
+    same_likeness: float | None
+    different_likeness: float | None
+    told_apart: float | None
+
+
+class Setup(Likenesses):
+    """One kind of features, measured."""
+
+    name: str
+    fingerprint: str
+    features: dict[str, Any]
+    rows: int
+    frames: int
+    same_pictures: list[str]
+    different_pictures: list[str]
+    rebuilt: list[Rebuilt]
+    sound_error: float
+    bytes: int
+    share_of_samples: float
+
+
+class Measured(TypedDict):
+    """What a comparison was measured on."""
+
+    segments: int
+    birds: int
+
+
+class Comparison(TypedDict):
+    """Features side by side on the same segments: `comparison.json`."""
+
+    bird: str
+    common_names: dict[str, str]
+    same: list[Place]
+    different: list[Place]
+    originals: list[Original]
+    measured: Measured
+    setups: list[Setup]
+    failures: dict[str, str]
+
+
+class Explanation(TypedDict):
+    """The whole of `explanation.json`; `failures` names recordings that cannot be heard, and why."""
+
+    bundle: BundleFacts
+    performance: Performance | None
+    real_sound: str | None
+    notes: list[str]
+    failures: dict[str, str]
+    methods: dict[str, str]
+    skipped: dict[str, str]
+    anatomy: list[StageFacts]
+    filters: list[Filters]
+    fidelity: Fidelity
+    examples: list[ExampleCard]
+    answers: Answers
+    comparison: Comparison | None
+    data: Sheets
+    blind: Blind
+    corrections: Corrections | None

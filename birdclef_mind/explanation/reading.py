@@ -1,0 +1,37 @@
+"""One network as it is read: all that the parts of an explanation share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdclef_mind.backwards.fidelity import Answer
+from birdclef_mind.backwards.reconstruction import Backwards
+from birdclef_mind.data.cache import Cache
+from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.networks.bundle import Bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One network as it is read.
+
+    Attributes
+    ----------
+    folder : where pictures and sounds are put. cache : as corrected.
+    answer, second : scores of pictures, of the network and of an independent one.
+    competition : folder of the real sound, None where it is not at hand.
+    failed : gets recordings that cannot be heard, and why.
+    """
+
+    bundle: Bundle
+    cache: Cache
+    folder: Folder
+    backwards: Backwards
+    answer: Answer
+    second: Answer
+    competition: Path | None
+    failed: dict[str, str]
+
+    @property
+    def held_out(self) -> frozenset[str]:
+        """Recordings that the network was not trained on."""
+        return frozenset(self.bundle.record.validation_recordings)
