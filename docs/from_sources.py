@@ -2,7 +2,7 @@
 
 A line `<!-- tree -->` becomes the tree of the package, a line a file; `<!-- room NAME -->` the files of one room;
 `<!-- commands -->` every command's own help; `<!-- settings CLASS -->` a table of all settings of a class;
-`<!-- presets -->` a table of the pictures that have a name.
+`<!-- presets -->` a table of the pictures that have a name; `<!-- face -->` a table of the package's own names.
 """
 
 import argparse
@@ -38,7 +38,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def _replacement(found: re.Match[str]) -> str:
     kind, name = found.groups()
-    makers = {"tree": tree, "room": room, "commands": commands, "settings": settings, "presets": presets}
+    makers = {
+        "tree": tree, "room": room, "commands": commands, "settings": settings, "presets": presets, "face": face,
+    }  # fmt: skip
     if kind not in makers:
         raise ValueError(f"marker {found[0]}: expected one of {', '.join(makers)}")
     return makers[kind](name) if name else makers[kind]()
@@ -113,6 +115,19 @@ def settings(name: str) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
+def face() -> str:
+    """A table of the package's own names, with the first line of their docstrings, each linked to its home."""
+    rows = []
+    for node in ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8")).body:
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            words = _first_line(PACKAGE.joinpath(*str(node.module).split(".")).with_suffix(".py"), alias.name)
+            name = f"`bm.{alias.name}`"
+            rows.append(
+                f"| [{name}][birdclef_mind.{node.module}.{alias.name}] | {words} |" if words else f"| {name} | |"
+            )
+    return "\n".join(["| name | what it is |", "| --- | --- |", *rows])
+
+
 def presets() -> str:
     """A table of the presets: the size of a picture, and what sets one apart from another."""
     sys.path.insert(0, str(ROOT))
@@ -166,6 +181,14 @@ def _toml(value: Any) -> str:
 
 def _file(name: str, file: str) -> str:
     return f"{file}/" if (PACKAGE / name / file).is_dir() else f"{file}.py"
+
+
+def _first_line(path: Path, name: str) -> str:
+    """Of the docstring of a class or function; "" for what has none, such as a constant."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
 
 
 def _docstring(path: Path) -> str:
