@@ -1,4 +1,7 @@
-"""Speed, as ratios measured side by side in one run: `python scripts/benchmark.py COMPETITION [--json] [--growth]`."""
+"""Speed, as ratios measured side by side in one run.
+
+`python scripts/benchmark.py COMPETITION --write docs/measurements.md` writes the page of the documentation.
+"""
 
 import argparse
 import json
@@ -13,8 +16,10 @@ import backwards
 import caching
 import growth
 import learning
+import page
 
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.data.competition import open_competition
 
 
 def rows(args):
@@ -35,6 +40,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--growth", action="store_true", help="also how cost grows, which takes minutes")
     parser.add_argument("--explanation", type=Path, help="also how long its report takes")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="also write the rows as a page of Markdown")
     args = parser.parse_args()
     import_tensorflow_quietly()
     found = []
@@ -46,6 +52,8 @@ def main():
             print(f"{row.work:<78}{row.seconds * 1000:>10.2f} ms{ratio}{memory}", flush=True)
     if args.json:
         print(json.dumps([asdict(row) for row in found], indent=1))
+    if args.write:
+        page.write(args.write, found, args.competition, len(open_competition(args.competition).recordings))
 
 
 if __name__ == "__main__":

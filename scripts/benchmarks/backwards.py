@@ -38,7 +38,7 @@ def stamping():
 
     def loops():
         for tap, activation in zip(taps, activations, strict=True):
-            stamped_by_loops(activation[0], chain.grids[id(tap.output)].patches)
+            stamped_by_loops(activation[0], chain.grids[tap.output].patches)
 
     def arrays():
         for tap, activation in zip(taps, activations, strict=True):

@@ -121,7 +121,12 @@ def fails(error):
 
 
 @pytest.mark.parametrize(
-    "place", ["bundle.load", "submission.write_submission", "submission.competition.list_soundscapes"]
+    "place",
+    [
+        "networks.bundle.load",
+        "kaggle.write_submission.write_submission",
+        "kaggle.write_submission.competition.list_soundscapes",
+    ],
 )
 @pytest.mark.parametrize(
     "error", [RuntimeError("no kernel image"), MemoryError(), ImportError("libcudart.so"), OSError(5, "I/O")]

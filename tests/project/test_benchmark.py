@@ -37,3 +37,33 @@ def test_training_and_answering_are_measured_beside_the_network():
 
     assert len(checked(learning.rows(recipes=[("classic", "mel32")], batches=2))) == 4
     assert len(checked(answering.rows(recipes=[("classic", "mel32")], minutes=1))) == 4
+
+
+@pytest.mark.slow
+def test_reading_backwards_is_measured_beside_loops():
+    import backwards
+
+    assert len(checked(backwards.stamping())) == 3
+
+
+def test_the_page_says_what_was_measured_where(monkeypatch, tmp_path):
+    import page
+    from timing import Row
+
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "/home/jane/birds", "--write", "docs/measurements.md"])
+    rows = [Row("decoding alone", 0.00414), Row("cached", 0.00676, 1.632, "decoding alone", 120.4)]
+    page.write(tmp_path / "page.md", rows, Path("/home/jane/birds"), 20)
+    text = (tmp_path / "page.md").read_text()
+    assert "| decoding alone | 4.14 ms | – | – | – |\n" in text
+    assert "| cached | 6.76 ms | 1.63 | decoding alone | 120 MB |\n" in text
+    assert "`python scripts/benchmark.py COMPETITION --write docs/measurements.md`" in text
+    assert "/home/jane" not in text
+    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+
+
+def test_the_page_of_the_documents_was_written_by_it():
+    import page
+
+    text = (Path(__file__).resolve().parents[2] / "docs" / "measurements.md").read_text(encoding="utf-8")
+    assert text.startswith(page.page([], "python scripts/benchmark.py", 0)[:60])
+    assert all(f"| {name} |" in text for name in page.machine())
