@@ -4,6 +4,7 @@ settings       how much an explanation shows
 explain        the whole of it
 folder         an explanation's folder: facts, pictures, sounds
 facts          what stands in explanation.json, name by name
+card_facts     what an example, or a bird's name, worked backwards is in it
 reading        one network as it is read: what all parts share
 examples       which segments are worked through
 example_cards  an example at every layer

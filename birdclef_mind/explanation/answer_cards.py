@@ -9,7 +9,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
-from birdclef_mind.explanation.facts import AnswerCard, Answers, AnswerSummary
+from birdclef_mind.explanation.card_facts import AnswerCard, Answers, AnswerSummary
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from birdclef_mind.explanation.facts import AnswerCard, Blind, BlindClip, Called, ExampleCard
+from birdclef_mind.explanation.card_facts import AnswerCard, Called, ExampleCard
+from birdclef_mind.explanation.facts import Blind, BlindClip
 
 ORIGINAL, FEATURES, ANSWER = "original", "features", "answer"
 # More names than this on offer make a test of memory.

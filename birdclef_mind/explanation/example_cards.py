@@ -8,8 +8,9 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import BundleError
+from birdclef_mind.explanation.card_facts import Called, ExampleCard, Moments
 from birdclef_mind.explanation.examples import Example
-from birdclef_mind.explanation.facts import Called, ExampleCard, Fidelity, Moments
+from birdclef_mind.explanation.facts import Fidelity
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.networks.bundle import Bundle

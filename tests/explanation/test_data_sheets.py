@@ -1,5 +1,6 @@
 import csv
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import METADATA, TRAIN_AUDIO, open_competition
 from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
 from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.explanation.reading import Reading
+from birdclef_mind.networks.record import Record
 from birdclef_mind.sound import audio
-from birdclef_mind.sound.settings import PRESETS
 
 RATE_HZ = 32_000
 
@@ -41,10 +43,16 @@ def spoiled(competition_folder, tmp_path):
 def sheets(cache, tmp_path, scores=None, competition=True, held_out=()):
     pixels = cache.pictures(cache.rows).pixels
     scores = np.full((len(cache.rows), len(cache.classes)), 0.3) if scores is None else scores
-    folder = Folder(tmp_path / "x", cache.features)
-    return write_sheets(
-        folder, cache, cache.rows, scores, pixels, set(held_out), cache.competition if competition else None, {}
-    )
+    return write_sheets(reading(cache, tmp_path, scores, held_out, competition), cache.rows, pixels)
+
+
+def reading(cache, tmp_path, scores, held_out=(), competition=True):
+    """A network that gives these scores, whatever it is shown."""
+    return Reading(
+        bundle=SimpleNamespace(record=Record(validation_recordings=tuple(held_out))), cache=cache,
+        folder=Folder(tmp_path / "x", cache.features), backwards=None, answer=lambda pixels: scores, second=None,
+        competition=cache.competition if competition else None, failed={},
+    )  # fmt: skip
 
 
 def test_what_is_wrong_is_flagged(spoiled, tmp_path):
@@ -96,9 +104,8 @@ def test_the_odd_one_of_its_bird_is_flagged(cache_folder, tmp_path, rng):
     odd = own[3]
     pixels[odd] = rng.integers(0, 256, song.shape)
     assert len(own) >= 8
-    folder = Folder(tmp_path / "x", PRESETS["mel32"])
     scores = np.full((len(cache.rows), len(cache.classes)), 0.3)
-    data = write_sheets(folder, cache, cache.rows, scores, pixels, set(), None, {})
+    data = write_sheets(reading(cache, tmp_path, scores, competition=False), cache.rows, pixels)
     assert [place for place in own if "unlike" in data["segments"][place]["flags"]] == [odd]
 
 
@@ -121,9 +128,8 @@ def test_sound_is_copied_whole_and_only_from_the_competition(cache_folder, tmp_p
 def test_each_segment_may_have_a_sound_of_its_own(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     rows = cache.rows[:3]
-    folder = Folder(tmp_path / "x", cache.features)
     scores = np.full((3, len(cache.classes)), 0.3)
-    data = write_sheets(folder, cache, rows, scores, cache.pictures(rows).pixels, set(), cache.competition, {}, False)
+    data = write_sheets(reading(cache, tmp_path, scores), rows, cache.pictures(rows).pixels, whole=False)
     assert not (tmp_path / "x" / "recordings").exists()
     for segment in data["segments"]:
         assert audio.duration_s(tmp_path / "x" / segment["sound"]) == pytest.approx(5, abs=0.2)

@@ -18,7 +18,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import comparison
-from birdclef_mind.explanation.facts import ExampleCard, Explanation
+from birdclef_mind.explanation.card_facts import ExampleCard
+from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
 from birdclef_mind.sound.settings import Features

@@ -1,0 +1,105 @@
+"""What an example, and a bird's bare name, worked backwards are in `explanation.json`, name by name."""
+
+from typing import NotRequired, TypedDict
+
+
+class Called(TypedDict):
+    """What a network calls a picture: its surest bird."""
+
+    label: str
+    score: float
+
+
+class Scale(TypedDict):
+    """What 0 and the step to 255 stand for in a picture."""
+
+    low: float
+    width: float
+
+
+class Moments(TypedDict):
+    """When a bird is heard in an example: its chance every moment, and events as [onset, offset] in seconds."""
+
+    label: str
+    chances: list[float]
+    events: list[list[float]]
+
+
+class LayerCard(TypedDict):
+    """An example worked backwards from one layer by one method."""
+
+    tap: str
+    method: str
+    picture: str
+    sound: str
+    answer: Called
+    second_answer: Called
+    same_answer: bool
+    correlation: float
+    picture_error: float
+    sound_error: NotRequired[float]
+
+
+class ExampleCard(TypedDict):
+    """A segment that is worked through; `window_s` is None for a sound that is not of the training data."""
+
+    name: str
+    recording: str
+    start_s: float
+    window_s: float | None
+    label: str
+    author: str
+    why: str
+    picture: str
+    scale: Scale
+    original_sound: str | None
+    features_sound: str
+    features_sound_error: NotRequired[float]
+    answer: Called
+    embedding: list[float]
+    scores: list[float]
+    moments: list[Moments]
+    layers: list[LayerCard]
+
+
+class Answer(TypedDict):
+    """A picture that makes the network say a bird's name, found in one way from one seed."""
+
+    way: str
+    seed: int | None
+    picture: str
+    sound: str
+    score: float
+    recognised: bool
+    recognised_by_second: bool
+    called: str
+    called_by_second: str
+    scores: list[float] | None
+
+
+class AnswerCard(TypedDict):
+    """A bird's bare name, worked backwards."""
+
+    label: str
+    name: str
+    training_segments: int
+    learned: bool
+    note: str
+    answers: list[Answer]
+
+
+class AnswerSummary(TypedDict):
+    """How many birds' answers are recognised, of one way and seed."""
+
+    way: str
+    seed: int | None
+    classes: int
+    recognised: int
+    recognised_by_second: int
+
+
+class Answers(TypedDict):
+    """Answers of all birds."""
+
+    cards: list[AnswerCard]
+    summary: list[AnswerSummary]
