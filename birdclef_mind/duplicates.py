@@ -24,9 +24,9 @@ _DARK, _LEAST = 2, 0.02
 # Frames of half a second. Textures of copies correlate so much in three fourths of the 0, 1, 2, 3, 4 or more blocks in
 # which both show something: copies at low rates reach 0.53 of four, two songs of one bird 0.40; of fewer chance gives more.
 _BLOCK = 32
-_SAME = np.array([np.inf, np.inf, 0.8, 0.65, 0.5])
+_SAME = np.array([np.inf, np.inf, 0.8, 0.7, 0.6, 0.5])
 # Fewer votes are chance. Of each two recordings so many pairs of segments are judged, of each segment with so many.
-_VOTES, _TRIES, _OTHERS = 30, 12, 16
+_VOTES, _TRIES, _OTHERS = 24, 12, 16
 _CHUNK = 32
 
 

@@ -32,7 +32,7 @@ _PATTERNS, _APART = 3, 8
 # Beside the variation around it, and that of the whole picture, what is weaker counts little; the rest is limited.
 _WEAK, _LIMIT = 0.5, 2.0
 # Below this a picture shows nothing at that time.
-_LEAST = 0.003
+_LEAST = 0.005
 _SIGNS, _BYTES = 128, 16
 # Orders of the bytes of a landmark, by first byte and step: no two begin with the same three.
 _ORDERS = tuple((first, step) for step in (1, 3, 5) for first in range(0, _BYTES, 4))
@@ -167,7 +167,7 @@ def _landmarks(pixels: Array, first: int) -> Landmarks:
     for frame, pattern in enumerate(patterns):
         answers += pattern @ levels[:, :, begin + frame : begin + frame + count]
     # The picture's own edges answer as well, and belong to no sound.
-    shown = sliding_window_view(np.square(levels).mean(axis=1), _LONG, axis=1).min(axis=2) > _LEAST
+    shown = sliding_window_view(np.square(levels).mean(axis=1), _LONG, axis=1).mean(axis=2) > _LEAST
     shown[:, :2] = shown[:, -2:] = False
     best = answers >= maximum_filter1d(answers, 2 * _APART + 1, axis=2)
     segments, kinds, places = np.nonzero(best & shown[:, None])
