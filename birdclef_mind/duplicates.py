@@ -5,10 +5,11 @@ alike, differ there: candidates are found by landmarks, and judged by what is le
 steady, slow, loud or common to all bands has been taken away.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
@@ -16,22 +17,30 @@ from birdclef_mind.landmarks import SHIFT, Matches, find_landmarks, in_threads, 
 from birdclef_mind.progress import Track, untracked
 
 Array = np.ndarray[Any, Any]
+Read = Callable[[Array], Array]
 
 # Texture: of so many bands, smoothed twice over so many frames, seen against so many around each.
 _BANDS, _SMOOTH, _WIDE = 32, 3, 25
-# Pixels of so few steps, and variation as small as this (of the logarithm), are what quantising leaves.
-_DARK, _LEAST = 2, 0.02
-# Frames of half a second. Textures of copies correlate so much in three fourths of the 0, 1, 2, 3, 4 or more blocks in
-# which both show something: copies at low rates reach 0.53 of four, two songs of one bird 0.40; of fewer chance gives more.
+# Pixels of so few steps, and variation by so little of a step, are what quantising leaves.
+_DARK, _LEAST = 2, 0.06
+# Frames of half a second. In three fourths of the blocks in which both show something textures of copies correlate so
+# much, where these are 0, 1, 2, 3, 4, 5 or more: two songs of one bird reach 0.40 of five, and more of fewer by chance.
 _BLOCK = 32
 _SAME = np.array([np.inf, np.inf, 0.8, 0.7, 0.6, 0.5])
 # Fewer votes are chance. Of each two recordings so many pairs of segments are judged, of each segment with so many.
-_VOTES, _TRIES, _OTHERS = 24, 12, 16
+_VOTES, _TRIES, _OTHERS = 28, 8, 16
+# Half as many as there are segments are judged, or these, so that time grows no faster than the segments.
+_LEAST_JUDGED = 10_000
 _CHUNK = 32
 
 
 def alike_recordings(
-    pixels: Array, recordings: Sequence[str], places: Array | None = None, track: Track = untracked
+    pixels: Array,
+    recordings: Sequence[str],
+    places: Array | None = None,
+    track: Track = untracked,
+    *,
+    cepstral: bool = False,
 ) -> list[tuple[str, str]]:
     """Pairs of recordings with segments that are copies: encoded anew, shifted in time, cut out, loud or quiet.
 
@@ -39,6 +48,7 @@ def alike_recordings(
     ----------
     pixels : (segments, rows, frames), uint8, of sixteen milliseconds a frame or so; read a few at a time.
     recordings : whose each of the segments `places` is, (chosen,); places : which they are, all without.
+    cepstral : whether rows are cepstral coefficients, not bands.
 
     Returns
     -------
@@ -46,17 +56,31 @@ def alike_recordings(
 
     Notes
     -----
-    Two segments have to have two seconds in common that are not silent. Not found are copies played faster or slower,
-    copies under other sound as loud as they are, and sound whose noise was taken away and replaced.
+    Two of their segments have to have a second in common, better two and a half, in which the pictures are not black.
+    Not found are copies played faster or slower, copies under other sound as loud as they are, and sound from which its
+    noise was taken.
     """
     names, owners = np.unique(recordings, return_inverse=True)
     places = np.arange(len(pixels)) if places is None else places
-    matches = match_landmarks(find_landmarks(pixels, places, track), owners)
-    found = np.zeros(0, np.int64)
+
+    def read(own: Array) -> Array:
+        return _bands_of(pixels[own]) if cepstral else pixels[own]
+
+    matches = match_landmarks(find_landmarks(read, places, track), owners)
+    found, left = np.zeros(0, np.int64), max(_LEAST_JUDGED, len(places) // 2)
     for some in _rounds(matches, owners):
-        some = some[:, ~np.isin(_pair(some, owners), found)]
-        found = np.union1d(found, _pair(some[:, _judge(pixels, places, some)], owners))
+        some = some[:, ~np.isin(_pair(some, owners), found)][:, :left]
+        left -= some.shape[1]
+        found = np.union1d(found, _pair(some[:, _judge(read, places, some)], owners))
     return [(str(names[one]), str(names[other])) for one, other in zip(*np.divmod(found, len(names)), strict=True)]
+
+
+def _bands_of(pixels: Array) -> Array:
+    """Pictures of coefficients as such of bands, each from its darkest to its brightest: (n, rows, frames), uint8."""
+    levels = pixels - pixels.mean(axis=2, keepdims=True, dtype=np.float32)
+    bands = scipy.fft.idct(levels, axis=1, norm="ortho")
+    bands -= bands.min(axis=(1, 2), keepdims=True)
+    return np.asarray(bands * (255 / np.maximum(bands.max(axis=(1, 2), keepdims=True), 1e-3)), np.uint8)
 
 
 def _pair(candidates: Array, owners: Array) -> Array:
@@ -91,13 +115,13 @@ def _rank(values: Array) -> Array:
     return ranks
 
 
-def _judge(pixels: Array, places: Array, candidates: Array) -> Array:
+def _judge(read: Read, places: Array, candidates: Array) -> Array:
     """Whether both segments of each candidate (3, n) hold the same sound: (n,), bool."""
 
     def judge(start: int) -> Array:
         first, second, shifts = candidates[:, start : start + _CHUNK]
         wanted, own = np.unique(places[np.stack([first, second])], return_inverse=True)
-        textures, own = _textures(pixels[wanted]), own.reshape(2, -1)
+        textures, own = _textures(read(wanted)), own.reshape(2, -1)
         return _agree(textures[own[0]], textures[own[1]], shifts)
 
     parts = in_threads(judge, range(0, candidates.shape[1], _CHUNK))
@@ -124,7 +148,9 @@ def _agree(one: Array, other: Array, shifts: Array) -> Array:
     blocks = np.sort(np.where(heard, blocks, 1), axis=1)
     count = heard.sum(axis=1)
     lowest = np.take_along_axis(blocks, (count[:, None] + 1) // 4, axis=1)[:, 0]
-    return lowest >= _SAME[np.minimum(count, len(_SAME) - 1)]
+    # The fewer bands, the more chance agrees.
+    same = _SAME[np.minimum(count, len(_SAME) - 1)] ** (one.shape[1] / _BANDS)
+    return np.minimum(lowest, whole[best]) >= same
 
 
 def _correlation(common: Array, power: Array, other: Array) -> Array:
@@ -145,10 +171,11 @@ def _textures(pixels: Array) -> Array:
     levels = np.log(parts.mean(axis=2, dtype=np.float32) + np.float32(_DARK))
     for _ in range(2):
         levels = uniform_filter1d(levels, _SMOOTH, axis=2)
+    least = np.float32(_LEAST) * np.exp(-levels)
     # What is smoothed together with frames that show nothing, as after a recording's end, is their edge.
     shown = minimum_filter1d(pixels.any(axis=1).astype(np.float32), 2 * _SMOOTH - 1, axis=1)[:, None]
     share = np.maximum(uniform_filter1d(shown, _WIDE, axis=2), np.float32(1 / _WIDE))
     levels = (levels - uniform_filter1d(levels * shown, _WIDE, axis=2) / share) * shown
     variation = np.sqrt(uniform_filter1d(np.square(levels), _WIDE, axis=2).clip(0) / share)
-    textures = np.clip(levels / (variation + np.float32(_LEAST)), -1, 1)
+    textures = np.clip(levels / (variation + least), -1, 1)
     return np.asarray((textures - textures.mean(axis=1, keepdims=True)) * shown)

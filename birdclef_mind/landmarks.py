@@ -1,10 +1,11 @@
 """Landmarks: moments by which a sound is known again wherever it was cut, and which segments share some.
 
 A moment is where a fixed pattern answers most within its surroundings, so that a copy has it too, whatever window it
-fell into (as winnowing chooses places of a text: Schleimer, Wilkerson & Aiken 2003). Its landmark is the signs of fixed
-random projections of the picture around it (Charikar 2002). As in Wang, "An Industrial-Strength Audio Search Algorithm",
-ISMIR 2003, landmarks are joined by sorting, and each match votes for two segments and a shift; only those that come next
-to each other in one of several orders are looked at, so that what sounds everywhere costs no more than what is rare.
+fell into (as winnowing chooses places of a text: Schleimer, Wilkerson & Aiken 2003). Its landmark is the signs of
+fixed random projections of the picture around it (Charikar 2002). As in Wang, "An Industrial-Strength Audio Search
+Algorithm", ISMIR 2003, landmarks are joined by sorting, and each match votes for two segments and a shift. Only those
+that come next to each other in one of several orders are looked at, and what is as near to them as the match takes from
+its vote, so that what sounds everywhere costs no more than what is rare, and says less.
 """
 
 import os
@@ -36,8 +37,9 @@ _LEAST = 0.005
 _SIGNS, _BYTES = 128, 16
 # Orders of the bytes of a landmark, by first byte and step: no two begin with the same three.
 _ORDERS = tuple((first, step) for step in (1, 3, 5) for first in range(0, _BYTES, 4))
-# So many landmarks after each are looked at. By chance 64 signs differ; of most copies' landmarks at most so many.
-_NEIGHBOURS, _DIFFERENT = 12, 36
+# So many landmarks after each are looked at. By chance 64 signs differ; the most alike has to stand out from the least,
+# or from as many different signs as most copies' landmarks have at most, by so many.
+_NEIGHBOURS, _DIFFERENT, _CLEAR = 12, 40, 10
 # Shifts are told apart to so many frames of the cached picture.
 SHIFT = 4
 _SHIFTS = 2**18
@@ -67,7 +69,7 @@ class Matches:
     ----------
     first, second : (n,), int64, places of segments, first < second.
     shifts : (n,), int64, frames by which what both hold stands later in the first, a multiple of `SHIFT`.
-    votes : (n,), int64, how often landmarks were found that say so.
+    votes : (n,), int64, by how many signs landmarks that say so stand out, all together.
     """
 
     first: Array
@@ -84,11 +86,11 @@ def in_threads(work: Callable[[int], Any], starts: range) -> Iterator[Any]:
             yield result.result()
 
 
-def find_landmarks(pixels: Array, places: Array, track: Track = untracked) -> Landmarks:
-    """Landmarks of the pictures `pixels[places]`, (segments, rows, frames), uint8, a few pictures at a time."""
+def find_landmarks(read: Callable[[Array], Array], places: Array, track: Track = untracked) -> Landmarks:
+    """Landmarks of pictures; `read` gives those at some of the places, (n, rows, frames), uint8, asked for few."""
     starts = range(0, len(places), _CHUNK)
-    parts = in_threads(lambda start: _landmarks(pixels[places[start : start + _CHUNK]], start), starts)
-    found = [_landmarks(pixels[:0], 0), *track(parts, len(starts), "listening for copies")]
+    parts = in_threads(lambda start: _landmarks(read(places[start : start + _CHUNK]), start), starts)
+    found = [_landmarks(np.zeros((0, 2, _LONG), np.uint8), 0), *track(parts, len(starts), "listening for copies")]
     segments, frames, signs = (
         np.concatenate([getattr(part, name) for part in found]) for name in ("segments", "frames", "signs")
     )
@@ -97,28 +99,26 @@ def find_landmarks(pixels: Array, places: Array, track: Track = untracked) -> La
 
 def match_landmarks(landmarks: Landmarks, owners: Array) -> Matches:
     """Segments that share landmarks and belong to different owners, which are given as (segments,), int."""
-    count = max(1, len(owners))
-    known = np.zeros((2, 0), np.int64)
-    for first, step in _ORDERS:
-        one, other, agreeing = _neighbours(landmarks, owners, (first + step * np.arange(8)) % _BYTES)
-        swapped = landmarks.segments[one] > landmarks.segments[other]
-        one, other = np.where(swapped, other, one), np.where(swapped, one, other)
-        shifts = np.rint((landmarks.frames[one] - landmarks.frames[other]) / SHIFT).astype(np.int64) + _SHIFTS // 2
-        pairs = landmarks.segments[one].astype(np.int64) * count + landmarks.segments[other]
-        new = np.stack([pairs * _SHIFTS + shifts, agreeing])
-        known = _counted(np.concatenate([known, new], axis=1))
-    pairs, shifts = known[0] // _SHIFTS, known[0] % _SHIFTS - _SHIFTS // 2
-    return Matches(pairs // count, pairs % count, shifts * SHIFT, known[1])
-
-
-def _counted(votes: Array) -> Array:
-    """Votes (2, n), what they are for and how many, summed over the same."""
-    kinds, places = np.unique(votes[0], return_inverse=True)
-    return np.stack([kinds, np.bincount(places, votes[1], len(kinds)).astype(np.int64)])
+    count = len(landmarks.segments)
+    looked = [_neighbours(landmarks, owners, (first + step * np.arange(8)) % _BYTES) for first, step in _ORDERS]
+    one, other, clear = (np.concatenate(part) for part in zip(*looked, strict=True))
+    # Landmarks stand in order of their segments; two that meet in several orders count once.
+    both = np.minimum(one, other) * count + np.maximum(one, other)
+    order = np.argsort(both, kind="stable")
+    begins = np.flatnonzero(np.diff(both[order], prepend=-1))
+    clear = np.maximum.reduceat(clear[order], begins) if len(begins) else clear
+    one, other = np.divmod(both[order[begins]], max(1, count))
+    shifts = np.rint((landmarks.frames[one] - landmarks.frames[other]) / SHIFT).astype(np.int64) + _SHIFTS // 2
+    segments = max(1, len(owners))
+    pairs = landmarks.segments[one].astype(np.int64) * segments + landmarks.segments[other]
+    kinds, places = np.unique(pairs * _SHIFTS + shifts, return_inverse=True)
+    votes = np.bincount(places, clear, len(kinds)).astype(np.int64)
+    pairs, shifts = kinds // _SHIFTS, kinds % _SHIFTS - _SHIFTS // 2
+    return Matches(pairs // segments, pairs % segments, shifts * SHIFT, votes)
 
 
 def _neighbours(landmarks: Landmarks, owners: Array, columns: Array) -> tuple[Array, Array, Array]:
-    """Places of landmarks and of the most alike of those that follow in order of these columns, where it is alike."""
+    """Landmarks whose most alike, of those that follow in order of these columns, stands out; that one; by how much."""
     keys = np.ascontiguousarray(landmarks.signs[:, columns]).view(">u8")[:, 0].astype(np.uint64)
     order = np.argsort(keys, kind="stable").astype(np.int32)
     words = landmarks.signs[order].view(np.uint64)
@@ -126,7 +126,8 @@ def _neighbours(landmarks: Landmarks, owners: Array, columns: Array) -> tuple[Ar
 
     def look(start: int) -> tuple[Array, Array, Array]:
         end = min(start + _LOOKED_AT, len(order))
-        fewest, nearest = np.full(end - start, _DIFFERENT + 1, np.uint8), np.zeros(end - start, np.int32)
+        fewest, most = np.full(end - start, _SIGNS, np.uint8), np.zeros(end - start, np.uint8)
+        nearest = np.zeros(end - start, np.int64)
         for away in range(1, _NEIGHBOURS + 1):
             here = slice(start, max(start, min(end, len(order) - away)))
             there = slice(here.start + away, here.stop + away)
@@ -135,13 +136,14 @@ def _neighbours(landmarks: Landmarks, owners: Array, columns: Array) -> tuple[Ar
             better = (different < fewest[part]) & (own[here] != own[there])
             fewest[part] = np.where(better, different, fewest[part])
             nearest[part] = np.where(better, away, nearest[part])
-        found = np.flatnonzero(fewest <= _DIFFERENT)
-        return order[start + found], order[start + found + nearest[found]], _DIFFERENT + 1 - fewest[found].astype(np.int64)
+            most[part] = np.maximum(most[part], different)
+        clear = np.minimum(most, _DIFFERENT).astype(np.int64) - fewest
+        found = np.flatnonzero(clear >= _CLEAR)
+        return order[start + found], order[start + found + nearest[found]], clear[found]
 
-    empty = np.zeros(0, np.int32)
-    looked = [(empty, empty, empty), *in_threads(look, range(0, len(order), _LOOKED_AT))]
-    one, other, agreeing = (np.concatenate(part) for part in zip(*looked, strict=True))
-    return one, other, agreeing
+    looked = [(order[:0], order[:0], order[:0]), *in_threads(look, range(0, len(order), _LOOKED_AT))]
+    one, other, clear = (np.concatenate(part).astype(np.int64) for part in zip(*looked, strict=True))
+    return one, other, clear
 
 
 def _ones(words: Array) -> Array:
@@ -156,11 +158,11 @@ def _ones(words: Array) -> Array:
 
 def _landmarks(pixels: Array, first: int) -> Landmarks:
     """Landmarks of a few pictures, the first of which is number `first`."""
-    levels = _levels(pixels)
-    n, bands, frames = levels.shape
-    count = max(0, frames - _LONG + 1)
-    if not count * n:
+    count = pixels.shape[2] // _TOGETHER - _LONG + 1
+    if count < 1 or not len(pixels) or pixels.shape[1] < 2:
         return Landmarks(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, _BYTES), np.uint8))
+    levels = _levels(pixels)
+    n, bands, _ = levels.shape
     patterns, projections = _projections(bands)
     begin = (_LONG - _PATTERN) // 2
     answers = np.zeros((n, _PATTERNS, count), np.float32)
@@ -171,7 +173,8 @@ def _landmarks(pixels: Array, first: int) -> Landmarks:
     shown[:, :2] = shown[:, -2:] = False
     best = answers >= maximum_filter1d(answers, 2 * _APART + 1, axis=2)
     segments, kinds, places = np.nonzero(best & shown[:, None])
-    around = sliding_window_view(levels, _LONG, axis=2)[..., ::2][segments, :, places].reshape(len(segments), -1)
+    around = sliding_window_view(levels, _LONG, axis=2)[..., ::2][segments, :, places]
+    around = around.reshape(len(segments), projections.shape[1])
     signs = np.empty((len(segments), _SIGNS), bool)
     for kind in range(_PATTERNS):
         signs[kinds == kind] = around[kinds == kind] @ projections[kind] > 0
@@ -191,10 +194,10 @@ def _projections(bands: int) -> tuple[Array, Array]:
     begin = (_LONG - _PATTERN) // 2
     shared = np.zeros((_PATTERNS, bands, _LONG), np.float32)
     shared[:, :, begin : begin + _PATTERN] = patterns.transpose(1, 2, 0)
-    shared = shared[:, :, ::2].reshape(_PATTERNS, -1)
-    projections = rng.normal(size=(_PATTERNS, shared.shape[1], _SIGNS)).astype(np.float32)
-    along = np.einsum("pi,pis->ps", shared, projections) / np.square(shared).sum(axis=1, keepdims=True)
-    return patterns, projections - shared[:, :, None] * along[:, None]
+    own = shared[:, :, ::2].reshape(_PATTERNS, -1)
+    projections = rng.normal(size=(_PATTERNS, own.shape[1], _SIGNS)).astype(np.float32)
+    along = np.einsum("pi,pis->ps", own, projections) / np.square(own).sum(axis=1, keepdims=True)
+    return patterns, projections - own[:, :, None] * along[:, None]
 
 
 def _levels(pixels: Array) -> Array:
