@@ -43,6 +43,8 @@ _NEIGHBOURS, _DIFFERENT, _CLEAR = 12, 40, 10
 # Shifts are told apart to so many frames of the cached picture.
 SHIFT = 4
 _SHIFTS = 2**18
+# Orders whose pairs wait together to be counted.
+_AT_ONCE = 3
 _CHUNK, _LOOKED_AT = 64, 2**16
 
 
@@ -99,15 +101,15 @@ def find_landmarks(read: Callable[[Array], Array], places: Array, track: Track =
 
 def match_landmarks(landmarks: Landmarks, owners: Array) -> Matches:
     """Segments that share landmarks and belong to different owners, which are given as (segments,), int."""
-    count = len(landmarks.segments)
-    looked = [_neighbours(landmarks, owners, (first + step * np.arange(8)) % _BYTES) for first, step in _ORDERS]
-    one, other, clear = (np.concatenate(part) for part in zip(*looked, strict=True))
-    # Landmarks stand in order of their segments; two that meet in several orders count once.
-    both = np.minimum(one, other) * count + np.maximum(one, other)
-    order = np.argsort(both, kind="stable")
-    begins = np.flatnonzero(np.diff(both[order], prepend=-1))
-    clear = np.maximum.reduceat(clear[order], begins) if len(begins) else clear
-    one, other = np.divmod(both[order[begins]], max(1, count))
+    count = max(1, len(landmarks.segments))
+    both, clear = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    for begin in range(0, len(_ORDERS), _AT_ONCE):
+        looked = [_neighbours(landmarks, owners, *order) for order in _ORDERS[begin : begin + _AT_ONCE]]
+        both, clear = (
+            np.concatenate([own, *new]) for own, new in zip((both, clear), zip(*looked, strict=True), strict=True)
+        )
+        both, clear = _clearest(both, clear, count)
+    one, other = np.divmod(both, count)
     shifts = np.rint((landmarks.frames[one] - landmarks.frames[other]) / SHIFT).astype(np.int64) + _SHIFTS // 2
     segments = max(1, len(owners))
     pairs = landmarks.segments[one].astype(np.int64) * segments + landmarks.segments[other]
@@ -117,17 +119,36 @@ def match_landmarks(landmarks: Landmarks, owners: Array) -> Matches:
     return Matches(pairs // segments, pairs % segments, shifts * SHIFT, votes)
 
 
-def _neighbours(landmarks: Landmarks, owners: Array, columns: Array) -> tuple[Array, Array, Array]:
-    """Landmarks whose most alike, of those that follow in order of these columns, stands out; that one; by how much."""
+def _clearest(both: Array, clear: Array, most: int) -> tuple[Array, Array]:
+    """Pairs that are found several times, in several orders, once; at most so many, those that stand out most."""
+    order = np.argsort(both, kind="stable")
+    begins = np.flatnonzero(np.diff(both[order], prepend=-1))
+    if not len(begins):
+        return both, clear
+    both, clear = both[order[begins]], np.maximum.reduceat(clear[order], begins)
+    if len(both) > most:
+        kept = np.sort(np.argsort(-clear.astype(np.int16), kind="stable")[:most])
+        both, clear = both[kept], clear[kept]
+    return both, clear
+
+
+def _neighbours(landmarks: Landmarks, owners: Array, first: int, step: int) -> tuple[Array, Array]:
+    """Landmarks whose most alike, of those that follow in an order of the bytes, stands out, and by how much.
+
+    Returns
+    -------
+    Each such two as one number, the earlier place · landmarks + the later, (n,), int64, and signs, (n,), uint8.
+    """
+    columns = (first + step * np.arange(8)) % _BYTES
     keys = np.ascontiguousarray(landmarks.signs[:, columns]).view(">u8")[:, 0].astype(np.uint64)
     order = np.argsort(keys, kind="stable").astype(np.int32)
     words = landmarks.signs[order].view(np.uint64)
     own = owners[landmarks.segments[order]].astype(np.int32)
 
-    def look(start: int) -> tuple[Array, Array, Array]:
+    def look(start: int) -> tuple[Array, Array]:
         end = min(start + _LOOKED_AT, len(order))
         fewest, most = np.full(end - start, _SIGNS, np.uint8), np.zeros(end - start, np.uint8)
-        nearest = np.zeros(end - start, np.int64)
+        nearest = np.zeros(end - start, np.uint8)
         for away in range(1, _NEIGHBOURS + 1):
             here = slice(start, max(start, min(end, len(order) - away)))
             there = slice(here.start + away, here.stop + away)
@@ -137,13 +158,14 @@ def _neighbours(landmarks: Landmarks, owners: Array, columns: Array) -> tuple[Ar
             fewest[part] = np.where(better, different, fewest[part])
             nearest[part] = np.where(better, away, nearest[part])
             most[part] = np.maximum(most[part], different)
-        clear = np.minimum(most, _DIFFERENT).astype(np.int64) - fewest
+        clear = np.minimum(most, _DIFFERENT).astype(np.int16) - fewest
         found = np.flatnonzero(clear >= _CLEAR)
-        return order[start + found], order[start + found + nearest[found]], clear[found]
+        one, other = (order[start + found + away].astype(np.int64) for away in (0, nearest[found]))
+        return np.minimum(one, other) * len(order) + np.maximum(one, other), clear[found].astype(np.uint8)
 
-    looked = [(order[:0], order[:0], order[:0]), *in_threads(look, range(0, len(order), _LOOKED_AT))]
-    one, other, clear = (np.concatenate(part).astype(np.int64) for part in zip(*looked, strict=True))
-    return one, other, clear
+    looked = [(np.zeros(0, np.int64), np.zeros(0, np.uint8)), *in_threads(look, range(0, len(order), _LOOKED_AT))]
+    both, clear = (np.concatenate(part) for part in zip(*looked, strict=True))
+    return both, clear
 
 
 def _ones(words: Array) -> Array:

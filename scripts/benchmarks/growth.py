@@ -1,4 +1,4 @@
-"""How cost grows: recordings, soundscapes, birds and the search for copies, each in a process of its own with its peak memory."""
+"""How cost grows: recordings, soundscapes, birds and what is searched for copies, each in a process of its own."""
 
 import csv
 import tempfile
