@@ -29,7 +29,7 @@ _BLOCK = 32
 _SAME = np.array([np.inf, np.inf, 0.8, 0.7, 0.6, 0.5])
 # Fewer votes are chance. Of each two recordings so many pairs of segments are judged, of each segment with so many.
 _VOTES, _TRIES, _OTHERS = 28, 8, 16
-# A fourth as many as there are segments are judged, or these, so that time grows no faster than the segments.
+# A fifth as many as there are segments are judged, or these, so that time grows no faster than the segments.
 _LEAST_JUDGED = 4_000
 _CHUNK = 32
 
@@ -67,7 +67,7 @@ def alike_recordings(
         return _bands_of(pixels[own]) if cepstral else pixels[own]
 
     matches = match_landmarks(find_landmarks(read, places, track), owners)
-    found, left = np.zeros(0, np.int64), max(_LEAST_JUDGED, len(places) // 4)
+    found, left = np.zeros(0, np.int64), max(_LEAST_JUDGED, len(places) // 5)
     for some in _rounds(matches, owners):
         some = some[:, ~np.isin(_pair(some, owners), found)][:, :left]
         left -= some.shape[1]
