@@ -12,10 +12,10 @@ from birdclef_mind.commands.terminal import Terminal, command
 from birdclef_mind.commands.words import (
     counted,
 )
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.places import reached
 
-# Named here too, since the modules that know them take long to import.
-_PRESET = one_of("mel16", "mfcc16", "mel32", "logmel128")
+_PRESET = one_of(*PRESETS)
 
 
 def add_sample(group: Group) -> None:
@@ -63,7 +63,7 @@ def add_cache(group: Group) -> None:
     )  # fmt: skip
     parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
     parser.add_argument("out", type=reached, help="folder for the pictures, new or a cache to complete")
-    parser.add_argument("--preset", type=_PRESET, help="pictures: mel16, mfcc16, mel32 (default) or logmel128")
+    parser.add_argument("--preset", type=_PRESET, help=f"pictures: {', '.join(PRESETS)} (default: mel32)")
     parser.add_argument(
         "--labels",
         help="birds: all (default), the first N in the table, or a list a,b,c (a label that is a number is that label)",

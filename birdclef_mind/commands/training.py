@@ -23,13 +23,13 @@ from birdclef_mind.commands.words import (
 )
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.places import reached
+from birdclef_mind.training.recipe import LOSSES, RECIPES
 
 if TYPE_CHECKING:
     from birdclef_mind.training.recipe import Training
 
-# Named here too, since the modules that know them take long to import.
-_RECIPE = one_of("classic", "modern")
-_LOSS = one_of("cross_entropy", "binary", "focal")
+_RECIPE = one_of(*RECIPES)
+_LOSS = one_of(*LOSSES)
 _SHARE = number(0, 0.5, or_equal=True)
 
 
