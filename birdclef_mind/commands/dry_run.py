@@ -1,4 +1,4 @@
-"""The whole way once on the built-in sample: sample → cache → train → decoders → infer → score → explain."""
+"""The whole way once on the built-in sample: sample → cache → train → infer → score → decoders → explain."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from birdclef_mind.training.train import train
 
 @dataclass(frozen=True)
 class DryRun:
-    """Where a dry run put its things, and the measures of its submission."""
+    """Where a dry run put its things, the measures of its submission, and what its explanation says."""
 
     competition: Path
     cache: Path
