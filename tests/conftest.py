@@ -146,6 +146,11 @@ def bird_corner():
 
 
 @pytest.fixture(scope="session")
+def birds():
+    return _real("birds")
+
+
+@pytest.fixture(scope="session")
 def esc10():
     return _real("esc10")
 

@@ -12,6 +12,7 @@ from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import (
     counted,
     fidelity_lines,
+    found_lines,
     score_lines,
 )
 from birdclef_mind.storage.places import reached
@@ -38,15 +39,19 @@ def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
 
     started = time.perf_counter()
     result = run(args.out, jobs=args.jobs, say=terminal.say, track=terminal.track)
-    terminal.say("\n".join(["", *score_lines(result.scores), "", *fidelity_lines(result.facts), ""]))
+    if result.held_out:
+        terminal.say("\n".join(["", "recordings that were held out in training:", *score_lines(result.held_out)]))
+    terminal.say("\n".join(["", "its submission, against the sample's truth:", *score_lines(result.scores)]))
+    terminal.say("\n".join(["", "how much of the input each layer holds:", *fidelity_lines(result.facts), ""]))
+    terminal.say("\n".join([*found_lines(result.held_out, result.scores, result.facts), ""]))
     terminal.end(
         f"the whole way in {time.perf_counter() - started:.0f} s; open these",
         [
+            ("report.html", result.explanation / "report.html"),
             ("submission.csv", result.submission),
             ("training curves", result.bundle / "history.png"),
             ("confusion matrix", result.bundle / "confusion.png"),
             ("pictures", result.cache),
-            ("report.html", result.explanation / "report.html"),
         ],
     )
     return 0

@@ -24,18 +24,24 @@ from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.results import Scores
 from birdclef_mind.training.train import train
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """Where a dry run put its things, the measures of its submission, and what its explanation says."""
+    """Where a dry run put its things, and what was found.
+
+    `held_out` are the measures on recordings that were not trained on, None without any; `scores` those of the
+    submission; `facts` what its explanation says.
+    """
 
     competition: Path
     cache: Path
     bundle: Path
     submission: Path
     explanation: Path
+    held_out: Scores | None
     scores: ByLevel
     facts: Explanation
 
@@ -65,7 +71,7 @@ def dry_run(
     write_cache(opened, classes, PRESETS["mel32"], cache_folder, jobs=jobs, track=track)
     say("training the network")
     cache = open_cache(cache_folder)
-    train(cache, bundle_folder, training, say=say, track=track)
+    held_out = train(cache, bundle_folder, training, say=say, track=track).scores
     say("naming the birds of its soundscapes")
     bundle = load(bundle_folder)
     write_submission(bundle, root, submission, track=track)
@@ -77,4 +83,4 @@ def dry_run(
     wanted = Explaining(examples=examples, seeds=1, replaces=True)
     facts = explain(bundle_folder, cache, explanation, wanted, say=say, track=track)
     write_report(explanation, explanation / REPORT)
-    return DryRun(root, cache_folder, bundle_folder, submission, explanation, scores, facts)
+    return DryRun(root, cache_folder, bundle_folder, submission, explanation, held_out, scores, facts)

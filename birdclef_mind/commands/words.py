@@ -61,6 +61,29 @@ def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
     return [*lines, *facts["skipped"].values()]
 
 
+def found_lines(held_out: Mapping[str, Any] | None, scores: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """What a whole run found, in a few sentences for people."""
+    chance = 1 / max(1, scores["segments"]["classes"])
+    lines = [f"found, where guessing names {chance:.0%} right:"]
+    if held_out:
+        segments = held_out["segments"]
+        lines.append(f"  of {counted(segments['rows'], 'held-out segment')} it names {segments['top1']:.0%} right")
+    segments = scores["segments"]
+    lines.append(
+        f"  in the test soundscapes it names {segments['top1']:.0%} right, at a padded cmAP of "
+        f"{segments['padded_cmap']:.3f} ({segments['padded_cmap_of_constant']:.3f} for equal scores)"
+    )
+    layer = facts["fidelity"]["layers"][-1]
+    own = layer["methods"].get("decoder")
+    if own and "twin" in own:
+        same, twin = own["measures"]["recognised"]["mean"], own["twin"]["recognised"]["mean"]
+        lines.append(
+            f"  redrawn from its last layer, {layer['tap']}, pictures are called the same in {same:.0%} "
+            f"({twin:.0%} from a twin of random weights)"
+        )
+    return lines
+
+
 def comparison_lines(facts: Mapping[str, Any]) -> list[str]:
     """The measures of a comparison of features, for people."""
     lines = [f"{'features':<12}{'told apart':>12}{'same bird':>11}{'others':>8}{'sound error':>13}{'bytes':>8}"]

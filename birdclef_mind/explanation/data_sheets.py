@@ -12,7 +12,8 @@ from birdclef_mind.errors import AudioError, reason_of
 from birdclef_mind.explanation.examples import evenly, real_sounds
 from birdclef_mind.explanation.facts import Segment, Sheets
 from birdclef_mind.explanation.reading import Reading
-from birdclef_mind.sound.likeness import COPY, likeness
+from birdclef_mind.sound.copies import alike_recordings
+from birdclef_mind.sound.likeness import likeness
 
 FLAGS = {
     "silent": "silent: nothing to hear",
@@ -27,6 +28,8 @@ _SURE = 0.8
 # Of each bird's segments so many are called least like the rest, where there are enough to tell.
 _UNLIKE_SHARE = 0.05
 _ENOUGH = 8
+# Of two recordings that are copies, segments at least so alike show the same moments.
+_SAME = 0.6
 # A segment needs not be like all others of its bird, only like a few.
 _NEIGHBOURS = 3
 _HEARD = 6
@@ -48,7 +51,7 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, w
     """
     cache, folder, held_out = reading.cache, reading.folder, reading.held_out
     scores, names = reading.answer(pixels), cache.classes.names
-    alike = _likeness_to_others(rows, pixels)
+    alike = _likeness_to_others(rows, pixels, cepstral=cache.features.kind == "mfcc")
     flags = _flags(rows, scores, alike, cache)
     recordings = list(dict.fromkeys(row.recording for row in rows))
     authors = {row.recording: row.author for row in rows}
@@ -100,19 +103,25 @@ class _Alike:
 
     Attributes
     ----------
-    own : mean of the highest few likenesses to its own bird. highest, nearest : to any, and the place of that one.
+    own : mean of the highest few likenesses to its own bird. highest, nearest : to those of recordings that are copies
+        of its own, and the place of that one.
     """
 
     def __init__(self, own: Array, highest: Array, nearest: Array) -> None:
         self.own, self.highest, self.nearest = own, highest, nearest
 
 
-def _likeness_to_others(rows: Sequence[IndexRow], pixels: Array) -> _Alike:
-    recordings = np.unique([row.recording for row in rows], return_inverse=True)[1]
+def _likeness_to_others(rows: Sequence[IndexRow], pixels: Array, *, cepstral: bool) -> _Alike:
+    names, recordings = np.unique([row.recording for row in rows], return_inverse=True)
     labels = np.unique([row.label for row in rows], return_inverse=True)[1]
     values = likeness(pixels, pixels)
     values[recordings[:, None] == recordings] = -np.inf
-    nearest, highest = values.argmax(axis=1), values.max(axis=1)
+    copies = np.zeros((len(names), len(names)), bool)
+    for pair in alike_recordings(pixels, [row.recording for row in rows], cepstral=cepstral):
+        one, other = np.searchsorted(names, pair)
+        copies[one, other] = copies[other, one] = True
+    of_copies = np.where(copies[recordings][:, recordings], values, -np.inf)
+    nearest, highest = of_copies.argmax(axis=1), of_copies.max(axis=1)
     values[labels[:, None] != labels] = -np.inf
     few = -np.partition(-values, min(_NEIGHBOURS, len(rows)) - 1, axis=1)[:, :_NEIGHBOURS]
     own = np.where(np.isfinite(few).all(axis=1), few.mean(axis=1), np.nan)
@@ -126,7 +135,7 @@ def _flags(rows: Sequence[IndexRow], scores: Array, alike: _Alike, cache: Cache)
     found = {
         "silent": silent,
         "clipped": np.array([row.clipped > _CLIPPED for row in rows]),
-        "copy": np.nan_to_num(alike.highest) >= COPY,
+        "copy": np.nan_to_num(alike.highest) >= _SAME,
         "unlike": _unlike(labels, np.where(silent, np.nan, alike.own)),
         "called_other": (scores.max(axis=1) >= _SURE)
         & ~expected[np.arange(len(rows)), scores.argmax(axis=1)]

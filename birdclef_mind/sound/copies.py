@@ -1,53 +1,180 @@
-"""Recordings that hold the same sound under two names, so that they never fall on both sides of a split."""
+"""Recordings that hold the same sound under two names, so that they never fall on both sides of a split.
 
-from collections.abc import Sequence
+What makes a copy is that the same moments sound, the noise between the songs among them. Two songs of one bird, however
+alike, differ there: candidates are found by landmarks, and judged by what is left of the pictures when all that is
+steady, slow, loud or common to all bands has been taken away.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.sound.likeness import COPY, likeness
+from birdclef_mind.sound.landmarks import SHIFT, Matches, find_landmarks, in_threads, match_landmarks
+from birdclef_mind.storage.progress import Track, untracked
 
-# A picture's outline: so many bands, and so many slow waves of each over time.
-_BANDS, _WAVES = 16, 24
-# Outlines of copies are more alike than this; what else is, is looked at closely.
-_OUTLINE = 0.9
-_CHUNK = 512
+Read = Callable[[Array], Array]
+
+# Texture: of so many bands, smoothed twice over so many frames, seen against so many around each.
+_BANDS, _SMOOTH, _WIDE = 32, 3, 25
+# Pixels of so few steps, and variation by so little of a step, are what quantising leaves.
+_DARK, _LEAST = 2, 0.06
+# Frames of half a second. In three fourths of the blocks in which both show something textures of copies correlate so
+# much, where these are 0, 1, 2, 3, 4, 5 or more: two songs of one bird reach 0.40 of five, and more of fewer by chance.
+_BLOCK = 32
+_SAME = np.array([np.inf, np.inf, 0.8, 0.7, 0.6, 0.5])
+# Fewer votes are chance. Of each two recordings so many pairs of segments are judged, of each segment with so many.
+_VOTES, _TRIES, _OTHERS = 28, 8, 16
+# A fifth as many as there are segments are judged, or these, so that time grows no faster than the segments.
+_LEAST_JUDGED = 4_000
+_CHUNK = 32
 
 
-def alike_recordings(pixels: Array, recordings: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of recordings with segments that are copies of each other, shifted in time or not, loud or quiet.
-
-    Every two segments are compared by outlines that a shift does not change; the few that are close, by `likeness`.
+def alike_recordings(
+    pixels: Array,
+    recordings: Sequence[str],
+    places: Array | None = None,
+    track: Track = untracked,
+    *,
+    cepstral: bool = False,
+) -> list[tuple[str, str]]:
+    """Pairs of recordings with segments that are copies: encoded anew, shifted in time, cut out, loud or quiet.
 
     Parameters
     ----------
-    pixels : (segments, rows, frames), uint8. recordings : whose each segment is.
+    pixels : (segments, rows, frames), uint8, of sixteen milliseconds a frame or so; read a few at a time.
+    recordings : whose each of the segments `places` is, (chosen,); places : which they are, all without.
+    cepstral : whether rows are cepstral coefficients, not bands.
+
+    Returns
+    -------
+    Each pair once, in order of the segments. Of many copies of one sound not every pair need be among them.
+
+    Notes
+    -----
+    Two of their segments have to have a second in common, better two and a half, in which the pictures are not black.
+    Not found are copies played faster or slower, copies under other sound as loud as they are, and sound from which its
+    noise was taken.
     """
-    outlines, own = _outlines(pixels), np.unique(recordings, return_inverse=True)[1]
-    pairs: dict[tuple[str, str], None] = {}
-    for start in range(0, len(pixels), _CHUNK):
-        close = outlines[start : start + _CHUNK] @ outlines.T > _OUTLINE
-        close &= own[start : start + _CHUNK, None] < own[None, :]
-        for one, other in np.argwhere(close) + np.array([start, 0]):
-            pair = recordings[one], recordings[other]
-            if pair not in pairs and likeness(pixels[one : one + 1], pixels[other : other + 1])[0, 0] >= COPY:
-                pairs[pair] = None
-    return list(pairs)
+    names, owners = np.unique(recordings, return_inverse=True)
+    places = np.arange(len(pixels)) if places is None else places
+
+    def read(own: Array) -> Array:
+        return _bands_of(pixels[own]) if cepstral else pixels[own]
+
+    matches = match_landmarks(find_landmarks(read, places, track), owners)
+    found, left = np.zeros(0, np.int64), max(_LEAST_JUDGED, len(places) // 5)
+    for some in _rounds(matches, owners):
+        some = some[:, ~np.isin(_pair(some, owners), found)][:, :left]
+        left -= some.shape[1]
+        found = np.union1d(found, _pair(some[:, _judge(read, places, some)], owners))
+    return [(str(names[one]), str(names[other])) for one, other in zip(*np.divmod(found, len(names)), strict=True)]
 
 
-def _outlines(pixels: Array) -> Array:
-    """Strength of slow waves in each band, of unit length: (segments, bands · waves), float32."""
-    found = np.empty((len(pixels), min(_BANDS, pixels.shape[1]) * _WAVES), np.float32)
-    for start in range(0, len(pixels), _CHUNK):
-        chunk = pixels[start : start + _CHUNK].astype(np.float32)
-        bands = np.stack([part.mean(axis=1) for part in np.array_split(chunk, min(_BANDS, chunk.shape[1]), 1)], 1)
-        bands -= bands.mean(axis=1, keepdims=True)
-        waves = np.abs(scipy.fft.rfft(bands, axis=2))[:, :, 1 : _WAVES + 1]
-        found[start : start + _CHUNK] = _padded(waves).reshape(len(chunk), -1)
-    lengths = np.sqrt(np.square(found).sum(axis=1, keepdims=True))
-    return found / np.where(lengths > 1e-3, lengths, np.inf)
+def _bands_of(pixels: Array) -> Array:
+    """Pictures of coefficients as such of bands, each from its darkest to its brightest: (n, rows, frames), uint8."""
+    levels = pixels - pixels.mean(axis=2, keepdims=True, dtype=np.float32)
+    bands = scipy.fft.idct(levels, axis=1, norm="ortho")
+    bands -= bands.min(axis=(1, 2), keepdims=True)
+    return np.asarray(bands * (255 / np.maximum(bands.max(axis=(1, 2), keepdims=True), 1e-3)), np.uint8)
 
 
-def _padded(waves: Array) -> Array:
-    return np.pad(waves, ((0, 0), (0, 0), (0, _WAVES - waves.shape[2])))
+def _pair(candidates: Array, owners: Array) -> Array:
+    """A number for the two recordings of each candidate: (3, n) → (n,)."""
+    one, other = np.sort(owners[candidates[:2]], axis=0)
+    return one * (owners.max(initial=0) + 1) + other
+
+
+def _rounds(matches: Matches, owners: Array) -> Iterator[Array]:
+    """Pairs of segments and shifts to be judged, (3, n), int64: the likeliest of each two recordings, then the next."""
+    likely = matches.votes >= _VOTES
+    candidates = np.stack([matches.first, matches.second, matches.shifts])[:, likely]
+    order = np.argsort(-matches.votes[likely], kind="stable")
+    # However many others sound like a segment, only the likeliest of them are judged.
+    for side in range(2):
+        order = order[_rank(candidates[side, order]) < _OTHERS]
+    candidates = candidates[:, order]
+    rank = _rank(_pair(candidates, owners))
+    yield from (candidates[:, rank == tries] for tries in range(_TRIES))
+
+
+def _rank(values: Array) -> Array:
+    """How many times each value has come before: (n,) → (n,), int.
+
+    >>> _rank(np.array([7, 3, 7, 7, 3])).tolist()
+    [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(values, kind="stable")
+    first = np.searchsorted(values[order], values[order])
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.arange(len(values)) - first
+    return ranks
+
+
+def _judge(read: Read, places: Array, candidates: Array) -> Array:
+    """Whether both segments of each candidate (3, n) hold the same sound: (n,), bool."""
+
+    def judge(start: int) -> Array:
+        first, second, shifts = candidates[:, start : start + _CHUNK]
+        wanted, own = np.unique(places[np.stack([first, second])], return_inverse=True)
+        textures, own = _textures(read(wanted)), own.reshape(2, -1)
+        return _agree(textures[own[0]], textures[own[1]], shifts)
+
+    parts = in_threads(judge, range(0, candidates.shape[1], _CHUNK))
+    return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def _agree(one: Array, other: Array, shifts: Array) -> Array:
+    """Whether textures (n, bands, frames) are the same, where the first is that much later, to a few frames."""
+    frames = one.shape[2]
+    at = np.arange(-SHIFT, frames + SHIFT) + shifts[:, None]
+    inside = (at >= 0) & (at < frames)
+    moved = np.take_along_axis(one, np.where(inside, at, 0)[:, None], axis=2) * inside[:, None]
+    moves = [moved[:, :, move : move + frames] for move in range(2 * SHIFT + 1)]
+    # Of every move and frame: what both have in common, and what each has where both have any.
+    common = np.stack([np.einsum("nbt,nbt->nt", move, other) for move in moves])
+    powers = sliding_window_view(np.square(moved).sum(axis=1), frames, axis=1).swapaxes(0, 1)
+    power = np.square(other).sum(axis=1)
+    both = (powers > 0) & (power > 0)
+    whole = _correlation(common.sum(axis=2), (powers * both).sum(axis=2), (power * both).sum(axis=2))
+    best = whole.argmax(axis=0), np.arange(len(one))
+    common, powers, both = common[best], (powers * both)[best], both[best]
+    blocks = _correlation(_by_block(common), _by_block(powers), _by_block(power * both))
+    heard = _by_block(both) >= _BLOCK / 2
+    blocks = np.sort(np.where(heard, blocks, 1), axis=1)
+    count = heard.sum(axis=1)
+    lowest = np.take_along_axis(blocks, (count[:, None] + 1) // 4, axis=1)[:, 0]
+    # The fewer bands, the more chance agrees.
+    same = _SAME[np.minimum(count, len(_SAME) - 1)] ** (one.shape[1] / _BANDS)
+    return np.minimum(lowest, whole[best]) >= same
+
+
+def _correlation(common: Array, power: Array, other: Array) -> Array:
+    return common / np.sqrt(np.maximum(power * other, 1))
+
+
+def _by_block(values: Array) -> Array:
+    """Sums over blocks of frames: (n, frames) → (n, blocks)."""
+    missing = -values.shape[1] % _BLOCK
+    return np.pad(values, ((0, 0), (0, missing))).reshape(len(values), -1, _BLOCK).sum(axis=2)
+
+
+def _textures(pixels: Array) -> Array:
+    """What is not steady, slow, loud or common to all bands, (n, bands, frames), float32; 0 where nothing is shown."""
+    n, rows, frames = pixels.shape
+    bands = min(_BANDS, rows)
+    parts = pixels[:, : rows // bands * bands].reshape(n, bands, rows // bands, frames)
+    levels = np.log(parts.mean(axis=2, dtype=np.float32) + np.float32(_DARK))
+    for _ in range(2):
+        levels = uniform_filter1d(levels, _SMOOTH, axis=2)
+    least = np.float32(_LEAST) * np.exp(-levels)
+    # What is smoothed together with frames that show nothing, as after a recording's end, is their edge.
+    shown = minimum_filter1d(pixels.any(axis=1).astype(np.float32), 2 * _SMOOTH - 1, axis=1)[:, None]
+    share = np.maximum(uniform_filter1d(shown, _WIDE, axis=2), np.float32(1 / _WIDE))
+    levels = (levels - uniform_filter1d(levels * shown, _WIDE, axis=2) / share) * shown
+    variation = np.sqrt(uniform_filter1d(np.square(levels), _WIDE, axis=2).clip(0) / share)
+    textures = np.clip(levels / (variation + least), -1, 1)
+    return np.asarray((textures - textures.mean(axis=1, keepdims=True)) * shown)

@@ -8,8 +8,6 @@ from birdclef_mind.arrays import Array
 # Sixty milliseconds or so: no song is lost, and there is less to compare.
 _FRAMES_TOGETHER = 4
 _CHUNK = 64
-# A copy that was encoded anew at another loudness reaches 0.95; two songs of one bird rarely 0.85.
-COPY = 0.9
 
 
 def likeness(one: Array, other: Array) -> Array:

@@ -35,15 +35,18 @@ class Part:
         return self.pictures.pixels[self.places]
 
 
-def one_split(cache: Cache, pictures: Pictures, training: Training, say: Say) -> Split:
-    """The split of a single training."""
-    pairs = pairs_of_copies(cache, pictures, say)
+def one_split(cache: Cache, pictures: Pictures, training: Training, say: Say, track: Track = untracked) -> Split:
+    """The split of a single training; copies are looked for only where any recordings are to be held out."""
+    pairs = pairs_of_copies(cache, pictures, say, track) if training.validation_share else []
     return split_recordings(recordings_of(cache), training.validation_share, training.split_seed, pairs)
 
 
-def fold_splits(cache: Cache, pictures: Pictures, training: Training, folds: int, say: Say) -> tuple[Split, ...]:
+def fold_splits(
+    cache: Cache, pictures: Pictures, training: Training, folds: int, *, say: Say, track: Track = untracked
+) -> tuple[Split, ...]:
     """The splits of a cross-validation."""
-    return fold_recordings(recordings_of(cache), folds, training.split_seed, pairs_of_copies(cache, pictures, say))
+    pairs = pairs_of_copies(cache, pictures, say, track)
+    return fold_recordings(recordings_of(cache), folds, training.split_seed, pairs)
 
 
 def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
@@ -51,11 +54,13 @@ def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
     return cache.pictures([row for row in cache.rows if not row.silent], track)
 
 
-def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say) -> list[tuple[str, str]]:
+def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = untracked) -> list[tuple[str, str]]:
     """Pairs of recordings that hold the same sound, as far as their windows that stand side by side show it."""
     heard = [row for row in cache.rows if not row.silent]
-    chosen = [place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0]
-    pairs = alike_recordings(pictures.pixels[chosen], [heard[place].recording for place in chosen])
+    chosen = np.array([place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0], int)
+    recordings = [heard[place].recording for place in chosen]
+    cepstral = cache.features.kind == "mfcc"
+    pairs = alike_recordings(pictures.pixels, recordings, chosen, track, cepstral=cepstral)
     if pairs:
         count = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
         say(f"{count} of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")

@@ -90,7 +90,7 @@ def train(
     refuse_unfit(cache, training)
     with bundle_folder.claimed(out) as ledger:
         pictures = heard_pictures(cache, track)
-        split = one_split(cache, pictures, training, say)
+        split = one_split(cache, pictures, training, say, track)
         return train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
 
 

@@ -71,7 +71,7 @@ def train_folds(
     refuse_unfit(cache, training)
     folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
     pictures = heard_pictures(cache, track)
-    splits = fold_splits(cache, pictures, training, folds, say)
+    splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
     source = made_from(cache, pictures, extras)
     # By its number, each fold that is done, trained now or there already.
     done: dict[int, Bundle] = {}

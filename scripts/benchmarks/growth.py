@@ -1,4 +1,4 @@
-"""How cost grows: recordings, soundscapes and birds, each in a process of its own with its peak memory."""
+"""How cost grows: recordings, soundscapes, birds and what is searched for copies, each in a process of its own."""
 
 import csv
 import tempfile
@@ -11,13 +11,15 @@ from timing import Row, apart
 RECORDINGS = (100, 1_000, 10_000)
 SOUNDSCAPES = (1, 20, 200)
 BIRDS = (9, 264)
+SEGMENTS = (1_000, 10_000)
 
 
-def rows(recordings=RECORDINGS, soundscapes=SOUNDSCAPES, birds=BIRDS):
+def rows(recordings=RECORDINGS, soundscapes=SOUNDSCAPES, birds=BIRDS, segments=SEGMENTS):
     for kind, counts, words in (
         ("recordings", recordings, "a recording of a second cached, of {} (10 birds)"),
         ("soundscapes", soundscapes, "a ten-minute soundscape answered by classic, of {}"),
         ("birds", birds, "a ten-minute soundscape answered by modern, {} birds"),
+        ("segments", segments, "a segment among {} searched for copies (mel32)"),
     ):
         first = None
         for count in counts:
@@ -29,8 +31,9 @@ def rows(recordings=RECORDINGS, soundscapes=SOUNDSCAPES, birds=BIRDS):
 
 def measure(kind, count):
     """Seconds of one piece of work; what it needs is made before."""
+    works = {"recordings": cache, "soundscapes": answer, "birds": answer_birds, "segments": search}
     with tempfile.TemporaryDirectory() as folder:
-        return {"recordings": cache, "soundscapes": answer, "birds": answer_birds}[kind](Path(folder), count)
+        return works[kind](Path(folder), count)
 
 
 def cache(folder, count):
@@ -72,3 +75,26 @@ def answer(folder, count, name="classic", preset="mel32", birds=264):
 
 def answer_birds(folder, birds):
     return answer(folder, 1, "modern", "logmel128", birds)
+
+
+def search(_, count, songs=20, a_recording=10):
+    """Copies looked for in pictures of songs of a few kinds, each in noise of its own; every tenth recording is one."""
+    from birdclef_mind.sound.copies import alike_recordings
+
+    rng = np.random.default_rng(0)
+    kinds = np.zeros((songs, 32, 313), np.uint8)
+    for kind in kinds:
+        for row, frame in zip(rng.integers(0, 29, 12), rng.integers(0, 290, 12), strict=True):
+            kind[row : row + 3, frame : frame + 20] = rng.integers(60, 200)
+    pixels = np.empty((count, 32, 313), np.uint8)
+    for picture in pixels:
+        song = np.roll(kinds[rng.integers(songs)], rng.integers(313), axis=1)
+        picture[:] = song + rng.integers(0, 56, song.shape, np.uint8)
+    copied = count // a_recording // 10 * a_recording
+    pixels[count - copied :] = pixels[:copied]
+    names = [f"r{place // a_recording}" for place in range(count)]
+    started = time.perf_counter()
+    found = alike_recordings(pixels, names)
+    took = time.perf_counter() - started
+    assert len(found) == copied // a_recording, "every copy and nothing else is found"
+    return took

@@ -151,6 +151,7 @@ def went(tmp_path_factory):
 
 def test_the_dry_run_goes_the_whole_way(went):
     assert went.scores["segments"]["rows"] == 6
+    assert went.held_out["segments"]["rows"] > 0
     assert went.submission.is_file()
 
 

@@ -36,7 +36,7 @@ def checkout(tmp_path):
 
 
 def call(checkout, script, *words, **environment):
-    here = checkout.parents[2] / "here"
+    here = checkout.parents[1] / "here"
     settings = {"PATH": "/usr/bin:/bin", "HOME": str(here.parent), "BIRDCLEF_MIND_VENV": "venv", **environment}
     return subprocess.run([str(script), *words], cwd=here, env=settings, capture_output=True, text=True)
 
@@ -68,7 +68,7 @@ def test_paths_mean_what_they_mean_in_the_callers_shell(checkout, tmp_path, way,
 
 
 def test_a_dry_run_goes_where_the_caller_stands(checkout):
-    here = str(checkout.parents[2] / "here")
+    here = str(checkout.parents[1] / "here")
     for words, out in (([], "runs/dry-run"), (["my run"], "my run")):
         done = call(checkout, checkout / "scripts" / "dry-run", *words)
         assert done.returncode == 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from birdclef_mind.sound.likeness import COPY, likeness
+from birdclef_mind.sound.likeness import likeness
 
 
 def alike(one, other):
@@ -29,7 +29,7 @@ def test_turned_in_time_a_picture_stays_like_itself(rng):
     pictures = rng.integers(0, 256, (100, 6, 40), np.uint8)
     values = likeness(pictures, np.roll(pictures, 8, axis=2))
     np.testing.assert_allclose(np.diag(values), 1, atol=1e-5)
-    assert (values - np.eye(100)).max() < COPY
+    assert (values - np.eye(100)).max() < 0.9
 
 
 def test_what_shows_nothing_is_like_nothing(rng):
