@@ -1,4 +1,7 @@
-"""One root and a few kinds; every message says what was expected, what came, and where."""
+"""One root and a few kinds; a message says what was expected, what came, and where.
+
+That of an AudioError says only what is wrong: whoever catches it names the file.
+"""
 
 
 class BirdclefMindError(Exception):
@@ -6,7 +9,7 @@ class BirdclefMindError(Exception):
 
 
 class ConfigError(BirdclefMindError):
-    """A setting has a value it cannot have."""
+    """A setting, a word at the terminal or a place to write to is one that cannot be."""
 
 
 class Obstacle(BirdclefMindError):
@@ -18,19 +21,19 @@ class AudioError(BirdclefMindError):
 
 
 class TableError(BirdclefMindError):
-    """A table or folder of the competition is not as it should be."""
+    """A table, or a folder of the competition, is not as it should be."""
 
 
 class StoreError(BirdclefMindError):
-    """A picture or a cache folder is missing, broken, or of another configuration."""
+    """A cache, a picture or a folder's ledger is missing, broken or of no use, or processes at work on it are lost."""
 
 
 class BundleError(BirdclefMindError):
-    """A bundle is missing, broken, or does not fit what it is used with."""
+    """A bundle or an explanation is missing, broken, or does not fit what it is used with."""
 
 
 class DivergedError(ConfigError):
-    """A training whose numbers grew beyond all measure; what it was to replace stays."""
+    """A training whose numbers grew beyond all measure; a bundle that it was to replace stays."""
 
 
 class KaggleError(BirdclefMindError):

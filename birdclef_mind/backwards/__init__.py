@@ -1,16 +1,16 @@
-"""A network read backwards, to pictures: mathematics only.
+"""A network read backwards, to pictures, and how much of the input these still hold.
 
-layer_kinds       what each kind of layer does, and whether it can be undone
+layer_kinds       what each kind of layer does to maps and vectors
 graph             a network as a graph of layers, whatever made it
-head              how moments become an answer
+head              where a network ends: the class layer, what it reads, and how its sums become scores
 anatomy           the layers that are read, by name, with their activations
-inversion         an activation back through its layer: stamps, guided gradients
+inversion         an activation back to a picture, untrained: stamped patches, the transposed pass
 filters           what a layer's filters look for
 decoder_networks  one small network a layer that redraws the input
-decoders          decoders as they are trained and kept
-bundle_decoders   decoders of a bundle, and those of its twin of random weights
+decoders          decoders as they are trained
+bundle_decoders   decoders of a bundle, and those of its twin of random weights: trained and kept in its folder
 settings          how decoders are trained
 answers           from a bare class name to a picture
-reconstruction    one layer, one method, one picture
+reconstruction    pictures from every layer by every method, measured
 fidelity          how much of the input, and of the answer, is in it
 """

@@ -1,7 +1,8 @@
 """What a Keras model is made of: its stages in order, their shapes, strides and receptive fields, and where to tap it.
 
-Nothing is hard-coded: the graph is walked, nested models included. A stage is a convolution, a pooling, the flatten or
-global pooling that ends the maps, the embedding (the vector the class layer reads) or the classes.
+No network is known by name: the graph is walked, nested models included, and layers are told by their kind. A stage is
+a convolution, a pooling, a flatten, the embedding (the vector the class layer reads) or the classes. A global pooling
+is a stage only where it gives the embedding; a convolution of a map of one place, as in a gate, is none.
 """
 
 import math
@@ -31,9 +32,11 @@ class Stage:
     ----------
     place : number of its layer in the flat network, the input being 0. kind : see the module.
     name : its layer's; where another stage has that already, `NAME (layer PLACE)`.
-    shape : of its output without the batch. scale : how much coarser its map is than the convolution's before.
+    shape : of its output without the batch.
+    scale : of a convolution, how much coarser its map is in rows than the convolution's before; 1 for other kinds.
     stride, receptive_field : (rows, frames) of the picture; None for a stage that sees the whole picture.
-    output : its tensor, behind its normalisation and activation.
+    output : its tensor; a convolution's or the embedding's is taken behind normalisation, activation, and the sum that
+        it ends in.
     """
 
     place: int
@@ -86,11 +89,14 @@ class Anatomy:
         return self.of_kind("classes")[0]
 
     def taps(self, most: int = 8) -> tuple[Stage, ...]:
-        """Where to listen in: every convolution, or of many the last one at each stride, the embedding, the classes."""
+        """Where to listen in: convolutions, the embedding, the classes.
+
+        Of convolutions that meet in one sum the one that sees most is taken; where more than `most` are left, the last
+        one at each stride.
+        """
         meeting: dict[Tensor, Stage] = {}
         for stage in self.of_kind("convolution"):
             if stage.receptive_field is not None:
-                # Of convolutions that meet in one sum the one that sees most stands for all.
                 other = meeting.get(stage.output)
                 if other is None or other.receptive_field is None or other.receptive_field < stage.receptive_field:
                     meeting[stage.output] = stage
@@ -106,7 +112,7 @@ class Anatomy:
     def activations(self, taps: Sequence[Stage], pictures: Array, batch_size: int = 64) -> list[Array]:
         """What the network makes of pictures (n, rows, frames), 0–255, at each tap: arrays (n, *shape), float32.
 
-        ConfigError for pictures of another size, and for a tap that gives something else than numbers.
+        ConfigError for pictures of another size, and for a tap that gives values that are not finite.
         """
         self.require(pictures)
         reader = self.reader(taps)
@@ -200,7 +206,7 @@ def _kind(step: Step, head: Head) -> str | None:
 
 
 def _fields(flat: Flat) -> dict[Tensor, Field]:
-    """(stride, receptive field) of every tensor; where something enlarges a map, at most.
+    """(stride, receptive field) of every tensor; behind a layer that enlarges a map they are upper bounds.
 
     Araujo, Norris & Sim 2019, "Computing receptive fields of convolutional neural networks".
     """

@@ -27,7 +27,7 @@ _NOISE_RATE = 4.0
 
 @dataclass(frozen=True)
 class EmbeddingRange:
-    """Where real embeddings of each class lie: mean and deviation (classes, units), and how many were seen."""
+    """Where real embeddings of each class lie: mean and deviation (classes, units); how many were seen, (classes,)."""
 
     mean: Array
     deviation: Array
@@ -37,7 +37,7 @@ class EmbeddingRange:
     def of(cls, embeddings: Array, answered: Array, classes: int) -> "EmbeddingRange":
         """Measure embeddings (n, units) by the class they were answered with, (n,).
 
-        A class that was never answered gets the range of all. ConfigError without any embedding.
+        A class that was answered fewer than two times gets the range of all. ConfigError without any embedding.
         """
         if not len(embeddings):
             raise ConfigError("answers: expected embeddings to tell where they lie, got none")
@@ -50,7 +50,10 @@ class EmbeddingRange:
 
 
 def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
-    """One-hot answers to pictures (n, rows, frames), 0–255, by the weights alone; Obstacle as in `stamp_back`."""
+    """One-hot answers of classes (n,) to pictures (n, rows, frames), 0–255, by the weights alone.
+
+    ConfigError for a class that the network does not have, Obstacle as in `stamp_back`.
+    """
     _require_classes(anatomy, classes)
     one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
     return raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
@@ -63,8 +66,11 @@ def searched_answers(
 
     Each search starts at random where the class's real embeddings lie, and goes up the network's certainty of the
     class, both of the embedding itself and of its decoded picture; what goes further than one deviation from the mean
-    costs its square. An answer does not depend on which others are searched beside it. `seed` is one for all, or one a
-    class.
+    costs its square. An answer does not depend on which others are searched beside it, but for rounding.
+
+    Parameters
+    ----------
+    classes : (n,), places of the classes. seed : one for all, or one a class, (n,).
 
     Returns
     -------
@@ -110,7 +116,7 @@ def searched_answers(
 
 
 def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array:
-    """The control: noise pictures pushed, pixel by pixel, until the network is sure of a class; (n, rows, frames).
+    """The control: noise pushed, pixel by pixel, towards each of some classes (n,): pictures (n, rows, frames), 0–255.
 
     ConfigError for a class that the network does not have, Obstacle where no gradient reaches the picture.
     """
@@ -145,7 +151,12 @@ def log_certainty(anatomy: Anatomy, tensor: Tensor) -> Callable[[Any], Any]:
 
 
 def recognised(answer: Callable[[Array], Array], pictures: Array, classes: Array) -> Array:
-    """Whether a network's surest class for each picture is the one it was made for, (n,), bool."""
+    """Whether a network's surest class for each picture is the one it was made for, (n,), bool.
+
+    Parameters
+    ----------
+    answer : from pictures (n, rows, frames) to scores (n, classes). pictures : (n, rows, frames). classes : (n,).
+    """
     return np.asarray(answer(pictures).argmax(axis=1) == classes)
 
 

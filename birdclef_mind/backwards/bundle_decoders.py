@@ -1,11 +1,11 @@
-"""Decoders of a bundle: trained on a cache, resumable, and kept in the bundle's folder as code + weights.
+"""Decoders of a bundle: trained on a cache, resumable, and kept in the bundle's folder as facts and weights.
 
     decoders.json           which network they belong to, how and on what they were trained
     decoders.weights.h5     their weights
     decoders.progress.npz   while they are trained: all that is needed to go on
 
-`twin.*` is the same for the random-weights twin of the network, their control. Decoders stand until others are trained
-to the end: only then are both files put in their place.
+`decoder_networks` builds them anew when they are loaded. `twin.*` is the same for the random-weights twin of the
+network, their control. Decoders stand until others are trained to the end: only then are both files put in their place.
 """
 
 import hashlib
@@ -40,7 +40,10 @@ DECODERS, TWIN = "decoders", "twin"
 
 
 def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]:
-    """Segments of a cache that are not silent: those the network was trained on, and those held out."""
+    """Segments of a cache that are not silent: of recordings the network was trained on, and of those held out.
+
+    BundleError for another cache than the network's.
+    """
     require_cache(bundle, cache)
     held_out = set(bundle.record.validation_recordings)
     heard = [row for row in cache.rows if not row.silent]
@@ -70,9 +73,10 @@ def train_bundle_decoders(
 ) -> Decoders:
     """Train decoders for a bundle, and for its random twin, and keep them in its folder.
 
-    Held-out recordings decide when to stop. Interrupted, it goes on from its last epoch; what is there and was trained
-    in the same way, for the same network on the same pictures, is kept. ConfigError where no segment is left to learn
-    from.
+    Held-out recordings decide when to stop; where none were held out, the segments that are learned from do. A training
+    that was interrupted goes on from its last epoch. Decoders that are there and were trained in the same way, for the
+    same network on the same pictures, are kept. ConfigError where no segment is left to learn from, BundleError for
+    another cache than the network's.
     """
     learn, check = sides(bundle, corrected(bundle, cache))
     if not learn:
@@ -107,7 +111,7 @@ class Lessons:
 
 
 def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DECODERS) -> Decoders:
-    """Load a bundle's decoders; BundleError when there are none, or they belong to another network."""
+    """Load a bundle's decoders; BundleError when there are none, they were changed, or belong to another network."""
     path = folder / f"{name}.json"
     if not path.is_file():
         raise BundleError(f"{folder}: holds no decoders; `birdclef-mind train-decoders {folder} CACHE` trains them")

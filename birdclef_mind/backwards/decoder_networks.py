@@ -22,7 +22,10 @@ _PRECISION = "float32"
 
 
 class RowMeans(layers.Layer):  # type: ignore[misc]
-    """Add a level a row, begun at the mean picture's: most of a picture is dark, and a decoder need not learn that."""
+    """Add a level a row; most of a picture is dark, and a decoder need not learn that.
+
+    The levels are 0 until `DecoderTraining` sets them to those of the mean picture; then they are trained too.
+    """
 
     def build(self, shape: Any) -> None:
         """Make the levels."""
@@ -34,7 +37,7 @@ class RowMeans(layers.Layer):  # type: ignore[misc]
 
 
 class Normalise(layers.Layer):  # type: ignore[misc]
-    """Bring each channel to mean 0 and deviation 1, as measured once on training pictures."""
+    """Bring each channel to mean 0 and deviation 1, as `measure` found them; until then nothing is changed."""
 
     def build(self, shape: Any) -> None:
         """Make room for what is measured."""
@@ -48,7 +51,7 @@ class Normalise(layers.Layer):  # type: ignore[misc]
         self.gain.assign(1 / np.maximum(flat.std(axis=0), 1e-3))
 
     def call(self, values: Any) -> Any:
-        """Bring them there."""
+        """Normalise activations (n, ..., channels)."""
         return (values - self.mean) * self.gain
 
 

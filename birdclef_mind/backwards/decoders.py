@@ -38,7 +38,10 @@ class DecoderTraining:
     """
 
     def __init__(self, anatomy: Anatomy, taps: Sequence[Stage], pixels: Array, decoding: Decoding) -> None:
-        """Build decoders and measure what they read; ConfigError when the pictures do not fit, or show nothing."""
+        """Build decoders and measure what they read, of pixels (n, rows, frames), uint8.
+
+        ConfigError when the pictures do not fit, or show nothing.
+        """
         anatomy.require(pixels)
         keras.utils.set_random_seed(decoding.seed)
         self.decoding, self.taps = decoding, tuple(taps)
@@ -60,7 +63,12 @@ class DecoderTraining:
     def epoch(self, pixels: Array, validation: Array, track: Track = untracked) -> dict[str, float]:
         """One pass over (a share of) the training pictures, then the validation losses by tap.
 
-        The best are kept; a loss or weight that is not finite never is.
+        Weights of a decoder are kept as its best when its loss is the lowest so far; weights that are not finite, or
+        have a loss that is not, never are. ConfigError when no picture shows something.
+
+        Parameters
+        ----------
+        pixels, validation : (n, rows, frames), uint8.
         """
         rate = self.decoding.learning_rate
         done = self.current.epochs / max(1, self.decoding.epochs)
@@ -83,7 +91,7 @@ class DecoderTraining:
         return [name for name, loss in losses.items() if self._is_lost(name, loss)]
 
     def validate(self, pixels: Array) -> dict[str, float]:
-        """Mean loss by tap of the pictures that show something; ConfigError when none does."""
+        """Mean loss by tap of the pixels (n, rows, frames) that show something; ConfigError when none do."""
         self.require(pixels)
         showing, size = showing_something(pixels, "to hold out"), self.decoding.batch_size
         batches = [pixels[showing[start : start + size]] for start in range(0, len(showing), size)]
@@ -97,7 +105,10 @@ class DecoderTraining:
         return self.current
 
     def state(self) -> dict[str, Array]:
-        """All that is needed to go on: weights now and at their best, the optimizer's, the epoch."""
+        """All that is needed to go on, by name: weights now and at their best, the optimizer's, losses and counts.
+
+        Each array has its own shape, that of its variable.
+        """
         arrays = {"epochs": np.array(self.current.epochs), "stale": np.array(self.stale)}
         for index, tap in enumerate(self.taps):
             arrays[f"loss_{index}"] = np.array(self.current.best_losses.get(tap.name, np.inf))
@@ -107,7 +118,10 @@ class DecoderTraining:
         return arrays | {f"optimizer_{i}": np.asarray(v) for i, v in enumerate(self.optimizer.variables)}
 
     def restore(self, arrays: dict[str, Array]) -> None:
-        """Go on from a state; KeyError or ValueError, and nothing changed, when it is not of these decoders."""
+        """Go on from a state: arrays as `state` gave them, each of the same shape.
+
+        KeyError or ValueError, and nothing changed, when it is not of these decoders.
+        """
         networks = [self.current.networks[tap.name] for tap in self.taps]
         now, best = (
             [_fitting(arrays, f"{when}_{index}", network.weights) for index, network in enumerate(networks)]
@@ -126,7 +140,7 @@ class DecoderTraining:
             variable.assign(value)
 
     def _measure(self, anatomy: Anatomy, pixels: Array) -> None:
-        """Give each decoder the mean picture to begin with, and the usual range of what it reads."""
+        """Give each decoder the mean picture's levels by row to begin with, and the usual range of what it reads."""
         showing = showing_something(pixels, "to learn from")
         some = pixels[showing[:: max(1, len(showing) // 256)]]
         levels = some.mean(axis=(0, 2))[:, None, None] / 255
@@ -180,7 +194,7 @@ class DecoderTraining:
 
 
 def showing_something(pixels: Array, purpose: str) -> Array:
-    """Places of the pictures (n, rows, frames) that are not of a single shade; ConfigError when there are none."""
+    """Places of the pixels (n, rows, frames) that are not of a single shade; ConfigError when there are none."""
     showing = np.flatnonzero(pixels.max(axis=(1, 2)) > pixels.min(axis=(1, 2)))
     if not len(showing):
         found = f"{len(pixels)} blank ones" if len(pixels) else "none"
@@ -198,8 +212,10 @@ def _fitting(arrays: dict[str, Array], prefix: str, variables: Sequence[Any]) ->
 
 
 def _divergence(answer: Any, again: Any) -> Any:
-    """Cross-entropy of probabilities with others, above their own: of one class among many or of each alike."""
+    """Kullback–Leibler divergence of each class's chance to be there or not, summed over the classes.
 
+    The same for classes of which one is there and for those of which any may be.
+    """
     tiny = 1e-6
     wanted, got = tf.clip_by_value(answer, tiny, 1 - tiny), tf.clip_by_value(again, tiny, 1 - tiny)
     for_it = wanted * (tf.math.log(wanted) - tf.math.log(got))
@@ -218,8 +234,8 @@ def train_decoders(
 ) -> Decoders:
     """Train until the epochs are over or no decoder has got better for `patience` of them.
 
-    Decoders that diverge end it, and are given back as they were at their best. ConfigError when one never had a finite
-    loss, and where no picture shows anything, to learn from or to hold out.
+    A decoder that diverges ends it, and every decoder is given back as it was at its best. ConfigError when one that
+    diverged never had a finite loss, and where no picture shows anything, to learn from or to hold out.
 
     Parameters
     ----------

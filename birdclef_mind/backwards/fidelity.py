@@ -28,7 +28,12 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Reconstructions and what the network, and an independent one, call them: (n,) places of classes, or None."""
+    """Reconstructions, and what the network and an independent one (None without) call them.
+
+    Attributes
+    ----------
+    rebuilt : (n, rows, frames). called, called_by_second : (n,), places of classes.
+    """
 
     rebuilt: Array
     called: Array
@@ -49,7 +54,8 @@ class Judges:
 
         Parameters
         ----------
-        pictures : the inputs. groups : the recording of each. distance : `mean_distance` of validation pictures.
+        pictures : the inputs, (n, rows, frames). groups : the recording of each.
+        distance : `mean_distance` of pictures to compare with.
         answer, second : the network and an independent one (None when there is none).
         """
         self.pictures, self.groups, self.distance = pictures, groups, distance
@@ -57,7 +63,12 @@ class Judges:
         self._called = answer(pictures).argmax(axis=1)
 
     def ask(self, rebuilt: Array, scores: Array | None = None) -> Verdicts:
-        """What the networks call some reconstructions; `scores` are the network's own where they are known already."""
+        """What the networks call some reconstructions.
+
+        Parameters
+        ----------
+        rebuilt : (n, rows, frames). scores : the network's own for them, (n, classes), where they are known already.
+        """
         second = None if self._second is None else self._second(rebuilt).argmax(axis=1)
         own = self._answer(rebuilt) if scores is None else scores
         return Verdicts(rebuilt, own.argmax(axis=1), second)
@@ -71,7 +82,7 @@ class Judges:
 
         Parameters
         ----------
-        activation, again : the tap's activation for the inputs and for the reconstructions.
+        activation, again : the tap's activation for the inputs and for the reconstructions, (n, …) each.
         """
         values = {
             "correlation": correlations(verdicts.rebuilt, self.pictures),
@@ -86,7 +97,7 @@ class Judges:
 
 
 def correlations(rebuilt: Array, pictures: Array) -> Array:
-    """Pearson correlation of each pair of pictures, (n,); 0 where one of them is flat."""
+    """Pearson correlation of each two of rebuilt and real pictures, (n, rows, frames): (n,); 0 where one is flat."""
     one = _centred(rebuilt)
     other = _centred(pictures)
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
@@ -94,13 +105,16 @@ def correlations(rebuilt: Array, pictures: Array) -> Array:
 
 
 def picture_errors(rebuilt: Array, pictures: Array, distance: float) -> Array:
-    """|x − x̂| / N for each pair, N the mean distance of two different pictures (Dosovitskiy & Brox 2016)."""
+    """|x − x̂| / N for each two of rebuilt and real pictures, (n, rows, frames): (n,).
+
+    N is `distance`, the mean distance of two different pictures (Dosovitskiy & Brox 2016).
+    """
     difference = np.asarray(rebuilt, np.float64) - pictures
     return np.linalg.norm(difference.reshape(len(difference), -1), axis=1) / distance
 
 
 def mean_distance(pictures: Array) -> float:
-    """Mean Euclidean distance of two different pictures; 1 when there is only one."""
+    """Mean Euclidean distance of two different pictures (n, rows, frames); 1 where there are fewer than two."""
     flat = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
     if len(flat) < 2:
         return 1.0
@@ -110,13 +124,16 @@ def mean_distance(pictures: Array) -> float:
 
 
 def activation_errors(again: Array, activation: Array) -> Array:
-    """|φ(x̂) − φ(x)| / |φ(x)| for each pair; 0 where both are nothing."""
+    """|φ(x̂) − φ(x)| / |φ(x)|, (n,), of activations `again` and `activation`, (n, …) each; 0 where both are nothing."""
     one, other = (np.asarray(value, np.float64).reshape(len(value), -1) for value in (again, activation))
     return np.linalg.norm(one - other, axis=1) / np.maximum(np.linalg.norm(other, axis=1), 1e-9)
 
 
 def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """Mean and 95 % bootstrap interval, resampling whole recordings: their segments are not independent."""
+    """Mean of values (n,) and its 95 % bootstrap interval.
+
+    Whole `groups`, the recording of each value, are resampled: segments of one recording are not independent.
+    """
     values = np.asarray(values, np.float64)
     names, members = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.bincount(members, values, len(names))
@@ -128,7 +145,10 @@ def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> Int
 
 
 def shuffled(count: int, groups: Sequence[str]) -> Array:
-    """For each row the place of another one of another recording (of another row where there is one recording)."""
+    """For each row the place of another one, (count,): the first of the next recording in order of appearance.
+
+    Where there is one recording alone, it is the row before.
+    """
     names = list(dict.fromkeys(groups))
     if len(names) < 2:
         return np.roll(np.arange(count), 1)

@@ -17,9 +17,11 @@ class FilterFacts:
 
     Attributes
     ----------
-    most_like, similarity : for each filter the most similar other one, and their cosine; -1 and 0 for a single filter.
-    dead : whether it is never active on the pictures shown.
-    adds : share of each patch that no combination of the previous layer's patches gives, 0 to 1; None for the first.
+    most_like, similarity : for each filter the most similar other one, and their cosine, (filters,); -1 and 0 for a
+        single filter.
+    dead : whether it is never active on the pictures shown, (filters,).
+    adds : share of each patch's energy that no combination of the previous layer's patches gives, 0 to 1, (filters,);
+        None for the first layer.
     """
 
     most_like: Array
@@ -29,7 +31,13 @@ class FilterFacts:
 
 
 def measure_filters(patches: Array, activation: Array, previous: Array | None) -> FilterFacts:
-    """Measure patches (height, width, filters) with the activation (n, h, w, filters) of some pictures."""
+    """Measure a layer's filters.
+
+    Parameters
+    ----------
+    patches : (height, width, filters). activation : for some pictures, (n, h, w, filters).
+    previous : patches of the layer before, (height, width, filters); None for the first.
+    """
     flat = patches.reshape(-1, patches.shape[-1])
     lengths = np.linalg.norm(flat, axis=0)
     unit = np.divide(flat, lengths, out=np.zeros_like(flat), where=lengths > 0)

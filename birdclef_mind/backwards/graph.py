@@ -1,7 +1,7 @@
 """A Keras model laid flat: every layer at work in order, those of nested models included, and a walk along them.
 
-The model's graph is read and never added to: layers are called with values only. So a layer may work twice and two
-layers may have one name, which no new `keras.Model` of their tensors would allow.
+The model's graph is read and never added to: layers are called with values only. So a layer may work at several places,
+and layers of nested models may share a name, which a new `keras.Model` of their tensors would refuse.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +93,10 @@ class Flat:
         return None if needed else tuple(reversed(found))
 
     def walk(self, start: Tensor, wanted: Sequence[Tensor]) -> Callable[[Any], list[Any]]:
-        """A function from values of one tensor to those of others, float32."""
+        """A function from values of one tensor to those of others, float32.
+
+        ConfigError when one of these also takes the picture by another way.
+        """
         steps = self.between(start, wanted)
         if steps is None:
             raise ConfigError("expected a tensor that all others come from, got one beside the picture")

@@ -30,7 +30,7 @@ class Head:
     ----------
     classes : the layer that tells classes apart. embedding : the one whose vector it reads.
     rule : how scores are made: "softmax", "log_softmax" or "sigmoid"; "" where the sums themselves are the answer.
-    last : the step that makes them.
+    last : the step that makes them; where none does, the one that gives the answer.
     """
 
     classes: Step
@@ -104,7 +104,7 @@ def read_head(flat: Flat, name: str) -> Head:
 
 
 def _behind(step: Step, steps: dict[Tensor, Step], changing: bool = False) -> Step:
-    """The step before those that change values one by one, itself where it does not; of the picture's, the first."""
+    """Go back over steps that change values one by one, to one that does not; to the first step where all do."""
     while _passes(step, changing) and step.inputs[0] in steps:
         step = steps[step.inputs[0]]
     return step

@@ -46,7 +46,7 @@ class Chain:
 
     Attributes
     ----------
-    grids : a grid for each tensor that is a map.
+    grids : a grid for each tensor that is a map, as far as the chain goes.
     back : for each tensor behind the maps the dense kernels and the shape of the map that lead there.
     obstacle : the first layer that is no part of a plain chain, in a sentence; "" when there is none.
     """
@@ -59,8 +59,9 @@ class Chain:
 def read_chain(anatomy: Anatomy, *, clip: bool = True) -> Chain:
     """Compose patches along the network until a layer stands in the way.
 
-    Convolutions with any stride, dilation, padding and channels, poolings, batch normalisation (its gain is folded
-    into the patches), dropout, flatten, global average pooling and dense layers make a plain chain.
+    Ungrouped convolutions with any stride, dilation, padding and channels, poolings, batch normalisation (its gain is
+    folded into the patches), activations, rescaling, dropout, flatten, global average pooling and dense layers make a
+    plain chain.
 
     Parameters
     ----------
@@ -138,12 +139,12 @@ def stamp_back(chain: Chain, stage: Stage, activation: Array, rows_frames: tuple
 
 
 def unflatten(values: Array, shape: tuple[int, ...]) -> Array:
-    """Undo Keras' Flatten exactly: (n, h · w · c) to (n, h, w, c)."""
+    """Undo Keras' Flatten exactly: values (n, h · w · c) to (n, h, w, c)."""
     return values.reshape(len(values), *shape)
 
 
 def transposed_pass(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array) -> list[Array]:
-    """Send each tap's own activation back through the network: the vector–Jacobian product at the picture.
+    """Send each tap's own activation for pictures (n, rows, frames) back to them: the vector–Jacobian product.
 
     Deconvolution with pooling switches (Zeiler & Fergus 2014) without its rectification of the signal going back; the
     gradient of half the squared activation. Works for every differentiable network; what does not depend on the picture
@@ -162,7 +163,7 @@ def transposed_pass(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array) ->
 
 
 def _sent_back(tape: tf.GradientTape, value: Any, given: Any) -> Array:
-    """A tap's own values sent back to the pictures; at length 1 on the way, which half precision holds."""
+    """A tap's own values sent back to the pictures; on the way none is larger than 1, which half precision holds."""
     axes = tuple(range(1, len(value.shape)))
     length = tf.maximum(tf.reduce_max(tf.abs(value), axis=axes, keepdims=True), 1e-30)
     gradient = tape.gradient(value, given, output_gradients=value / length)
@@ -172,7 +173,7 @@ def _sent_back(tape: tf.GradientTape, value: Any, given: Any) -> Array:
 
 
 def raw_to_picture(raw: Array) -> Array:
-    """Stretch each raw picture to 0–255, what is below zero being nothing; a flat one becomes black. float32."""
+    """Stretch each of raw pictures (n, rows, frames) to 0–255, float32; below zero is nothing, a flat one is black."""
     positive = np.maximum(raw, 0)
     lowest = positive.min(axis=(1, 2), keepdims=True)
     width = positive.max(axis=(1, 2), keepdims=True) - lowest

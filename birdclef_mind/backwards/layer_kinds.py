@@ -7,7 +7,7 @@ from keras import layers
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 GLOBAL_POOLINGS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-# Layers that change values one by one: a convolution is tapped behind them.
+# Normalisations and activations, which leave every value in its place: a convolution is tapped behind them.
 POINTWISE = (
     layers.BatchNormalization,
     layers.LayerNormalization,
@@ -58,7 +58,10 @@ def is_idle(worker: Any) -> bool:
 
 
 def is_scaling(worker: Any) -> bool:
-    """Whether it moves or stretches all values by a constant, or lays them out otherwise, given one tensor alone."""
+    """Whether it moves or stretches all values, shares one whole among them, or lays them out otherwise.
+
+    True of a function that takes two tensors, such as "Add", only where it is given one and a constant.
+    """
     kinds = (layers.Softmax, layers.Rescaling, layers.Flatten, layers.Reshape)
     if is_layer(worker):
         return isinstance(worker, kinds)
@@ -66,7 +69,7 @@ def is_scaling(worker: Any) -> bool:
 
 
 def is_pointwise(worker: Any) -> bool:
-    """Whether it changes values one by one, or not at all."""
+    """Whether it is a normalisation or an activation, or changes nothing: every value stays in its place."""
     if is_layer(worker):
         return isinstance(worker, (*POINTWISE, *IDLE))
     return type(worker).__name__ in _FUNCTIONS
@@ -99,5 +102,5 @@ def activation_of(worker: Any) -> str:
 
 
 def has_plain_kernel(dense: Any) -> bool:
-    """Whether a dense layer's sums are its kernel's, as those of one in whole numbers, or with more to it, are not."""
+    """Whether it is a plain dense layer, whose sums follow from `kernel` and `bias`; no quantised or derived one is."""
     return type(dense) is layers.Dense and getattr(dense, "quantization_mode", None) is None

@@ -110,7 +110,7 @@ class OfLayer(TypedDict):
 def measure_fidelity(
     backwards: Backwards, twin: Backwards, judges: Judges, mean_picture: Array
 ) -> tuple[list[OfLayer], dict[str, Interval]]:
-    """Measures of every tap and method, each beside its controls; and those of the mean picture alone.
+    """Measures of every tap and method, each beside its controls; and those of the mean picture (rows, frames) alone.
 
     The controls are the random-weights twin (its own activations, weights and decoders, judged by the real network) and
     shuffled pairing (another recording's reconstruction taken for this one's).
@@ -154,5 +154,5 @@ def _in_batches(work: Any, pictures: Array, size: int = 32) -> list[Array]:
 
 
 def rounded(values: Sequence[float] | Array, digits: int = 4) -> list[float]:
-    """Numbers as plain floats with as many digits as a reader needs."""
+    """Values (n,) as plain floats with as many digits as a reader needs."""
     return [round(float(value), digits) for value in values]

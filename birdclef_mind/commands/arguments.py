@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises what it does not take as one sentence, where others print a page and leave."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what was expected and what came."""
+        """Raise WordsError, which says what was expected and what came."""
         words = re.sub(r"^argument (--?)?(\S+): ", r"\2: ", " ".join(message.split()))
         raise WordsError(self.prog, f"{words}; `{self.prog} --help` explains")
 
@@ -37,7 +37,7 @@ def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:
 
 
 def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Of whole numbers from `lowest` to `highest`."""
+    """A reader of whole numbers from `lowest` to `highest`."""
     wanted = f"a whole number from {lowest}" + ("" if highest is None else f" to {highest}")
 
     def parse(text: str) -> int:
@@ -50,7 +50,7 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
 
 
 def number(above: float, at_most: float | None = None, *, or_equal: bool = False) -> Callable[[str], float]:
-    """Of finite numbers above a border, or equal to it, and perhaps up to another."""
+    """A reader of finite numbers above a border, or equal to it, and perhaps up to another."""
     wanted = f"a number {'from' if or_equal else 'above'} {above:g}"
     wanted += "" if at_most is None else f" {'to' if or_equal else 'and at most'} {at_most:g}"
 
@@ -65,7 +65,7 @@ def number(above: float, at_most: float | None = None, *, or_equal: bool = False
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """Of some words."""
+    """A reader of some words."""
 
     def parse(text: str) -> str:
         if text not in names:
@@ -76,7 +76,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 
 def given_file(text: str) -> Path:
-    """A file that is there."""
+    """A file that is there; argparse's ArgumentTypeError where none is."""
     if not text or not Path(text).is_file():
         found = "a folder" if text and Path(text).is_dir() else "nothing"
         raise argparse.ArgumentTypeError(f"expected a file, found {found} at {text!r}")
@@ -84,7 +84,7 @@ def given_file(text: str) -> Path:
 
 
 def place(text: str) -> Path:
-    """A path that can be one: not empty, and nothing that no system takes."""
+    """A path that can be one; argparse's ArgumentTypeError for no text, and for what no system takes."""
     if not text or "\0" in text:
         raise _refused("a path", text)
     return Path(text)

@@ -75,7 +75,7 @@ def add_infer(group: Group) -> None:
 
 
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write a submission; status 1 when a soundscape kept its priors."""
+    """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning."""
     import_tensorflow_quietly()
     from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load

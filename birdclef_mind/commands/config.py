@@ -16,7 +16,7 @@ from birdclef_mind.training.recipe import Training
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All settings of a run: which birds, which pictures, which training."""
+    """All settings of a run: which birds, which pictures, how networks and decoders are trained, how much is shown."""
 
     labels: str | tuple[str, ...] = "all"
     features: Features = PRESETS["mel32"]
@@ -45,7 +45,7 @@ class Config:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a TOML file; an unknown key or a bad value is refused with the file's name."""
+        """Read a TOML file; ConfigError names the file and its unknown key or bad value, or why it cannot be read."""
         try:
             return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -38,7 +38,7 @@ def add_sample(group: Group) -> None:
 
 
 def sample(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write the synthetic competition folder."""
+    """Write the invented competition folder."""
     from birdclef_mind.data.sample import Sample, write_sample
 
     wanted = Sample(

@@ -1,4 +1,4 @@
-"""The whole way once on the built-in sample: sample → cache → train → decoders → infer → score → explain."""
+"""The whole way once on the built-in sample: sample → cache → train → infer → score → decoders → explain."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class DryRun:
     """Where a dry run put its things, and what was found.
 
     `held_out` are the measures on recordings that were not trained on, None without any; `scores` those of the
-    submission.
+    submission; `facts` what its explanation says.
     """
 
     competition: Path

@@ -49,7 +49,7 @@ def add_explain(group: Group) -> None:
 
 
 def explain(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write the explanation of a bundle."""
+    """Write the explanation of a bundle, and its page; status 1 when some recordings cannot be heard."""
     import_tensorflow_quietly()
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
@@ -102,7 +102,7 @@ def add_compare(group: Group) -> None:
 
 
 def compare(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write a comparison of features."""
+    """Write a comparison of features, and its page; status 1 when some recordings cannot be read."""
     from birdclef_mind.data.competition import open_competition
     from birdclef_mind.explanation import comparison
     from birdclef_mind.explanation.report.page import write_comparison

@@ -93,7 +93,8 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
     """Write OUT/submission.csv; `started` is what `time.monotonic` said when the kernel began.
 
     A dataset of another build, a missing competition and a deadline that is none end the kernel. Whatever else is
-    raised does not: what stands is kept, and where nothing does, every row gets the same score.
+    raised ends it only when no submission can be written at all: what stands is kept, and where nothing does, every row
+    gets the same score.
     """
     check_build(inputs, build)
     minutes, root, terminal = _deadline_minutes(), _submission_folder(inputs), Terminal(quiet=False)

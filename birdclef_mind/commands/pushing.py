@@ -17,7 +17,7 @@ _STATUS_HELP = "Status: 0 all went well; 2 not so, one sentence says why; 130 in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Push as asked; errors are one sentence and status 2."""
+    """Push as asked; the status is 0, or after one sentence 2 for an error and 130 for an interruption."""
     if arguments is None:
         settle()
     what = "scripts"

@@ -42,7 +42,7 @@ class Run:
 def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     """All bundles below a folder, the latest last; `failed` gets a line for each of ours that cannot be read.
 
-    BundleError when there is none. Another program's bundle.json is none of ours.
+    BundleError when there is none, readable or not. Another program's bundle.json is none of ours.
     """
     if not root.is_dir():
         raise BundleError(f"{root}: expected a folder with bundles below it, found {kind_of(root)}")
@@ -98,7 +98,7 @@ def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Ru
 
 
 def _scores(path: Path, broken: list[str]) -> dict[str, Any]:
-    # A training that holds nothing out writes empty scores; before the first epoch ends there are none.
+    # A training that holds nothing out writes empty scores; a bundle that was saved by itself has none.
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
         return dict(scores["segments"]) if scores else {}

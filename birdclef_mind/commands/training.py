@@ -194,7 +194,7 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def training_asked_for(args: argparse.Namespace) -> "Training":
-    """The recipe or the file, with what the command line says in its place."""
+    """The recipe or the file, with what the command line says in its place; ConfigError for flags that need others."""
     from birdclef_mind.commands.config import Config
     from birdclef_mind.training.recipe import recipe, without
 

@@ -29,7 +29,10 @@ def counted(number: int, thing: str) -> str:
 
 
 def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
-    """The fidelity table for people: correlation and same answer by tap and method, beside the random twin's."""
+    """The fidelity table for people, and a line for each way to a bird's answer.
+
+    By tap and method: correlation and same answer, beside the random twin's, and how often the second network agrees.
+    """
     fidelity = facts["fidelity"]
     lines = [
         f"{fidelity['segments']} segments of {fidelity['recordings']} recordings; the random twin's in brackets",
@@ -142,7 +145,7 @@ def run_lines(runs: "Sequence[Run]") -> list[str]:
 
 
 def score_lines(scores: Mapping[str, Any]) -> list[str]:
-    """Measures for people: segments beside whole recordings, the floor beside padded cmAP, then each bird."""
+    """Measures for people: segments beside whole recordings, the floor under padded cmAP, then up to forty birds."""
     segments, recordings = scores["segments"], scores["recordings"]
     rows = [
         ("top-1", "top1"),

@@ -1,6 +1,6 @@
 """Reading the picture cache: a folder of one PNG a recording, and the tables derived from it.
 
-OUT/<label>/<recording>.png   the pictures, see `strips`
+OUT/<label>/<recording>.png   the pictures, see `strips`; packed, they stand in OUT/<label>.zip, see `archives`
 OUT/index.csv                 one row a segment
 OUT/cache.json                features, versions, counts; `complete` is false while the work is under way
 OUT/failures.csv              recordings that gave no picture, and why; absent when there are none
@@ -80,7 +80,10 @@ class Cache:
     index_sha256: str = ""
 
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
-        """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps."""
+        """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.
+
+        A segment in which somebody heard no bird has 0 for all.
+        """
         targets = self.classes.targets(
             [row.label for row in rows],
             [row.secondary_labels for row in rows],
@@ -94,7 +97,7 @@ class Cache:
         return frame_of(IndexRow, self.rows)
 
     def strip(self, folder: str, recording: str) -> strips.Strip:
-        """All pictures of one recording, refused when another configuration made them, or of another recording."""
+        """All pictures of one recording; StoreError when other features made them, or of another recording."""
         path = picture_path(self.root, folder, recording)
         strip = strips.read(path)
         own = self.features.fingerprint()
@@ -108,7 +111,10 @@ class Cache:
         return strip
 
     def pictures(self, rows: Sequence[IndexRow], track: Track = untracked) -> Pictures:
-        """Pictures of some rows, in their order; each recording is read once."""
+        """Pictures of some rows, in their order; each recording is read once.
+
+        StoreError for pictures that are missing, broken, or not those of this cache's index.
+        """
         pixels = np.empty((len(rows), self.features.rows, self.features.frames), np.uint8)
         low, width = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
         places: dict[tuple[str, str], list[int]] = {}
@@ -185,7 +191,7 @@ def _index_row(cells: dict[str, str]) -> IndexRow:
 
 
 def write_index(root: Path, recordings: Sequence[Recording], features: Features) -> tuple[int, float]:
-    """Derive the index from the pictures themselves: (segments, seconds of sound they cover)."""
+    """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one)."""
     segments, seconds = 0, 0.0
     with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = table_writer(file)

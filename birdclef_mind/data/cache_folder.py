@@ -37,7 +37,10 @@ def read_earlier(out: Path) -> Earlier:
 
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
-    """Hold a cache's folder to write to; a place in object storage is only looked at."""
+    """Hold a cache's folder to write to; a place in object storage is only looked at.
+
+    StoreError where something else stands, or another process is at work.
+    """
     if places.is_remote(out):
         _refuse_foreign_place(out)
         yield
@@ -83,7 +86,7 @@ def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = Fals
 
 
 def remove_strangers(out: Path, wanted: set[Path]) -> int:
-    """Delete pictures of this store that do not belong to the run, so that configurations never mix."""
+    """Delete pictures of this store that do not belong to the run, so that configurations never mix; how many."""
     removed = 0
     for path in sorted(out.glob("*/*.png")):
         if path not in wanted and _is_own_place(out, path):

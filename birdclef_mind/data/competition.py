@@ -1,4 +1,4 @@
-"""A BirdCLEF competition folder: its tables checked, its recordings and soundscapes; where Kaggle mounts it.
+"""A BirdCLEF competition folder: its tables checked, its recordings and soundscapes.
 
 Names in the tables are data from strangers: they are parsed, never evaluated, and never lead out of the folder.
 """
@@ -122,8 +122,8 @@ def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tupl
 
     Raises
     ------
-    TableError : a missing column, an empty or unknown label, secondary labels that are no list of strings, a file
-        name twice or one that leaves `train_audio`.
+    TableError : a missing column, no recording, an empty or unknown label, secondary labels that are no list of labels,
+        a file name twice, one that leaves `train_audio`, or one that not every system can give.
     """
     recordings: list[Recording] = []
     seen: dict[str, int] = {}
@@ -149,7 +149,10 @@ def read_metadata(path: Path, known_labels: Sequence[str] | None = None) -> tupl
 
 
 def read_sample_submission(path: Path) -> SampleSubmission:
-    """Read the columns and row ids of `sample_submission.csv`; the values in it do not matter."""
+    """Read the columns and row ids of `sample_submission.csv`; the values in it do not matter.
+
+    TableError for a row or a label that is there twice, and for columns that are not row_id and then labels.
+    """
     row_ids: dict[str, int] = {}
     for row, cells in table_rows(path, ("row_id",)):
         if row_ids.setdefault(cells["row_id"], row) != row:
@@ -167,7 +170,7 @@ def read_sample_submission(path: Path) -> SampleSubmission:
 
 
 def sample_of(root: Path) -> SampleSubmission | None:
-    """The sample submission of a competition folder; None where there is none, which a broken link is not."""
+    """The sample submission of a competition folder; None where there is none, TableError where it cannot be read."""
     path = root / SAMPLE_SUBMISSION
     return read_sample_submission(path) if path.is_symlink() or path.exists() else None
 

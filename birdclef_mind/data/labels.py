@@ -46,7 +46,7 @@ class Classes:
         return len(self.names)
 
     def indices(self, labels: Iterable[str]) -> Array:
-        """Place of each label in the list, (labels,), int64; an unknown one is refused."""
+        """Place of each label in the list, (labels,), int64; ConfigError for an unknown one."""
         places = {name: index for index, name in enumerate(self.names)}
         try:
             return np.array([places[label] for label in labels], np.int64)
@@ -62,7 +62,8 @@ class Classes:
     ) -> Array:
         """Labels as (rows, classes), float32: 1 for the primary one and those of `also`, which are surely there too.
 
-        Secondary labels that are known here get `secondary_weight`: they may be in another segment.
+        Secondary labels that are known here get `secondary_weight`: they may be in another segment. ConfigError for a
+        primary label, or one of `also`, that is not known.
         """
         places = {name: index for index, name in enumerate(self.names)}
         targets = np.zeros((len(primary), len(self)), np.float32)
@@ -82,6 +83,10 @@ def choose_labels(in_order: Sequence[str], wanted: str | Sequence[str]) -> Class
     ----------
     in_order : a label for each row of the table, repeats included.
     wanted : as text "all", "N" or "a,b,c", and a label "N" of the table is that label; else a list of labels.
+
+    Raises
+    ------
+    ConfigError : a number of labels that the table does not have, a label that is not in it, or one twice.
 
     >>> choose_labels(["comsan", "barswa", "comsan", "abythr1"], "2").names
     ('comsan', 'barswa')

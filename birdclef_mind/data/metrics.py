@@ -1,6 +1,6 @@
 """How good scores are: padded cmAP beside its floor, mean average precision, and per-class measures.
 
-Truth is (rows, classes) of 0 and 1, scores are (rows, classes) in [0, 1), higher for surer.
+Truth is (rows, classes) of 0 and 1, scores are (rows, classes) from 0 to 1, higher for surer.
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ def top1(truth: Array, scores: Array) -> float:
 
 
 def max_by_group(values: Array, groups: Sequence[str]) -> Array:
-    """Maximum over the rows of each group, groups in order of appearance: (groups, classes).
+    """Maximum of values (rows, classes) over the rows of each group, groups in order of appearance: (groups, classes).
 
     >>> max_by_group(np.array([[0.1, 0.9], [0.3, 0.2], [0.5, 0.5]]), ["b", "b", "a"]).tolist()
     [[0.3, 0.9], [0.5, 0.5]]

@@ -57,7 +57,10 @@ Moves = Mapping[str, Mapping[int, float]]
 
 
 def read_overrides(path: Path) -> tuple[Override, ...]:
-    """Read a table of corrections; TableError names the row that is no correction or contradicts an earlier one."""
+    """Read a table of corrections.
+
+    TableError names the row that is no correction or contradicts an earlier one, or says that there is none.
+    """
     found = [_override(f"{path.name}, row {row}", cells) for row, cells in table_rows(path, COLUMNS)]
     if not found:
         raise TableError(f"{path.name}: expected at least one correction, got none")
@@ -66,7 +69,11 @@ def read_overrides(path: Path) -> tuple[Override, ...]:
 
 
 def find_moves(overrides: Iterable[Override], competition: Competition, features: Features) -> Moves:
-    """New starts of windows by recording and segment, checked against the length of each recording's sound."""
+    """New starts of windows by recording and segment, in seconds, of a whole number of samples.
+
+    TableError for a recording that the competition does not have or that cannot be read, and for a window or a new
+    start that is not in its sound.
+    """
     recordings = {recording.filename: recording for recording in competition.recordings}
     moves: dict[str, dict[int, float]] = {}
     for override in overrides:
@@ -89,7 +96,11 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
 
 
 def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
-    """The cache as corrected: rows dropped, named anew, with more birds; moved windows must already be in it."""
+    """The cache as corrected: rows dropped, named anew, with more birds or none; moved windows must already be in it.
+
+    TableError for a recording, a window or a bird that the cache does not have, a window that it has not moved, and
+    corrections that contradict each other.
+    """
     rows = {(row.recording, row.segment): row for row in cache.rows}
     regular = regular_starts(cache)
     names = set(cache.classes.names)
@@ -129,7 +140,7 @@ def regular_starts(cache: Cache) -> dict[str, list[float]]:
 
 
 def summary(overrides: Iterable[Override]) -> str:
-    """What corrections do, for people: "2 segments dropped, 1 moved"."""
+    """What corrections do, for people: "segments: 2 dropped, 1 moved"."""
     counts = Counter(override.action for override in overrides)
     words = [f"{counts[action]} {_WORDS[action]}" for action in ACTIONS if counts[action]]
     return "segments: " + ", ".join(words)

@@ -82,8 +82,8 @@ class Species:
 def write_sample(out: Path, sample: Sample = Sample()) -> None:
     """Write the folder: training table and recordings, test soundscapes, `sample_submission.csv`, `truth.csv`.
 
-    The same sample gives the same tables and the same sound. A folder that holds anything but a sample that was stopped
-    before it was whole is refused.
+    The same sample gives the same tables and the same sound. TableError for a folder that holds anything but a sample
+    that was stopped before it was whole.
     """
     if (out / TRUTH).exists():
         raise TableError(f"{out}: expected a new or empty folder for the sample, found one with {TRUTH}")
@@ -170,7 +170,7 @@ class Place:
         return sound
 
     def record(self, sound: Array) -> Array:
-        """Sound as its microphone gives it."""
+        """Sound (samples,) as its microphone gives it, (samples,)."""
         if self.colour is None:
             return sound
         hz = np.fft.rfftfreq(sound.size, 1 / RATE_HZ)

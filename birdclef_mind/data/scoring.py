@@ -60,7 +60,8 @@ def read_scores(path: Path) -> Scores:
 def score(submission: Path, truth: Path) -> metrics.ByLevel:
     """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
 
-    Rows and columns are matched by name. The truth says which count; one it has and the submission has not is refused.
+    Rows and columns are those of the truth, matched by name. TableError where the submission lacks one of them, a score
+    does not lie from 0 to 1, or the truth holds anything but 0 and 1, or no 1.
     """
     given, wanted = read_scores(submission), read_scores(truth)
     for kind, have, need in (

@@ -18,7 +18,7 @@ from birdclef_mind.sound.sound_files import Header
 
 _ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
 _USUAL_S = 600.0
-# Folders below `test_soundscapes` that are looked through for what the sample lists.
+# Levels of folders, `test_soundscapes` the first, that are looked through for what the sample lists.
 _DEEPEST = 3
 
 
@@ -53,8 +53,8 @@ class Soundscapes:
 def find_soundscapes(root: Path, row_ids: Iterable[str]) -> Soundscapes:
     """Match sound files below `test_soundscapes` with the rows that are asked for.
 
-    A name is the same however its letters with accents are composed. What lies deeper is taken only where the sample
-    lists it; of two sounds with one name the first is.
+    A name is the same however its letters with accents are composed. What lies deeper, or has no ending, is taken only
+    where the sample lists it; of two sounds with one name the first is taken.
     """
     listed = {_composed(name): name for name in names_in(row_ids)}
     folder = root / competition.TEST_SOUNDSCAPES

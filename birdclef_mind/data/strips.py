@@ -1,8 +1,8 @@
 """One recording's pictures as one 8-bit grey PNG that carries all that is needed to turn it back.
 
 The segments stand side by side, rows × (frames · segments), with low frequencies at the bottom of the image. A text
-chunk holds, as JSON, the scale, start, loudness of each segment, the fingerprint of the features, and the size and
-digest of the sound file.
+chunk holds, as JSON, the scale, start, loudness and clipped share of each segment, the fingerprint of the features, and
+the path, size and digest of the sound file.
 """
 
 import io
@@ -86,7 +86,7 @@ def encode(strip: Strip) -> bytes:
 
 
 def grey_png(pixels: Array, text: PngImagePlugin.PngInfo | None = None) -> bytes:
-    """A picture (rows, frames), uint8, row 0 lowest, as the bytes of an 8-bit grey PNG with row 0 at its bottom."""
+    """Pixels (rows, frames), uint8, row 0 lowest, as the bytes of an 8-bit grey PNG with row 0 at its bottom."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=text)
     return buffer.getvalue()

@@ -61,13 +61,19 @@ def write_cache(
     scheduler: str = "",
     track: Track = untracked,
 ) -> CacheReport:
-    """Write or complete a cache; what is already there and right is kept, what is stale is redone.
+    """Write or complete a cache; pictures that are there and right are kept, stale ones are made anew.
 
     Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
-    be read is listed and does not stop the rest. Memory does not grow with the number of recordings. Of `overrides`
-    only moved windows concern a cache; without them they go back to where they were. With `pack` the pictures end in
-    one archive a label. With the address of a Dask `scheduler` the workers of its cluster make the pictures.
-    Recordings and pictures may stand in object storage, see `places`; archives may not.
+    be read is listed and does not stop the rest. Of each recording memory holds a task and a result, never all sounds
+    or pictures. Of `overrides` only moved windows concern a cache; a window that they do not name is at its regular
+    start. With `pack` the pictures end in one archive a label. With the address of a Dask `scheduler` the workers of
+    its cluster make the pictures. Recordings and pictures may stand in object storage, see `places`; archives may not.
+
+    Raises
+    ------
+    ConfigError : archives in object storage, a number of jobs that is none, or a scheduler without workers.
+    StoreError : the folder holds something else, or no recording can be read; what stood there stays.
+    TableError : corrections that do not fit the competition, see `find_moves`.
     """
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")

@@ -9,7 +9,7 @@ reading        one network as it is read: what all parts share
 examples       which segments are worked through
 example_cards  an example at every layer
 answer_cards   a bird's bare name, worked backwards
-data_sheets    training segments to look through, the strangest first
+data_sheets    training segments to look through, with flags on the strange ones
 comparison     features side by side on the same segments
 network_facts  the network in numbers and pictures
 blind_test     which sound is which, to try one's own ears

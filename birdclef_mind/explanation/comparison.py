@@ -37,7 +37,7 @@ _PCM_BYTES = 2
 
 @dataclass(frozen=True)
 class Clip:
-    """One window of a recording: its bird, where it starts, and its samples."""
+    """One window of a recording: its bird, where it starts, and its samples (segment_samples,), float32."""
 
     recording: str
     label: str
@@ -59,6 +59,10 @@ def compare_features(
     ----------
     setups : by name; all cut segments of the same length at the same rate.
     bird : None for the one with most recordings.
+
+    Raises
+    ------
+    ConfigError : a bird that the table does not have, or none of whose recordings can be read.
     """
     by_bird = _recordings_by_bird(competition.recordings, bird)
     names = {recording.label: recording.common_name for recording in competition.recordings}
@@ -98,7 +102,10 @@ def compare_features(
 
 
 def setups_named(names: Sequence[str], own: Features | None = None) -> dict[str, Features]:
-    """Set-ups by name: those of the notebook, those named, and a network's own."""
+    """Set-ups by name: those of the notebook, those named, and a network's own, with whose windows all are cut.
+
+    A network's own alone where it is of sound at another rate. ConfigError for a name that is no preset.
+    """
     for name in names:
         if name not in PRESETS:
             raise ConfigError(f"presets: expected some of {', '.join(PRESETS)}, got {name!r}")
@@ -124,7 +131,7 @@ def open_folder(out: Path) -> Iterator[Folder]:
 
 
 def _recordings_by_bird(recordings: Sequence[Recording], bird: str | None) -> dict[str, list[Recording]]:
-    """The compared bird first, then others in order of appearance."""
+    """The compared bird first, then up to nine others in order of appearance."""
     by_bird: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_bird.setdefault(recording.label, []).append(recording)

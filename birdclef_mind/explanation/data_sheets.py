@@ -1,4 +1,4 @@
-"""Is the training data good: every segment with its sound, and flags for those an expert should hear first."""
+"""Is the training data good: segments with their sound, and flags for those an expert should hear first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _HEARD = 6
 
 
 def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexRow]) -> list[IndexRow]:
-    """At most so many segments, the same share of every recording's, besides those that are always shown."""
+    """At most so many segments, evenly from all rows, besides those that are always shown; in the rows' order."""
     chosen = {(row.recording, row.segment) for row in (*evenly(rows, most), *always)}
     return [row for row in rows if (row.recording, row.segment) in chosen]
 
@@ -99,7 +99,7 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, w
 
 
 class _Alike:
-    """How alike each segment is to those of other recordings: values (n,), NaN where there is none.
+    """How alike each segment is to those of other recordings: values (n,), NaN where there are too few.
 
     Attributes
     ----------

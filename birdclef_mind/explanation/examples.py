@@ -26,7 +26,7 @@ class Example:
     Attributes
     ----------
     recording, start_s : where it comes from. window_s : regular start of its window; None for a sound of your own.
-    label : its bird, "" when unknown. why : it was chosen.
+    label : its bird, "" when unknown. why : the reason it was chosen for.
     samples : its real sound (samples,), None when it is not at hand.
     """
 
@@ -111,7 +111,7 @@ def from_rows(
 
 
 def from_files(paths: Sequence[Path], features: Features) -> list[tuple[list[Example], Pictures]]:
-    """The first minute of each of some sound files as examples; ConfigError for one that cannot be read.
+    """The first twelve windows of each of some sound files as examples; ConfigError for one that cannot be read.
 
     Files of one name are told apart by their paths.
     """

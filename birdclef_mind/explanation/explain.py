@@ -57,10 +57,11 @@ class Explaining:
 
     Attributes
     ----------
-    examples : held-out segments chosen when none are named. segments : "RECORDING@SECONDS". sounds : files from disk.
+    examples : segments chosen when none are named, of those held out, or of all where none were.
+    segments : "RECORDING@SECONDS". sounds : files from disk.
     seeds : searches a class. sheets : segments of the training data shown, at most.
     whole_recordings : whether the training data is heard from copies of whole recordings; else each segment has a
-    sound of its own, which is less to carry.
+        sound of its own, which is less to carry.
     presets : features compared besides the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
@@ -93,11 +94,12 @@ def explain(
     say: Say = lambda line: None,
     track: Track = untracked,
 ) -> Explanation:
-    """Write the explanation of a bundle to the folder `out`; the facts it writes as JSON.
+    """Write the explanation of a bundle to the folder `out`; gives the facts that it writes as JSON.
 
     Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
-    is refused before anything is written. A bundle without decoders is explained without them. What stood in `out`
-    stays until the new explanation is whole. "failures" among the facts names recordings that cannot be heard, and why.
+    is refused before anything is written: BundleError or ConfigError. A bundle without decoders is explained without
+    them. What stood in `out` stays until the new explanation is whole. "failures" among the facts names recordings that
+    cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
     as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)

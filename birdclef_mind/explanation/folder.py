@@ -1,4 +1,4 @@
-"""The explanation folder: every fact as JSON, every picture as PNG, every sound as MP3.
+"""The explanation folder: every fact as JSON, every picture as PNG, every sound that is made as MP3.
 
 OUT/explanation.json        all facts; written last, so a folder with it is complete
 OUT/pictures/*.png          8-bit grey, low frequencies at the bottom
@@ -42,7 +42,7 @@ PHASE = "The phase of this sound is invented: pictures hold none. Original phase
 class Folder:
     """An explanation folder being written; sounds of pictures are made beside other work.
 
-    As a context manager it drops the sounds that nobody waits for when something goes wrong.
+    As a context manager it drops at its end the sounds that nobody waits for, as when something goes wrong.
     """
 
     def __init__(self, root: Path, features: Features) -> None:
@@ -59,13 +59,18 @@ class Folder:
         self._pool.shutdown(cancel_futures=True)
 
     def picture(self, name: str, pixels: Array) -> str:
-        """Write a picture (rows, frames), 0–255, row 0 lowest; its path in the folder."""
+        """Write a picture, pixels (rows, frames), 0–255, row 0 lowest; its path in the folder."""
         whole = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         self._write(f"pictures/{name}.png", grey_png(whole))
         return f"pictures/{name}.png"
 
     def sheet(self, name: str, sheet: Array, patches: Array) -> tuple[str, str]:
-        """Write filter patches as a contact sheet and as an array; their paths in the folder."""
+        """Write filter patches as a contact sheet and as an array; their paths in the folder.
+
+        Parameters
+        ----------
+        sheet : (rows, columns), uint8. patches : (height, width, filters).
+        """
         buffer = io.BytesIO()
         np.save(buffer, patches.astype(np.float32), allow_pickle=False)
         self._write(f"patches/{name}.png", grey_png(sheet))
@@ -73,7 +78,7 @@ class Folder:
         return f"patches/{name}.png", f"patches/{name}.npy"
 
     def sound(self, name: str, samples: Array) -> str:
-        """Write a sound (samples,); its path in the folder."""
+        """Write a sound, its samples (n,); its path in the folder."""
         self._write(f"sounds/{name}.mp3", audio.mp3_bytes(samples, self.features.sample_rate_hz))
         return f"sounds/{name}.mp3"
 
@@ -89,7 +94,7 @@ class Folder:
         return path
 
     def sound_later(self, name: str, pixels: Array, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
-        """Ask for the sound of a picture read with a scale; its path, where it will be once `sounds_made` returns."""
+        """Ask for the sound of pixels (rows, frames), read with a scale; the path it has once `sounds_made` returns."""
         asked = (name, np.array(pixels, np.float32), low, width, rounds)
         self._asked.append(self._pool.submit(self._make_sound, *asked))
         return f"sounds/{name}.mp3"
@@ -119,7 +124,7 @@ class Folder:
 
 
 def check_files(root: Path, facts: dict[str, Any]) -> None:
-    """Refuse a folder one of whose files is missing or was changed since `Folder.finish`."""
+    """Raise BundleError for a folder one of whose files is missing or was changed since `Folder.finish`."""
     for name, digest in facts["files"].items():
         if Path(name).parent.as_posix() not in PARTS:
             raise BundleError(f"{root}: expected files in {', '.join(PARTS)} alone, got {name!r}")
@@ -128,7 +133,7 @@ def check_files(root: Path, facts: dict[str, Any]) -> None:
 
 
 def check_folder(root: Path, bundle_sha256: str) -> None:
-    """Refuse a folder that holds the explanation of another bundle."""
+    """Raise BundleError for a folder that holds the explanation of another bundle."""
     held = root / FACTS
     if held.is_file() and _bundle_of(held) != bundle_sha256:
         raise BundleError(f"{root}: holds the explanation of another bundle; give a new folder, or remove this one")
@@ -142,7 +147,7 @@ def renewed(ledger: Ledger, features: Features, last: str = FACTS) -> Iterator[F
 
 
 def claimed(root: Path, kind: str, error: type[BirdclefMindError]) -> AbstractContextManager[Ledger]:
-    """Hold an explanation's or a comparison's folder to write to."""
+    """Hold an explanation's or a comparison's folder to write to; `error` where that cannot be."""
     return folders.claimed(root, kind, error, adopt=_own_files)
 
 
@@ -158,7 +163,12 @@ def _own_files(root: Path) -> list[str]:
 
 
 def sound_errors(pixels: Array, scale: PixelScale, sounds: Array, features: Features) -> Array:
-    """Mel re-analysis: root mean square difference of a picture and its sound's, on the picture's own scale, (n,)."""
+    """Mel re-analysis: root mean square difference of each picture and its sound's, on the picture's own scale, (n,).
+
+    Parameters
+    ----------
+    pixels : (n, rows, frames). sounds : (n, segment_samples).
+    """
     again = levels_to_pixels(samples_to_levels(sounds, features), scale).astype(np.float32)
     return np.sqrt(np.square(again - np.clip(pixels, 0, 255)).mean(axis=(1, 2)))
 

@@ -17,7 +17,12 @@ from birdclef_mind.networks.bundle_tables import read_history
 
 
 def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[Filters]:
-    """Every convolution's patches, drawn, with those that repeat or never answer to pictures (n, rows, frames)."""
+    """Patches of the convolutions that the plain chain reaches, drawn, with those that repeat or never answer.
+
+    Parameters
+    ----------
+    pixels : pictures that they may answer to, (n, rows, frames).
+    """
     anatomy = backwards.anatomy
     found, previous = filter_patches(anatomy, backwards.chain), None
     layers: list[Filters] = []
@@ -67,7 +72,7 @@ def anatomy_facts(backwards: Backwards) -> list[StageFacts]:
 
 
 def performance_facts(folder: Path) -> Performance | None:
-    """How the network did in training: its measures and history; None when the bundle has lost them."""
+    """How the network did in training: its measures and history; None when the bundle does not have both."""
     try:
         scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
         history = read_history(folder).astype(float).to_dict("records")

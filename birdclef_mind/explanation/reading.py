@@ -17,7 +17,7 @@ class Reading:
     Attributes
     ----------
     folder : where pictures and sounds are put. cache : as corrected.
-    answer, second : scores of pictures, of the network and of an independent one.
+    answer, second : from pictures (n, rows, frames) to scores (n, classes), of the network and an independent one.
     competition : folder of the real sound, None where it is not at hand.
     failed : gets recordings that cannot be heard, and why.
     """

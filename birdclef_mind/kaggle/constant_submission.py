@@ -17,7 +17,7 @@ def write_constant(root: Path, out: Path) -> int:
 
     Raises
     ------
-    ConfigError : somebody else's file stands at `out`. OSError, TableError : there is no sample submission to read.
+    ConfigError : somebody else's file stands at `out`. TableError : there is no sample submission that can be read.
     """
     refuse_others([out], ConfigError)
     sample = read_sample_submission(root / SAMPLE_SUBMISSION)

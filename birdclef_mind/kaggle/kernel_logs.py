@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def last_words(out: Path) -> str:
-    """The last line of the log in a folder with a kernel's output."""
+    """The last line of the log in a folder with a kernel's output; "it left no log" where there is none."""
     logs = sorted(out.glob("*.log"))
     lines = text_of(logs[0].read_text(encoding="utf-8", errors="replace")).strip().splitlines() if logs else []
     return lines[-1].strip() if lines else "it left no log"

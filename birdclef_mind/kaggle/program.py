@@ -92,7 +92,7 @@ class Kaggle:
         return Answer(done.returncode, *(stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr)))
 
     def dataset(self, dataset: str) -> Dataset | None:
-        """How a dataset stands; None when there is none that the user may see."""
+        """How a dataset stands; None when there is none that the user may see, KaggleError when nobody says."""
         words = ("datasets", "status", dataset, "--format", "json")
         answer = self.run(*words)
         for line in answer.lines if not answer.status else []:
@@ -105,7 +105,7 @@ class Kaggle:
         raise self._lost(words, f"the status of {dataset}", answer)
 
     def kernel(self, kernel: str) -> KernelRun | None:
-        """How a kernel's newest run stands; None when there is none that the user may see."""
+        """How a kernel's newest run stands; None when there is none that the user may see, KaggleError as `dataset`."""
         words = ("kernels", "status", kernel)
         answer = self.run(*words)
         found = re.search(rf'^{re.escape(kernel)} has status "(?:\w+\.)?(\w+)"', answer.said, re.MULTILINE)
@@ -118,7 +118,7 @@ class Kaggle:
         raise self._lost(words, f"the status of {kernel}", answer)
 
     def fetch(self, kernel: str, out: Path) -> None:
-        """Fetch a kernel's output and log into a folder."""
+        """Fetch a kernel's output and log into a folder; KaggleError, mostly Unanswered, when they do not come."""
         words = ("kernels", "output", kernel, "-p", str(out), "--force", "--page-size", "200")
         answer = self.run(*words, most_s=CARRYING_S)
         if answer.status:

@@ -71,7 +71,7 @@ def note_fetched(work: Path, kernel: str) -> None:
 
 
 def forget(work: Path, kernel: str) -> None:
-    """Nothing of that kernel runs that is worth waiting for."""
+    """Drop what is known of a kernel: nothing of it runs that is worth waiting for."""
     _write(work, {name: facts for name, facts in _read(work).items() if name != kernel})
 
 

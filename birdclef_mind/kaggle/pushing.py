@@ -43,8 +43,8 @@ class Pushing:
     ----------
     project : the checkout. work : folder for what is staged and fetched.
     config : settings for the dataset, checked before; None for all labels.
-    every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row. dry : print and
-    stage, and ask Kaggle nothing. again : push kernels anew that run or are complete there already.
+    every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row.
+    dry : print and stage, and ask Kaggle nothing. again : push kernels anew that are complete there already.
     """
 
     project: Path
@@ -63,7 +63,10 @@ class Pushing:
 
 
 def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
-    """Create the dataset or give it a new version, and wait until Kaggle serves that; the build's id."""
+    """Create the dataset or give it a new version, and wait until Kaggle serves that; the build's id.
+
+    KaggleError where Kaggle refuses it, does not answer, or does not serve it in time.
+    """
     with claimed(pushing.work) as work:
         return _push_dataset(kaggle, pushing, work, say)
 
@@ -108,7 +111,8 @@ def _wait_for_version(kaggle: Kaggle, dataset: str, before: int, patience: Patie
 def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Say, *, build: str | None = None) -> None:
     """Push kernels, each when the one before has ended, and fetch their outputs and logs.
 
-    `build` is the dataset's they are meant for; None for what the checkout would give now.
+    `build` is the dataset's they are meant for; None for what the checkout would give now. KaggleError for a kernel
+    that is refused, fails, or does not end in time.
     """
     wanted = _wanted(names)
     build = build or build_id(pushing.project, pushing.config)

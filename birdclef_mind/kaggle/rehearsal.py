@@ -91,16 +91,13 @@ def rehearse(
 ) -> Rehearsal:
     """Push everything to a stand-in with the real `kaggle` program, run the kernels, then the hidden run.
 
-    Started again in the same folder it begins anew; only what it wrote there itself is replaced.
-
-    Returns
-    -------
-    "submission" : its path; "seconds" : of each kernel; "hidden_s" : of the hidden run, None without one;
-    "scores" : against `truth.csv` of the competition where there is one and its rows were asked for.
+    Started again in the same folder it begins anew; only what it wrote there itself is replaced. The submission is
+    scored against `truth.csv` of the competition where there is one and its rows were asked for.
 
     Raises
     ------
-    TableError, ConfigError : before anything is written, for a competition, settings or sizes that cannot be.
+    TableError, ConfigError : before anything is written, for a competition or settings that cannot be. ConfigError also
+        where no soundscape can be heard of which hidden ones could be made.
     KaggleError : a kernel failed; the message says where its log is.
     """
     # Kernels work in folders of their own, where a relative path would lead elsewhere.

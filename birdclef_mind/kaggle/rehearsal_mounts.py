@@ -111,7 +111,7 @@ def _bare_python(folder: Path) -> Path:
 
 
 def link(source: Path, place: Path, *, without: Collection[str] = ()) -> None:
-    """A folder whose entries are links to another's, so that nothing large is copied."""
+    """Make a folder whose entries are links to another's, so that nothing large is copied."""
     place.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         if path.name not in without:

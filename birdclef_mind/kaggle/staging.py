@@ -47,7 +47,10 @@ def claimed(work: Path) -> AbstractContextManager[Ledger]:
 
 
 def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None = None) -> str:
-    """Write the dataset's folder below a claimed one, new and clean: wheel, settings, build; the build's id."""
+    """Write the dataset's folder below a claimed one, new and clean: wheel, settings, build; the build's id.
+
+    KaggleError where no wheel comes of the checkout.
+    """
     build = build_id(project, config)
     with trees.rebuilt(work, DATASET_FOLDER, KaggleError) as out:
         _build_wheel(project, out)
@@ -59,7 +62,11 @@ def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None =
 
 
 def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str) -> str:
-    """Write a kernel's folder below a claimed one, owner and build filled in, checked as Kaggle would; "owner/slug"."""
+    """Write a kernel's folder below a claimed one, owner and build filled in, and checked; gives "owner/slug".
+
+    KaggleError for a name that is no kernel's, for metadata that `check_kernel` refuses, and for code without the line
+    that the build is put in.
+    """
     if name not in KERNELS:
         raise KaggleError(f"kernel: expected one of {', '.join(KERNELS)}, got {name!r}")
     source = project / "kernels" / name

@@ -94,7 +94,7 @@ class StandIn:
         return {"PATH": "/usr/bin:/bin", **proxies, **places, **names}
 
     def answer(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a call of the API."""
+        """Answer a call of the API; what is not there, or is to be lost, is raised for the handler to say so."""
         self.requests.append((method, body))
         name = "_" + "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in method).lstrip("_")
         call = getattr(self, name, None)
@@ -107,7 +107,7 @@ class StandIn:
         return found
 
     def take_blob(self, token: str, content: bytes) -> None:
-        """Keep an uploaded file."""
+        """Keep an uploaded file; ConnectionError for the one whose upload is to break off."""
         name, _ = self._blobs[token]
         if name == self.faults.failing_upload:
             raise ConnectionError(name)

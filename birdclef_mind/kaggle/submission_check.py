@@ -7,8 +7,9 @@ from pathlib import Path
 
 
 def find_fault(path: Path, columns: Sequence[str], row_ids: Collection[str]) -> str | None:
-    """Why Kaggle would reject a file, or None: a missing row or column, one twice, an empty or non-finite value.
+    """Why Kaggle would reject a file: a row or column missing, unasked for or there twice, a value that is no score.
 
+    None where it would not.
     Scores must lie in [0, 1): the competition's measure adds rows of exactly 1.
     """
     try:

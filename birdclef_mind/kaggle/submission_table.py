@@ -12,7 +12,7 @@ from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.tables import table_writer
 
-# Average precision adds rows of exactly 1, which no score may equal.
+# The competition's measure adds rows of exactly 1, which no score may equal.
 _HIGHEST = 1 - 1e-6
 
 
@@ -46,7 +46,7 @@ class Table:
                 self._by_name.setdefault(row_id.rpartition("_")[0], []).append(row_id)
 
     def fill(self, row_ids: Sequence[str], scores: Array) -> None:
-        """Set the scores (rows, classes of the bundle) of some rows; those that are not asked for are left out.
+        """Set the scores (rows, classes) of some rows, by the bundle's classes; rows not asked for are left out.
 
         ValueError for scores that are not finite.
         """

@@ -81,7 +81,8 @@ def write_submission(
 
     Raises
     ------
-    ConfigError : somebody else's file stands at `out` or at its log, or another process writes there.
+    ConfigError : somebody else's file stands at `out` or at its log, another process writes there, or the deadline is
+        none.
     TableError : the folder is no competition, or its sample submission no table.
     """
     started = clock() if started is None else started

@@ -29,7 +29,7 @@ BASE = "base"
 
 
 def application(name: str, picture: Any, noise_floor: bool) -> Any:
-    """From a picture (rows, frames, 1) to an embedding (128,), with random weights."""
+    """From a picture (rows, frames, 1) to an embedding (128,), with random weights; ConfigError for a small picture."""
     rows, frames = picture.shape[1:3]
     if min(rows, frames) < _LEAST_SIDE:
         raise ConfigError(

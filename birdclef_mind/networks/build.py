@@ -15,7 +15,10 @@ from birdclef_mind.networks.settings import Network
 
 
 def build(network: Network, rows: int, frames: int, classes: int) -> keras.Model:
-    """Build an untrained network; its last layer gives probabilities, so nothing is applied after it."""
+    """Build an untrained network; its last layer gives probabilities, so nothing is applied after it.
+
+    ConfigError for a name that there is no network of, and for pictures too small for it.
+    """
     picture = keras.Input((rows, frames, 1), name="picture")
     if network.name in NETWORKS:
         embedding = NETWORKS[network.name](picture, network.noise_floor)
@@ -38,9 +41,9 @@ def _unknown(name: str) -> ConfigError:
 
 
 def moments(model: keras.Model) -> keras.Model | None:
-    """A network that scores every moment of a picture, (frames, classes), with the weights of `model`; None without.
+    """A network that scores every moment of a picture, (moments, classes), with the weights of `model`; None without.
 
-    A moment's score is what the whole answer would be if nothing else were heard.
+    A moment's score is what the whole answer would be if every moment were like it.
     """
     if MOMENTS not in [layer.name for layer in model.layers]:
         return None

@@ -63,7 +63,7 @@ class Bundle:
         return (self.model, *self.others)
 
     def require(self, fingerprint: str, where: str) -> None:
-        """Refuse pictures that other features made."""
+        """Raise BundleError for pictures that other features made."""
         own = self.features.fingerprint()
         if fingerprint != own:
             raise BundleError(
@@ -73,7 +73,10 @@ class Bundle:
 
 
 def require_cache(bundle: Bundle, cache: Cache) -> None:
-    """Refuse a cache that the network was not trained on; of bundles that do not say which, one of other labels."""
+    """Raise BundleError for a cache of other features or labels, or another one than the network was trained on.
+
+    A bundle need not say which one that was.
+    """
     where = str(cache.root)
     bundle.require(cache.features.fingerprint(), where)
     if cache.classes.names != bundle.classes.names:
@@ -90,7 +93,10 @@ def require_cache(bundle: Bundle, cache: Cache) -> None:
 
 
 def save(bundle: Bundle, folder: Path) -> None:
-    """Make a folder, new or of an earlier bundle, hold a bundle and nothing else; what stood there stays until then."""
+    """Make a folder, new or of an earlier bundle, hold a bundle and nothing else; what stood there stays until then.
+
+    BundleError for a folder of something else, and for weights that are not finite.
+    """
 
     def own(folder: Path) -> list[str]:
         return [FACTS, WEIGHTS] if files.is_sealed(folder / FACTS) else []

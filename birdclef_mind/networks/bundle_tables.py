@@ -16,12 +16,15 @@ _LEVELS = ("segments", "recordings")
 
 
 def read_history(bundle: Path) -> "pd.DataFrame":
-    """The training of a bundle, an epoch a row: "epoch", "loss", "accuracy", and "val_…" where some were held out."""
+    """The training of a bundle, an epoch a row: "epoch", "loss", "accuracy", and "val_…" where some were held out.
+
+    TableError where there is none.
+    """
     return read_frame(bundle / HISTORY)
 
 
 def read_validation(bundle: Path) -> "pd.DataFrame":
-    """Scores for the segments that were held out, or of all folds for each segment where there are folds.
+    """Scores for the segments that were held out; where there are folds, for those that any fold holds out.
 
     Columns "recording", "segment", "start_s", "label" ("" without a bird), "also" and "secondary_labels" (parted by
     spaces), then a class each, 0 to 1. TableError where nothing was held out.
@@ -34,7 +37,7 @@ def read_species(bundle: Path, level: str = "segments") -> "pd.DataFrame":
     """Measures a species on what was held out: of "segments", or of whole "recordings".
 
     Columns "label", "positives", "precision", "recall", "f1" and "average_precision", which is NaN where there is no
-    positive. BundleError where nothing was held out.
+    positive. BundleError for another level, and where nothing was held out.
     """
     import pandas as pd
 

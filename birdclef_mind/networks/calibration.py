@@ -98,7 +98,12 @@ def _thresholds(truth: Array, chances: Array) -> tuple[float, ...]:
 
 
 def reliability(truth: Array, chances: Array) -> list[dict[str, float]]:
-    """For every tenth of the chances: how many there are, their mean, and how often the bird was there."""
+    """For every tenth of the chances that has any: how many there are, their mean, how often the bird was there.
+
+    Parameters
+    ----------
+    truth, chances : (rows, classes).
+    """
     place = np.minimum((chances.ravel() * _BINS).astype(int), _BINS - 1)
     right = (truth.ravel() > 0).astype(float)
     counts = np.bincount(place, minlength=_BINS)
@@ -111,7 +116,12 @@ def reliability(truth: Array, chances: Array) -> list[dict[str, float]]:
 
 
 def calibration_error(truth: Array, chances: Array) -> float:
-    """Mean distance between what was said and what was, weighted by how often it was said (ECE)."""
+    """Mean distance between what was said and what was, weighted by how often it was said (ECE).
+
+    Parameters
+    ----------
+    truth, chances : (rows, classes).
+    """
     bins = reliability(truth, chances)
     return sum(one["count"] * abs(one["said"] - one["was"]) for one in bins) / sum(one["count"] for one in bins)
 
@@ -128,7 +138,11 @@ class Honesty(TypedDict):
 def measured(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> Honesty | None:
     """How honest scores are before and after calibration, each half of the recordings calibrated by the other.
 
-    None when there are too few recordings to halve.
+    None when there are fewer than four recordings.
+
+    Parameters
+    ----------
+    truth, scores : (rows, classes). groups : the recording of each row.
     """
     names = list(dict.fromkeys(groups))
     if len(names) < 4:

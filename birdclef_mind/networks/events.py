@@ -60,7 +60,7 @@ class Listener:
         return self._bundle.calibration.mean_chances(scores)
 
     def events(self, pixels: Array) -> list[Event]:
-        """Events in segments that stand side by side, in order of their onset."""
+        """Events in pixels (segments, rows, frames), uint8, of segments that stand side by side, in order of onset."""
         chances = self.chances(pixels)
         moment_s = self._bundle.features.windowing.length_s / chances.shape[1]
         thresholds = np.array(self._bundle.calibration.thresholds or [0.5] * chances.shape[2])
@@ -89,7 +89,10 @@ def find_events(chances: Array, thresholds: Array, names: Sequence[str], moment_
 
 
 def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked) -> tuple[int, list[str]]:
-    """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed)."""
+    """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed).
+
+    BundleError for a network that has no scores a moment.
+    """
     listener = Listener(bundle)
     sample = competition.sample_of(root)
     asked = sample.row_ids if sample else ()

@@ -18,7 +18,7 @@ def resnet(picture: Any, noise_floor: bool) -> Any:
     """From a picture (rows, frames, 1) to an embedding (128,).
 
     He, Zhang, Ren & Sun 2016, "Deep residual learning": four stages of two blocks, each stage half as high, half as
-    long and twice as wide as the one before, so that all stages cost alike.
+    long and twice as wide as the one before, so that all stages cost alike. ConfigError for a small picture.
     """
     rows, frames = picture.shape[1:3]
     if min(rows, frames) < 16:

@@ -5,8 +5,8 @@ sound_files  what a sound file holds, read piece by piece, whatever is wrong wit
 channels     many channels to one, without cancelling
 audio        samples at one rate: read, resampled, cut, written
 recordings   a recording to the pictures of its segments
-spectrum     samples to mel bands, and bands back to samples
-pictures     levels to 8-bit pictures and back
+spectrum     samples to spectra and mel bands; spectra back to samples
+pictures     samples to levels to 8-bit pictures, and back
 playable     a copy of a recording that every browser plays
 likeness     how alike two pictures are
 copies       which recordings hold the same sound

@@ -1,6 +1,7 @@
 """Sound files to mono samples at one rate, samples to segments, and samples back to files.
 
-A recording is read, mixed, resampled and cut block by block, so that memory does not grow with its length.
+A recording is read, mixed, resampled and cut block by block, so that its sound is never held whole; only `read_audio`
+and `cut` give it so.
 """
 
 import io
@@ -86,8 +87,8 @@ def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
 
     Raises
     ------
-    AudioError : a file that is missing, empty, not decodable, longer than `LONGEST_S`, or holds values that are not
-        finite or beyond any sound. It may come after some blocks.
+    AudioError : a file that is missing, empty, not decodable, of a rate that no sound has, longer than `LONGEST_S`, or
+        holds values that are not finite or beyond any sound. It may come after some blocks.
     """
     seconds, samples = 0.0, 0
     with at_hand(path) as own:
@@ -206,12 +207,12 @@ def _offset(beginning: Array) -> np.float32:
 
 
 def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
-    """Ogg Vorbis of (samples,) float; quieter as a whole where its peak would clip."""
+    """Ogg Vorbis of samples (n,), float; quieter as a whole where its peak would clip."""
     return _encode(samples, sample_rate_hz, "OGG", "VORBIS")
 
 
 def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:
-    """MP3, which every browser plays, of (samples,) float; quieter as a whole where its peak would clip.
+    """MP3, which every browser plays, of samples (n,), float; quieter as a whole where its peak would clip.
 
     At a rate that MP3 does not have the sound is resampled.
     """

@@ -88,7 +88,7 @@ def in_threads(work: Callable[[int], Any], starts: range) -> Iterator[Any]:
 
 
 def find_landmarks(read: Callable[[Array], Array], places: Array, track: Track = untracked) -> Landmarks:
-    """Landmarks of pictures; `read` gives those at some of the places, (n, rows, frames), uint8, asked for few."""
+    """Landmarks of the pictures at some places (n,); `read` gives a few at a time, (few, rows, frames), uint8."""
     starts = range(0, len(places), _CHUNK)
     parts = in_threads(lambda start: _landmarks(read(places[start : start + _CHUNK]), start), starts)
     found = [_landmarks(np.zeros((0, 2, _LONG), np.uint8), 0), *track(parts, len(starts), "listening for copies")]

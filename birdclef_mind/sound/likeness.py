@@ -11,7 +11,9 @@ _CHUNK = 64
 
 
 def likeness(one: Array, other: Array) -> Array:
-    """The best correlation of each two pictures over all turns in time: (n, rows, frames) × (m, …) → (n, m), to 1.
+    """The best correlation of each of one's pictures (n, rows, frames) with each other's (m, rows, frames): (n, m).
+
+    That over all turns in time, at most 1.
 
     Every band's mean over time and every frame's mean over the bands is taken out first, so that neither a steady hum
     nor the silence after a recording's end makes pictures alike. 0 where a picture shows nothing.

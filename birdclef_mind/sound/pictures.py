@@ -114,7 +114,10 @@ def bands_to_levels(bands: Array, features: Features) -> Array:
 
 
 def levels_to_bands(levels: Array, features: Features) -> Array:
-    """Undo `bands_to_levels`; of "mfcc" only a smooth outline over the bands comes back."""
+    """Undo `bands_to_levels`: levels (segments, rows, frames) to mel band power (segments, n_mels, frames).
+
+    Of "mfcc" only a smooth outline over the bands comes back.
+    """
     if features.kind == "mel":
         return np.maximum(levels, 0)
     decibels = levels
@@ -125,7 +128,7 @@ def levels_to_bands(levels: Array, features: Features) -> Array:
 
 
 def levels_to_scale(levels: Array, features: Features) -> PixelScale:
-    """The scale a picture is quantised with, from each segment alone.
+    """The scale that levels (segments, rows, frames) are quantised with, from each segment alone.
 
     "logmel" takes the fixed window below the segment's peak; the others the segment's minimum and maximum.
     """
@@ -165,7 +168,8 @@ def levels_to_pixels(levels: Array, scale: PixelScale) -> Array:
 def pixels_to_levels(pixels: Array, scale: PixelScale) -> Array:
     """Undo `levels_to_pixels`: |error| <= width / 510 for levels inside the scale.
 
-    Pixels may be fractions, or lie outside 0–255, as a network's reconstructions do.
+    Pixels (segments, rows, frames) may be fractions, or lie outside 0–255, as a network's reconstructions do; levels
+    are of the same shape, float32.
     """
     step = (scale.width / 255).astype(np.float32)[:, None, None]
     return np.asarray(scale.low[:, None, None] + np.asarray(pixels, np.float32) * step)
@@ -231,6 +235,6 @@ def _power_to_magnitude(power_values: Array, power: float) -> Array:
 
 
 def roll_frames(pixels: Array, turns: Array) -> Array:
-    """Turn each picture (segments, rows, frames) in time by its own number of frames, around the end."""
+    """Turn pixels (segments, rows, frames) in time by their own turns (segments,), in frames, around the end."""
     frames = (np.arange(pixels.shape[2]) - turns[:, None]) % pixels.shape[2]
     return np.take_along_axis(pixels, np.broadcast_to(frames[:, None, :], pixels.shape), axis=2)

@@ -25,8 +25,8 @@ _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 48_000
 def browser_suffix(path: Path) -> str | None:
     """The ending of what a sound file holds, whatever its name, where every browser plays it; None where some do not.
 
-    Files whose header tells no length, chains of several streams, more than two channels and uncommon rates are not
-    played everywhere. AudioError when it is no sound.
+    Files other than MP3 whose header tells no length, chains of several streams, more than two channels and uncommon
+    rates are not played everywhere. AudioError when it is no sound.
     """
     with at_hand(path) as own:
         found = streams(own)
@@ -39,7 +39,7 @@ def browser_suffix(path: Path) -> str | None:
 
 
 def put(source: Path, target: Path) -> None:
-    """Write the file `target` from the recording `source`: a copy, or MP3 where its ending says so and it was none.
+    """Write the file `target` from the recording `source`: a copy where browsers play it by that ending, else MP3.
 
     AudioError when the recording cannot be read.
     """

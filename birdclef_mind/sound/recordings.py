@@ -1,4 +1,4 @@
-"""One recording to its pictures: a few windows at a time, so that memory does not grow with its length."""
+"""One recording to its pictures: a few windows at a time, so that only pictures are held whole, not its sound."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -198,7 +198,7 @@ PRESETS: dict[str, Features] = {
 
 
 def preset_features(name: object) -> Features:
-    """Features of a preset by its name."""
+    """Features of a preset by its name; ConfigError for another name."""
     if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
     return PRESETS[name]

@@ -1,4 +1,4 @@
-"""Samples ↔ short-time spectra, and the mel bands; all batched, one frame never depending on another."""
+"""Samples ↔ short-time spectra, and the mel bands; all batched, one segment never depending on another."""
 
 from functools import lru_cache
 
@@ -81,7 +81,7 @@ def mel_filters(features: Features) -> scipy.sparse.csr_array:
 
 
 def hz_to_mel(hz: Array) -> Array:
-    """Slaney's scale: linear below 1 kHz, logarithmic above; `mel_to_hz` undoes it exactly.
+    """Slaney's scale, of hz (…), (…): linear below 1 kHz, logarithmic above; `mel_to_hz` undoes it.
 
     >>> hz_to_mel(np.array([200.0, 1000.0, 6400.0])).tolist()
     [3.0, 15.0, 42.0]
@@ -91,13 +91,13 @@ def hz_to_mel(hz: Array) -> Array:
 
 
 def mel_to_hz(mel: Array) -> Array:
-    """Undo `hz_to_mel`."""
+    """Undo `hz_to_mel`: of mel (…), (…)."""
     mel = np.asarray(mel, float)
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
 
 
 def sum_bands(power: Array, features: Features) -> Array:
-    """Sum each mel band: (segments, frames, bins) → (segments, n_mels, frames); `spread_bands` is its adjoint."""
+    """Sum power (segments, frames, bins) by mel band: (segments, n_mels, frames); `spread_bands` is its adjoint."""
     segments, frames, bins = power.shape
     bands = mel_filters(features) @ power.reshape(-1, bins).T
     return np.ascontiguousarray(bands.reshape(-1, segments, frames).transpose(1, 0, 2))

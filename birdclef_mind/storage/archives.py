@@ -17,7 +17,10 @@ _MARK, _MARK_BEFORE = b"iTXtbirdclef_mind\0", 256
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file, or of the member of its folder's archive; FileNotFoundError when neither is there."""
+    """The bytes of a file, or of the member of its folder's archive.
+
+    FileNotFoundError when neither is there, StoreError for an archive that is none.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -55,7 +58,10 @@ def pack(folders: Iterable[Path]) -> None:
 
 
 def unpack(root: Path, labels: Iterable[str]) -> None:
-    """Undo `pack` for the labels' archives in `root`; a file that is there already is newer and stays."""
+    """Undo `pack` for the labels' archives in `root`; a file that is there already is newer and stays.
+
+    StoreError for an archive that is broken, or holds anything but pictures.
+    """
     for path in filter(_is_ours, (root / f"{label}{SUFFIX}" for label in sorted(labels))):
         folder = path.with_name(path.name.removesuffix(SUFFIX))
         try:

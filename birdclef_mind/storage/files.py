@@ -28,7 +28,8 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
     The temporary name keeps the suffix, which some writers insist on. The folder is made when it is missing.
-    Two processes may write the same path: the last to finish wins. In object storage the object is put at the end.
+    Two processes may write the same path: the last to finish wins. For object storage the temporary file is on this
+    machine, and the object is put at the end. FileExistsError where a folder or a device stands at `path`.
     """
     if is_remote(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -82,13 +83,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """A value as indented JSON; what no encoding can write, such as a path in Latin-1, is escaped."""
+    """A value as indented JSON; what no encoding can write, such as a path in Latin-1, is escaped.
+
+    ValueError for NaN and infinity.
+    """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return _SURROGATE.sub(lambda sign: f"\\u{ord(sign.group()):04x}", text)
 
 
 def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
-    """The JSON object `name` of a folder that should be a `kind`; `error` says what is there instead."""
+    """The JSON object `name` of a folder that should be `kind`, as "a cache"; `error` says what is there instead."""
     path = folder / name
     if not path.is_file():
         raise error(f"{folder}: expected {kind}, a folder with {name}, found {kind_of(folder)}")
@@ -102,7 +106,7 @@ def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindErro
 
 
 def write_facts(path: Path, facts: Mapping[str, Any], version: int) -> None:
-    """Write what a folder is, with its format and a digest by which `read_facts` knows that no byte has changed."""
+    """Write what a folder is, with its format and a digest by which `read_facts` knows that no value has changed."""
     write_json(path, sealed({"format": version, **facts}))
 
 
@@ -119,7 +123,7 @@ def read_facts(folder: Path, name: str, kind: str, error: type[BirdclefMindError
 
 
 def is_sealed(path: Path) -> bool:
-    """Whether a JSON file is, byte for value, what `write_facts` wrote, of whatever format: nobody else could have."""
+    """Whether a JSON file is what `write_facts` wrote, of whatever format, by the digest of its values."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         return isinstance(facts, dict) and facts.get(_SEAL) == sealed(facts)[_SEAL]
@@ -153,7 +157,7 @@ def sha256(path: Path) -> str:
 
 
 def digest_of(*arrays: np.ndarray[Any, Any]) -> str:
-    """Digest of arrays' shapes and bytes, in hexadecimal."""
+    """Digest of arrays' shapes, types and bytes, in hexadecimal."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr((array.shape, array.dtype.str)).encode())

@@ -25,7 +25,7 @@ _MAKERS = {
 
 
 def remedy(name: str) -> str:
-    """How the file that tells a folder's kind is made anew.
+    """How a file of facts is made anew: one that tells a folder's kind, or else that of decoders.
 
     >>> remedy("bundle.json")
     'train again'

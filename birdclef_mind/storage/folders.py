@@ -5,7 +5,7 @@
             ...  # fill `stage`; when the block ends, what stood in `out` gives way to it
 
 A claim refuses a folder with anything in it that this program did not write (see `ledger`). What is renewed is made in
-a hidden folder first; then it is moved into its place, which whoever opens the folder next finishes if it is stopped.
+a hidden folder first, then moved into its place; a move that was stopped is finished by whoever opens the folder next.
 """
 
 import json
@@ -82,9 +82,9 @@ def refuse_others(
     *,
     shared: bool = False,
 ) -> Collection[str]:
-    """Raise `error` for a folder that holds a link, or what this program did not write.
+    """Raise `error` for a folder of another kind, or one that holds a link, or what this program did not write.
 
-    Hidden files are nobody's business: they are never touched. Gives what `adopt` finds where there is no ledger.
+    Hidden files do not count: they are never touched. Gives what `adopt` finds where there is no ledger.
     """
     if not folder.is_dir():
         return ()
@@ -144,14 +144,14 @@ def settle(folder: Path) -> None:
 
 
 def settled(folder: Path) -> None:
-    """The same for whoever only reads: waits for a process that is moving files right now."""
+    """The same for whoever only reads: waits for a process that is moving files, and raises StoreError if it lasts."""
     if not is_remote(folder) and (folder / READY).is_dir():
         with locks.held(folder, StoreError, wait_s=_PATIENCE_S):
             settle(folder)
 
 
 def cleared(folder: Path) -> None:
-    """Remove what a folder's ledger lists, and the folder where nothing else is left in it."""
+    """Remove what a folder's ledger lists as part of it, and the folder where nothing else is left in it."""
     ledger = Ledger(folder)
     for name in (name for name in ledger.names if not ledger.is_single(name)):
         _remove(folder, name)

@@ -70,7 +70,7 @@ class Ledger:
             self._write()
 
     def settle(self, written: Mapping[str, str] | None = None, gone: Iterable[str] = ()) -> None:
-        """Files have their names, or are gone: nothing else counts as own any more."""
+        """Note that files have their names, or are gone: of each only what was written last, or nothing, is own now."""
         with locks.held(self.folder / NAME, StoreError, wait_s=_PATIENCE_S):
             self._read()
             for name, digest in (written or {}).items():

@@ -24,6 +24,8 @@ _REQUESTS = 16
 def location(text: str) -> Path:
     """A folder's path, or a place in object storage where `text` is an address; nothing is asked there yet.
 
+    ConfigError for no text, an address of a kind that is not known, and where universal_pathlib is not installed.
+
     >>> location("runs/cache").as_posix()
     'runs/cache'
     """

@@ -32,7 +32,7 @@ def rebuilt(ledger: Ledger, name: str, error: type[BirdclefMindError]) -> Iterat
 
 @contextmanager
 def replaced(ledger: Ledger, name: str, error: type[BirdclefMindError]) -> Iterator[Path]:
-    """The same, but what stood there stays until the new folder is whole; it is filled under a name of its own."""
+    """As `rebuilt`, but what stood there stays until the new folder is whole; it is filled under a name of its own."""
     refuse_others(ledger, name, error)
     part = ledger.folder / files.part_name(name, pid=0)
     shutil.rmtree(part, ignore_errors=True)
@@ -63,7 +63,7 @@ def refuse_others(ledger: Ledger, name: str, error: type[BirdclefMindError]) -> 
 
 
 def clear(ledger: Ledger, name: str, error: type[BirdclefMindError]) -> None:
-    """Remove a folder below a claimed one, after `refuse_others`."""
+    """Remove a folder below a claimed one; `error` as of `refuse_others`."""
     refuse_others(ledger, name, error)
     path = ledger.folder / name
     if path.is_dir():

@@ -17,7 +17,7 @@ Work: TypeAlias = Callable[..., Any]
 Tasks: TypeAlias = Sequence[tuple[Any, ...]]
 
 _TIMEOUT_S = 30
-# Tasks handed to a cluster ahead of its results, a thread: it never waits, and the client's memory stays flat.
+# Batches handed to a cluster ahead of its results, a thread: no thread waits, and few results wait at the client.
 _AHEAD = 4
 _BATCH = 8
 _TRIES = 3
@@ -34,13 +34,15 @@ def check_workers(jobs: int, scheduler: str = "") -> None:
 def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "", *, lost: Work | None = None) -> Iterator[Any]:
     """Call `work` with each task and yield the results, in any order; what it raises is raised here.
 
-    A process may be ended from outside, as the system does when memory runs out, or by a fault of a library. What was
-    under way then is tried once more, each task alone in a process of its own.
+    With one job everything is done in this process. One of several may be ended from outside, as the system does when
+    memory runs out, or by a fault of a library. What was under way then is tried once more, each task alone in a
+    process of its own.
 
     Parameters
     ----------
     jobs : processes on this machine; ignored with a scheduler.
-    lost : gives the result of a task that ends its process again; without it StoreError is raised.
+    lost : gives the result of a task that ends its process again; without it StoreError is raised, as it is when
+        processes end before they do anything, and when the cluster is lost.
     scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786". Its workers must see the same folders at the
         same paths and have this package; one that is lost has its tasks done by others.
     """

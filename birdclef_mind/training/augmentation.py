@@ -12,7 +12,8 @@ import tensorflow as tf
 from birdclef_mind.training.recipe import Augmentation
 
 _STRIPES = 2
-# How much quieter a second song may be, what noise may reach below the loudest place, and how it may fall with pitch.
+# How much quieter than a picture's loudest place a second song, sound without a bird and noise may be laid over it, and
+# how noise may fall or rise with pitch.
 _SECOND_DB = (-10.0, 0.0)
 _UNDER_DB = (-12.0, 0.0)
 _NOISE_DB = (-70.0, -15.0)
@@ -56,7 +57,8 @@ def augment(
 
     Parameters
     ----------
-    seed : (2,), int. range_db : decibels from 0 to 255. under : pictures without a bird to mix in, black for none.
+    seed : (2,), int. range_db : decibels from 0 to 255.
+    under : pictures without a bird to mix in, (n, rows, frames), black for none.
     strength : 0 to 1, how much of gain, noise, mixing and masks is wanted; what lies `under` is chosen elsewhere.
     """
     draws = Draws(seed, tf.shape(pictures)[0])
@@ -107,7 +109,7 @@ def mix_under(pictures: Any, under: Any, draws: Draws, steps_per_db: float) -> A
 
 
 def add_noise(pictures: Any, draws: Draws, share: float, steps_per_db: float) -> Any:
-    """Add noise of any loudness that rises or falls with pitch; a band's power spreads as noise power does."""
+    """Add noise of any loudness that rises or falls with pitch to about `share` of pictures; its powers scatter."""
     rows, frames = pictures.shape[1:3]
     level = 255 + draws.uniform(*_NOISE_DB, 1, 1) * steps_per_db
     slope = draws.uniform(*_NOISE_TILT_DB, 1, 1) * steps_per_db * tf.linspace(0.0, 1.0, rows)[None, :, None]
@@ -120,7 +122,7 @@ def add_noise(pictures: Any, draws: Draws, share: float, steps_per_db: float) ->
 
 
 def mask(pictures: Any, draws: Draws, share: float, axis: int) -> Any:
-    """Blacken stripes of up to `share` of an axis: Park and others 2019, "SpecAugment", without time warping."""
+    """Blacken two stripes of up to `share` of an axis: Park and others 2019, "SpecAugment", without time warping."""
     size = pictures.shape[axis]
     places = tf.range(size, dtype=tf.float32)[None, :]
     for _ in range(_STRIPES):

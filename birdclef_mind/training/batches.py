@@ -37,7 +37,12 @@ def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.D
 
 
 def take_pictures(pixels: Array, targets: Array, places: Array) -> tuple[Array, Array]:
-    """The pictures at some places, (places, rows, frames, 1), float32, and their targets."""
+    """The pictures at some places, (n, rows, frames, 1), float32, and their targets (n, classes).
+
+    Parameters
+    ----------
+    pixels : (segments, rows, frames), uint8. targets : (segments, classes). places : (n,).
+    """
     return pixels[places][..., None].astype(np.float32), targets[places]
 
 
@@ -72,7 +77,12 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
 
 
 def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple[Array, Array, Array, Array]:
-    """What `training_dataset` gives for some draws of an epoch, but for the strength."""
+    """What `training_dataset` gives for some draws (n,) of an epoch, but for the strength.
+
+    Returns
+    -------
+    Pictures, and those to lay under them, (n, rows, frames, 1), uint8; seeds (n, 2), int32; targets (n, classes).
+    """
     places = plan.places[draws]
     pixels = moved_windows(material, places, plan.shifts[draws])
     if plan.turns[draws].any():

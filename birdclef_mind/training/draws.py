@@ -22,13 +22,15 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Material:
-    """Training segments and what is needed to draw from them; all arrays have one entry a segment.
+    """Training segments and what is needed to draw from them.
 
     Attributes
     ----------
-    pictures : of the whole cache. own : which of them are the segments'. targets : (segments, classes), float32.
-    following : the window of the same recording and birds that begins before this one ends, or -1.
-    odds : how likely it is drawn, summing to 1. birdless : places of segments that hold no bird.
+    pictures : of all segments of the cache that are not silent. own : the place of each training segment in them,
+        (segments,). targets : (segments, classes), float32.
+    following : place of the next window of the same recording and birds, where both overlap enough to be joined, else
+        -1, (segments,).
+    odds : how likely each is drawn, (segments,), summing to 1. birdless : places of segments that hold no bird, (n,).
     draws : segments an epoch shows.
     """
 
@@ -42,11 +44,11 @@ class Material:
     features: Features
 
     def pixels(self, places: Array) -> Array:
-        """Pixels of some segments, (n, rows, frames), uint8, as the cache has them."""
+        """Pixels of the segments at some places (n,): (n, rows, frames), uint8, as the cache has them."""
         return self.pictures.pixels[self.own[places]]
 
     def levels(self, places: Array) -> Array:
-        """Levels of some segments, (n, rows, frames), float32."""
+        """Levels of the segments at some places (n,): (n, rows, frames), float32."""
         return pixels_to_levels(self.pixels(places), self.pictures.scale[self.own[places]])
 
 
@@ -72,7 +74,8 @@ def gather_material(
 
     Parameters
     ----------
-    pictures : of the whole cache. own : the place of each row in them.
+    pictures : of all segments of the cache that are not silent. own : the place of each row in them, (segments,).
+    targets : (segments, classes), float32.
     """
     sound = moving_sound(pictures.pixels, own)
     singing = targets.any(axis=1)
@@ -86,9 +89,13 @@ def gather_material(
 
 
 def moving_sound(pixels: Array, own: Array) -> Array:
-    """How much stands out in some pictures (n, rows, frames): root mean square above their bands' means, of 255.
+    """How much stands out in some pictures: root mean square above their bands' means, of 255, (n,).
 
     Frames beyond a recording's end, which are black, have no part in the means and hold nothing.
+
+    Parameters
+    ----------
+    pixels : (segments, rows, frames), uint8. own : places of those that are asked for, (n,).
     """
     found = np.empty(len(own), np.float32)
     for start in range(0, len(own), _CHUNK):
@@ -103,8 +110,8 @@ def moving_sound(pixels: Array, own: Array) -> Array:
 def plan_epoch(material: Material, training: Training, epoch: int) -> Plan:
     """Draw an epoch's windows; it follows from the seed and the epoch's number alone.
 
-    Draws are spread evenly over the odds (systematic sampling): a segment with odds p comes floor(p·n) or ceil(p·n)
-    times, and in a new place every time.
+    Draws are spread evenly over the odds (systematic sampling): of n draws a segment with odds p gets floor(p·n) or
+    ceil(p·n), each with a random start or turn of its own where it can be moved or turned.
     """
     rng = np.random.default_rng([training.seed, epoch])
     draws, augmentation = material.draws, training.augmentation
@@ -129,7 +136,7 @@ def step_frames(features: Features) -> int:
 
 
 def moved_windows(material: Material, places: Array, shifts: Array) -> Array:
-    """Pixels of windows that begin `shifts` frames later: (n, rows, frames), uint8.
+    """Pixels of the windows at places (n,) that begin by shifts (n,), in frames, later: (n, rows, frames), uint8.
 
     Two windows that overlap are joined in the middle of what both show, where neither feels its end, and quantised
     anew: what a window cut there would show, but for rounding and half a frame.

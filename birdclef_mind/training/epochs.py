@@ -29,7 +29,7 @@ class Fitting:
     Attributes
     ----------
     history : a dict of measures an epoch. best_epoch : counted from 1. best : the network's weights there.
-    diverged : why it stopped before its end, in a sentence, "" where it did not.
+    diverged : in a sentence, that its numbers were finite no more, and where; "" where they stayed finite.
     """
 
     def __init__(self, learner: Learner, training: Training, out: Path, key: str, say: Say) -> None:

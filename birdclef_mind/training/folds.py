@@ -48,7 +48,7 @@ def split_recordings(recordings: Sequence[Recording], share: float, seed: int, a
 def fold_recordings(recordings: Sequence[Recording], folds: int, seed: int, alike: Pairs = ()) -> tuple[Split, ...]:
     """Divide the recordings into `folds` parts, each held out once, by the rules of `split_recordings`.
 
-    ConfigError when there are fewer groups than folds.
+    ConfigError when there are fewer groups than folds, or when no label has as many recordings.
     """
     groups, by_author = _groups(recordings, alike)
     locked = _groups_to_keep(recordings, groups)

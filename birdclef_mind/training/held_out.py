@@ -16,7 +16,13 @@ from birdclef_mind.training.recipe import Training
 
 @dataclass(frozen=True)
 class Part:
-    """Segments on one side of the split: rows, their places among the cache's pictures, and targets."""
+    """Segments on one side of the split.
+
+    Attributes
+    ----------
+    pictures : of all segments of the cache that are not silent. places : of this side's among them, (segments,).
+    targets : (segments, classes), float32.
+    """
 
     rows: tuple[IndexRow, ...]
     pictures: Pictures
@@ -25,7 +31,7 @@ class Part:
 
     @property
     def pixels(self) -> Array:
-        """(segments, rows, frames), uint8."""
+        """The rows' pictures, (segments, rows, frames), uint8."""
         return self.pictures.pixels[self.places]
 
 
@@ -49,7 +55,7 @@ def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
 
 
 def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = untracked) -> list[tuple[str, str]]:
-    """Pairs of recordings that hold the same sound in windows that stand side by side."""
+    """Pairs of recordings that hold the same sound, as far as their windows that stand side by side show it."""
     heard = [row for row in cache.rows if not row.silent]
     chosen = np.array([place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0], int)
     recordings = [heard[place].recording for place in chosen]

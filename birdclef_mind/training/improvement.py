@@ -40,7 +40,8 @@ def improvement(
 
     Parameters
     ----------
-    rows, pixels, targets : the held-out segments of the new network, as corrected. scores : its own for them.
+    rows : the held-out segments of the new network, as corrected. pixels : theirs, (segments, rows, frames), uint8.
+    targets, scores : what is wanted for them and what the new network gives, (segments, classes).
 
     Returns
     -------

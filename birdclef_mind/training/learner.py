@@ -1,4 +1,4 @@
-"""A network as it is trained: pictures are changed on the device before every step, and what is wanted is its loss."""
+"""A network as it is trained: pictures are changed on the device before every step; loss, optimizer and schedule."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from birdclef_mind.training.augmentation import augment
 from birdclef_mind.training.recipe import Training
 
-# Deviations of a gradient from the usual, such as a batch of noise alone, are cut to this length.
+# A gradient that is longer, such as that of a batch of noise alone, is cut to this length.
 _LONGEST_GRADIENT = 5.0
 
 
@@ -22,7 +22,7 @@ class Learner(keras.Model):  # type: ignore[misc]
     def call(self, pictures: Any, training: bool = False) -> Any:
         """What the network answers to pictures (n, rows, frames, 1)."""
         if isinstance(pictures, dict):
-            # Several devices are tried out with a batch as it comes.
+            # Where there are several devices, Keras tries the learner out with a batch as the dataset gives it.
             pictures = tf.cast(pictures["pixels"], tf.float32)
         return self.network(pictures, training=training)
 
@@ -41,7 +41,7 @@ class Learner(keras.Model):  # type: ignore[misc]
         )
 
     def _softened(self, targets: Any) -> Any:
-        """Targets (n, classes), drawn from 0 and 1 by label smoothing towards what is wanted on average."""
+        """Targets (n, classes), drawn by label smoothing towards an even share of all classes."""
         smoothing = self._training.label_smoothing
         if self._training.loss == "cross_entropy":
             # A softmax shares one whole among the birds of a segment.
@@ -50,7 +50,7 @@ class Learner(keras.Model):  # type: ignore[misc]
 
 
 def compile_learner(learner: Learner, training: Training, steps_an_epoch: int) -> None:
-    """Optimizer, schedule and loss as the recipe says."""
+    """Give a learner optimizer, schedule and loss as the recipe says."""
     rate: Any = training.learning_rate
     if training.schedule == "cosine" or training.warmup_epochs:
         rate = Climbing(training, steps_an_epoch)
@@ -102,7 +102,8 @@ class Climbing(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 class SurestIsRight(keras.metrics.Mean):  # type: ignore[misc]
     """Share of the segments whose surest bird is one of theirs; "accuracy" where each has one.
 
-    Targets from a half on count, so that softened ones do; segments without a bird do not.
+    A surest bird is right where no target is higher than its own. Segments count whose highest target is above 0.2,
+    so that softened and shared ones do; segments without a bird do not.
     """
 
     def update_state(self, targets: tf.Tensor, scores: tf.Tensor, sample_weight: Any = None) -> None:

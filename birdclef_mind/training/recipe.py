@@ -81,8 +81,8 @@ class Training:
     monitor : the validation measure whose best epoch is kept: "val_accuracy" or "val_loss"; "last" keeps the last.
     seed, split_seed : of weights and order, and of which recordings are held out.
     loss : "cross_entropy" (one bird a segment), "binary" or "focal" (any number of birds).
-    label_smoothing : how far targets are drawn from 0 and 1 towards a guess. secondary_weight : target of a bird that
-        may be somewhere in the recording.
+    label_smoothing : how far targets are drawn towards an even share of all birds. secondary_weight : target of a bird
+        that may be somewhere in the recording.
     balance : a recording is drawn with a weight of its bird's number of recordings to the power of minus this.
     optimizer : "adam", or "adamw" with its `weight_decay`. schedule : of the learning rate, "constant" or "cosine",
         after `warmup_epochs` of climbing.
@@ -184,7 +184,7 @@ def without(training: Training, names: Iterable[str]) -> Training:
 
 
 def recipe(name: object) -> Training:
-    """A training recipe by its name: one of the TOML files in `recipes/`."""
+    """A training recipe by its name: one of the TOML files in `recipes/`; ConfigError for another name."""
     if name not in RECIPES:
         raise ConfigError(f"recipe: expected one of {', '.join(RECIPES)}, got {name!r}")
     text = resources.files(__package__).joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")

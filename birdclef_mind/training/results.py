@@ -66,7 +66,12 @@ def write_results(
 
 
 def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array, predicted: Array) -> Scores:
-    """All measures of scores for held-out segments, and their figures, drawn into `out`."""
+    """All measures of scores for held-out segments, and their figures, drawn into `out`.
+
+    Parameters
+    ----------
+    targets, predicted : (rows, classes).
+    """
     names, groups = bundle.classes.names, [row.recording for row in rows]
     levels = metrics.measures_by_level(targets, predicted, names, groups)
     honesty = measured(targets, predicted, groups, bundle.network.answer)
@@ -78,7 +83,7 @@ def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array,
 
 
 def validation_table(rows: Sequence[IndexRow], predicted: Array, classes: Classes) -> str:
-    """Scores of held-out segments as a table."""
+    """Scores of held-out segments, predicted (rows, classes), as a table."""
     header = ["recording", "segment", "start_s", "label", "also", "secondary_labels", *classes.names]
     cells = [
         [

@@ -84,7 +84,8 @@ def train(
 
     The same cache, settings and machine give the same weights on a CPU, interrupted or not: TensorFlow is told to work
     deterministically, for this process. On another processor the last digits may differ. What is held out does not
-    depend on corrections.
+    depend on corrections. What is raised, `refuse_unfit` and `train_split` say; BundleError where `out` is no place for
+    a bundle.
     """
     refuse_unfit(cache, training)
     with bundle_folder.claimed(out) as ledger:
@@ -105,8 +106,9 @@ def train_split(
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
 
-    `pictures` are what `heard_pictures` gives. DivergedError when an epoch's numbers are not finite; the best epoch
-    before is written where it was measured and the folder holds no other bundle.
+    `pictures` are what `heard_pictures` gives. StoreError where there is no segment, or no bird, to train on;
+    TableError for corrections that do not fit the cache. DivergedError when an epoch's numbers are not finite; the best
+    epoch before is written where it was measured and the folder holds no other bundle.
     """
     out = ledger.folder
     corrected = apply(extras.overrides, cache)
@@ -185,7 +187,7 @@ def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Arra
 
 
 def refuse_unfit(cache: Cache, training: Training) -> None:
-    """Refuse a single bird, and a recipe that these pictures, or nobody, can follow."""
+    """Raise StoreError for a single bird, ConfigError for a recipe that these pictures, or nobody, can follow."""
     networks.require_known(training.model)
     if len(cache.classes) < 2:
         raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
@@ -205,7 +207,7 @@ def devices() -> tf.distribute.Strategy:
 
 
 def precision() -> str:
-    """Half as many bits where a graphics processor computes; it halves the time and keeps weights whole."""
+    """Half as many bits where a graphics processor computes, which takes less time; weights keep all of theirs."""
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
@@ -269,7 +271,7 @@ def _write_settings(out: Path, cache: Cache, training: Training, extras: Extras)
 
 
 def versions() -> dict[str, str]:
-    """What computes."""
+    """Versions of what computes."""
     return {
         "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 OUT/fold_1/, OUT/fold_2/, …   a bundle each, complete in itself
 OUT/bundle.json               all of them as members, once the last is done
-OUT/out_of_fold.csv           every recording's scores by the network that has not seen it
+OUT/out_of_fold.csv           scores of each recording that some fold holds out, by the network that has not seen it
 """
 
 from collections.abc import Mapping
@@ -59,10 +59,11 @@ def train_folds(
     say: Say = lambda line: None,
     track: Track = untracked,
 ) -> FoldsReport:
-    """Train a network a fold, or only fold number `only`; what is there and was trained in the same way is kept.
+    """Train a network a fold, or only fold number `only`; a fold that is there and was trained in the same way is kept.
 
-    Once all folds are there, they become one bundle. Its measures are means over the folds, never of scores pooled:
-    scores of different networks have no common scale.
+    Once all folds are there, they become one bundle. Its top-1, average precisions and measures a bird are means over
+    the folds, since scores of different networks have no common scale; counts and the calibration's honesty are those
+    of all segments together. ConfigError for a number of folds, or a fold, that cannot be; else as `train`.
     """
     if only is not None and not 1 <= only <= folds:
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")

@@ -1,5 +1,5 @@
 """The page: facts to HTML that opens from a disk, and what it does in a browser.
 
 page    facts and templates to one page and its files
-client  what the page's script needs to know
+client  what the page's scripts need to know
 """

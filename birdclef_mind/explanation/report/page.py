@@ -1,7 +1,7 @@
 """An explanation folder as one web page for somebody who knows birds and has never seen a neural network.
 
-The page works from disk and offline; its pictures and sounds stand in a folder beside it, or inside it. Every number on
-it is in the explanation's JSON; every word that came from a table is escaped.
+The page works from disk and offline; its pictures and sounds stand in a folder beside it, or inside it. Every measure
+on it is in the explanation's JSON; every word that came from a table is escaped.
 """
 
 import base64
@@ -45,7 +45,8 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
     """Render an explanation folder as the page `out`.
 
     Its pictures and sounds are copied to `<name>_files` beside it, unless the page stands in the explanation folder
-    itself; with `single_file` they are inside the page.
+    itself; with `single_file` they are inside the page. ConfigError for a page that cannot stand at `out`, BundleError
+    as of `read_explanation`.
     """
     facts = read_explanation(explanation)
     if out.suffix.lower() not in (".html", ".htm"):
@@ -65,7 +66,7 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
 
 
 def write_comparison(folder: Path) -> None:
-    """Render a comparison of features as a page in its own folder."""
+    """Render a comparison of features as a page in its own folder; BundleError for a folder that holds none."""
     facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError, FORMAT)
     template = _environment(quote, facts["common_names"]).get_template("compare.html")
     first = Features.from_dict(facts["setups"][0]["features"])
@@ -73,7 +74,7 @@ def write_comparison(folder: Path) -> None:
 
 
 def read_explanation(folder: Path) -> Explanation:
-    """The facts of a complete explanation folder; BundleError when it is none, or a byte of it was changed."""
+    """The facts of a complete explanation folder; BundleError when it is none, or a fact or a file was changed."""
     folders.settled(folder)
     facts = files.read_facts(folder, FACTS, "an explanation", BundleError, FORMAT)
     check_files(folder, facts)
