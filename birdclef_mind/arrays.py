@@ -6,11 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
-# 8-bit grey pictures, (..., rows, frames), 0–255.
+# 8-bit grey pictures, (segments, rows, frames), 0–255.
 Pixels: TypeAlias = NDArray[np.uint8]
-# Levels, samples, activations, scores.
-Floats: TypeAlias = NDArray[np.floating[Any]]
-# What is wanted of a network, (segments, classes), float32, 0–1.
+# What is wanted of a network, (segments, classes), 0–1.
 Targets: TypeAlias = NDArray[np.float32]
-# Places in another array.
-Places: TypeAlias = NDArray[np.intp]

@@ -21,7 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
@@ -100,7 +100,7 @@ def train_bundle_decoders(
 class Lessons:
     """Pictures (n, rows, frames), uint8, that decoders learn from, and those that decide when to stop."""
 
-    pixels: Array
+    pixels: Pixels
     validation: Array
 
     def key(self, network_sha256: str, decoding: Decoding) -> str:

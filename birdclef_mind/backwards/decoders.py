@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.settings import Decoding
@@ -37,7 +37,7 @@ class DecoderTraining:
     stale : epochs since a decoder got better.
     """
 
-    def __init__(self, anatomy: Anatomy, taps: Sequence[Stage], pixels: Array, decoding: Decoding) -> None:
+    def __init__(self, anatomy: Anatomy, taps: Sequence[Stage], pixels: Pixels, decoding: Decoding) -> None:
         """Build decoders and measure what they read, of pixels (n, rows, frames), uint8.
 
         ConfigError when the pictures do not fit, or show nothing.
@@ -60,7 +60,7 @@ class DecoderTraining:
         self._step = tf.function(self._learn, reduce_retracing=True)
         self._check = tf.function(self._losses, reduce_retracing=True)
 
-    def epoch(self, pixels: Array, validation: Array, track: Track = untracked) -> dict[str, float]:
+    def epoch(self, pixels: Pixels, validation: Array, track: Track = untracked) -> dict[str, float]:
         """One pass over (a share of) the training pictures, then the validation losses by tap.
 
         Weights of a decoder are kept as its best when its loss is the lowest so far; weights that are not finite, or
@@ -90,7 +90,7 @@ class DecoderTraining:
         """Taps whose loss or weights are no longer finite."""
         return [name for name, loss in losses.items() if self._is_lost(name, loss)]
 
-    def validate(self, pixels: Array) -> dict[str, float]:
+    def validate(self, pixels: Pixels) -> dict[str, float]:
         """Mean loss by tap of the pixels (n, rows, frames) that show something; ConfigError when none do."""
         self.require(pixels)
         showing, size = showing_something(pixels, "to hold out"), self.decoding.batch_size
@@ -139,7 +139,7 @@ class DecoderTraining:
         for variable, value in zip(self.optimizer.variables, optimizer, strict=True):
             variable.assign(value)
 
-    def _measure(self, anatomy: Anatomy, pixels: Array) -> None:
+    def _measure(self, anatomy: Anatomy, pixels: Pixels) -> None:
         """Give each decoder the mean picture's levels by row to begin with, and the usual range of what it reads."""
         showing = showing_something(pixels, "to learn from")
         some = pixels[showing[:: max(1, len(showing) // 256)]]
@@ -154,7 +154,7 @@ class DecoderTraining:
         weights = self.current.networks[name].get_weights()
         return not (np.isfinite(loss) and all(np.isfinite(value).all() for value in weights))
 
-    def _batches(self, pixels: Array) -> Iterator[Array]:
+    def _batches(self, pixels: Pixels) -> Iterator[Array]:
         # The order follows from seed and epoch alone, so a resumed training sees what an undisturbed one would.
         rng = np.random.default_rng([self.decoding.seed, self.current.epochs])
         showing = showing_something(pixels, "to learn from")
@@ -164,7 +164,7 @@ class DecoderTraining:
             batch = pixels[order[start : start + size]]
             yield as_input(roll_frames(batch, rng.integers(0, batch.shape[2], size)))
 
-    def _steps(self, pixels: Array) -> int:
+    def _steps(self, pixels: Pixels) -> int:
         showing = len(showing_something(pixels, "to learn from"))
         size = min(self.decoding.batch_size, showing)
         return min(showing // size, self.decoding.steps)
@@ -193,7 +193,7 @@ class DecoderTraining:
         self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
 
 
-def showing_something(pixels: Array, purpose: str) -> Array:
+def showing_something(pixels: Pixels, purpose: str) -> Array:
     """Places of the pixels (n, rows, frames) that are not of a single shade; ConfigError when there are none."""
     showing = np.flatnonzero(pixels.max(axis=(1, 2)) > pixels.min(axis=(1, 2)))
     if not len(showing):
@@ -225,7 +225,7 @@ def _divergence(answer: Any, again: Any) -> Any:
 
 def train_decoders(
     training: DecoderTraining,
-    pixels: Array,
+    pixels: Pixels,
     validation: Array,
     *,
     say: Say = lambda line: None,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Pixels
 from birdclef_mind.errors import StoreError
 from birdclef_mind.sound.audio import SILENCE_DBFS
 from birdclef_mind.sound.pictures import Pictures, PixelScale
@@ -66,7 +66,7 @@ class StripFacts:
 class Strip:
     """All segments of one recording: pixels (segments, rows, frames), uint8, and what is known of them."""
 
-    pixels: Array
+    pixels: Pixels
     facts: StripFacts
 
     @property
@@ -85,7 +85,7 @@ def encode(strip: Strip) -> bytes:
     return grey_png(np.concatenate(list(strip.pixels), axis=1), text)
 
 
-def grey_png(pixels: Array, text: PngImagePlugin.PngInfo | None = None) -> bytes:
+def grey_png(pixels: Pixels, text: PngImagePlugin.PngInfo | None = None) -> bytes:
     """Pixels (rows, frames), uint8, row 0 lowest, as the bytes of an 8-bit grey PNG with row 0 at its bottom."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=text)

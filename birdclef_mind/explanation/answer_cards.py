@@ -18,7 +18,9 @@ from birdclef_mind.sound.pictures import Pictures
 _CHUNK = 32
 
 
-def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int) -> Answers:
+def write_answers(
+    reading: Reading, learned: Pictures, labels: Sequence[str], seeds: int, skipped: dict[str, str]
+) -> Answers:
     """Answers of every class, as cards and a summary; pictures are written and sounds asked for.
 
     Parameters
@@ -33,7 +35,7 @@ def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], se
     (embeddings,) = backwards.anatomy.activations([backwards.anatomy.embedding], learned.pixels)
     within = EmbeddingRange.of(embeddings.reshape(len(embeddings), -1), answered, count)
     low, width = _mean_scales(learned, truth, count)
-    ways = _pictures(backwards, classes, within, seeds)
+    ways = _pictures(backwards, classes, within, seeds, skipped)
     cards: list[AnswerCard] = []
     for index, name in enumerate(safe_names(count, "answer")):
         label = bundle.classes.names[index]
@@ -83,7 +85,7 @@ def write_answers(reading: Reading, learned: Pictures, labels: Sequence[str], se
 
 
 def _pictures(
-    backwards: Backwards, classes: Array, within: EmbeddingRange, seeds: int
+    backwards: Backwards, classes: Array, within: EmbeddingRange, seeds: int, skipped: dict[str, str]
 ) -> list[tuple[str, int | None, Array]]:
     ways: list[tuple[str, int | None, Array]] = []
     # Where a layer stands in the way, the explanation already says which.
@@ -98,13 +100,11 @@ def _pictures(
         ]
         answers = np.split(np.concatenate(found), seeds)
         ways += [("search", seed, pictures) for seed, pictures in enumerate(answers)]
-    ways.append(
-        (
-            "noise",
-            0,
-            np.concatenate([optimised_noise(backwards.anatomy, classes[part]) for part in _slices(len(classes))]),
-        )
-    )
+    try:
+        pushed = [optimised_noise(backwards.anatomy, classes[part]) for part in _slices(len(classes))]
+        ways.append(("noise", 0, np.concatenate(pushed)))
+    except Obstacle as error:
+        skipped["noise"] = f"noise is not pushed towards a bird, the control of its answers: {error}"
     return ways
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data.competition import Competition, Recording
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
@@ -241,7 +241,7 @@ def _setup(
     }
 
 
-def _told_apart(pixels: Array, clips: Sequence[Clip]) -> Likenesses:
+def _told_apart(pixels: Pixels, clips: Sequence[Clip]) -> Likenesses:
     """Likeness of two pictures of one bird, from different recordings, against that of different birds.
 
     "told_apart" is how often a pair of the first kind is more alike than one of the second, ties counted half: the

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import AudioError, reason_of
@@ -41,7 +41,7 @@ def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexR
     return [row for row in rows if (row.recording, row.segment) in chosen]
 
 
-def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Array, *, whole: bool = True) -> Sheets:
+def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Pixels, *, whole: bool = True) -> Sheets:
     """Segments with their pictures, their sound, and flags; files are written to the folder.
 
     Parameters
@@ -111,7 +111,7 @@ class _Alike:
         self.own, self.highest, self.nearest = own, highest, nearest
 
 
-def _likeness_to_others(rows: Sequence[IndexRow], pixels: Array, *, cepstral: bool) -> _Alike:
+def _likeness_to_others(rows: Sequence[IndexRow], pixels: Pixels, *, cepstral: bool) -> _Alike:
     names, recordings = np.unique([row.recording for row in rows], return_inverse=True)
     labels = np.unique([row.label for row in rows], return_inverse=True)[1]
     values = likeness(pixels, pixels)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import BundleError
@@ -87,7 +87,7 @@ def write_examples(
     return cards
 
 
-def _moments(bundle: Bundle, pixels: Array) -> list[list[Moments]]:
+def _moments(bundle: Bundle, pixels: Pixels) -> list[list[Moments]]:
     """When each segment's surest birds are heard, and how sure every moment is; nothing without scores a moment."""
     try:
         listener = Listener(bundle)

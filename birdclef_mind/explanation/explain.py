@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
@@ -135,7 +135,8 @@ def explain(
         )
         cards = write_examples(reading, *chosen, distance=fidelity["mean_distance"])
         say("asking what each bird sounds like to it")
-        answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds)
+        skipped = dict(backwards.skipped)
+        answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
@@ -151,7 +152,7 @@ def explain(
             "notes": [*notes(competition, bool(check), second_saw), *no_comparison, *heard_notes(reading.failed)],
             "failures": reading.failed,
             "methods": METHODS,
-            "skipped": dict(backwards.skipped),
+            "skipped": skipped,
             "anatomy": anatomy_facts(backwards),
             "filters": layers,
             "fidelity": fidelity,
@@ -198,7 +199,7 @@ def _second(
     return answer_of(read_anatomy(second.model)), saw
 
 
-def _fidelity(reading: Reading, twin: Backwards, pixels: Array, groups: list[str], learned: Array) -> Fidelity:
+def _fidelity(reading: Reading, twin: Backwards, pixels: Pixels, groups: list[str], learned: Array) -> Fidelity:
     judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), reading.answer, reading.second)
     layers, mean_picture = measure_fidelity(reading.backwards, twin, judges, learned.mean(axis=0))
     return {

@@ -96,7 +96,7 @@ class StageFacts(TypedDict):
     place: int
     name: str
     kind: str
-    scale: int | None
+    scale: int
     shape: list[int]
     stride: list[int] | None
     receptive_field: list[int] | None

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import BirdclefMindError, BundleError
 from birdclef_mind.sound import audio, playable
@@ -58,7 +58,7 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def picture(self, name: str, pixels: Array) -> str:
+    def picture(self, name: str, pixels: Pixels) -> str:
         """Write a picture, pixels (rows, frames), 0–255, row 0 lowest; its path in the folder."""
         whole = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         self._write(f"pictures/{name}.png", grey_png(whole))
@@ -93,9 +93,9 @@ class Folder:
         self._digests[path] = files.sha256(self.root / path)
         return path
 
-    def sound_later(self, name: str, pixels: Array, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
+    def sound_later(self, name: str, pixels: Pixels, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
         """Ask for the sound of pixels (rows, frames), read with a scale; the path it has once `sounds_made` returns."""
-        asked = (name, np.array(pixels, np.float32), low, width, rounds)
+        asked: tuple[Any, ...] = (name, np.array(pixels, np.float32), low, width, rounds)
         self._asked.append(self._pool.submit(self._make_sound, *asked))
         return f"sounds/{name}.mp3"
 
@@ -107,7 +107,7 @@ class Folder:
         asked, self._asked = self._asked, []
         return dict(future.result() for future in track(asked, len(asked), "sounds"))
 
-    def _make_sound(self, name: str, pixels: Array, low: float, width: float, rounds: int) -> tuple[str, float]:
+    def _make_sound(self, name: str, pixels: Pixels, low: float, width: float, rounds: int) -> tuple[str, float]:
         scale = PixelScale(np.array([low], np.float32), np.array([width], np.float32))
         sounds = pictures_to_samples(Pictures(pixels[None], scale), self.features, rounds=rounds)
         (error,) = sound_errors(pixels[None], scale, sounds, self.features)
@@ -162,7 +162,7 @@ def _own_files(root: Path) -> list[str]:
     return own
 
 
-def sound_errors(pixels: Array, scale: PixelScale, sounds: Array, features: Features) -> Array:
+def sound_errors(pixels: Pixels, scale: PixelScale, sounds: Array, features: Features) -> Array:
     """Mel re-analysis: root mean square difference of each picture and its sound's, on the picture's own scale, (n,).
 
     Parameters

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Pixels
 from birdclef_mind.backwards import filters
 from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
@@ -16,7 +16,7 @@ from birdclef_mind.networks.bundle_folder import SCORES
 from birdclef_mind.networks.bundle_tables import read_history
 
 
-def filter_facts(backwards: Backwards, folder: Folder, pixels: Array) -> list[Filters]:
+def filter_facts(backwards: Backwards, folder: Folder, pixels: Pixels) -> list[Filters]:
     """Patches of the convolutions that the plain chain reaches, drawn, with those that repeat or never answer.
 
     Parameters

@@ -162,8 +162,8 @@ def _push_kernel(errand: _Errand, staged: _Staged) -> None:
     if not _is_there(errand, staged, before):
         if before and before.status in _UNDER_WAY:
             raise KaggleError(
-                f"{kernel}: is {before.status}, pushed from elsewhere or of another build; wait until it has ended, "
-                "or cancel it on its page, then push again"
+                f"{kernel}: is {before.status} there, of this build or of another; wait until it has ended, or cancel "
+                "it on its page, then push again"
             )
         _send(errand, staged)
     _fetch(errand, staged, _wait(kaggle, kernel, pushing.patience, say))

@@ -115,6 +115,17 @@ def reliability(truth: Array, chances: Array) -> list[dict[str, float]]:
     ]  # fmt: skip
 
 
+def join_bins(parts: Sequence[list[dict[str, float]]]) -> list[dict[str, float]]:
+    """The bins that `reliability` gives for several parts, as if it had seen all of them together."""
+    joined = []
+    for low in sorted({one["from"] for part in parts for one in part}):
+        same = [one for part in parts for one in part if one["from"] == low]
+        count = sum(one["count"] for one in same)
+        said, was = (sum(one["count"] * one[name] for one in same) / count for name in ("said", "was"))
+        joined.append({"from": low, "count": count, "said": said, "was": was})
+    return joined
+
+
 def calibration_error(truth: Array, chances: Array) -> float:
     """Mean distance between what was said and what was, weighted by how often it was said (ECE).
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data import competition
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
 from birdclef_mind.errors import BundleError, printable, reason_of
@@ -50,7 +50,7 @@ class Listener:
         self._bundle = bundle
         self._forwards = [averaged([network], bundle.features) for network in networks]
 
-    def chances(self, pixels: Array) -> Array:
+    def chances(self, pixels: Pixels) -> Array:
         """Chances (segments, moments, classes) of pixels (segments, rows, frames), uint8."""
         starts = range(0, len(pixels), BATCH)
         scores = [
@@ -59,7 +59,7 @@ class Listener:
         ]
         return self._bundle.calibration.mean_chances(scores)
 
-    def events(self, pixels: Array) -> list[Event]:
+    def events(self, pixels: Pixels) -> list[Event]:
         """Events in pixels (segments, rows, frames), uint8, of segments that stand side by side, in order of onset."""
         chances = self.chances(pixels)
         moment_s = self._bundle.features.windowing.length_s / chances.shape[1]

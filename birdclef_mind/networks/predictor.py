@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.recordings import picture
@@ -37,7 +37,7 @@ class Predictor:
         self._classes = len(bundle.classes)
         self._forward = averaged(bundle.members, bundle.features)
 
-    def scores(self, pixels: Array) -> Array:
+    def scores(self, pixels: Pixels) -> Array:
         """Scores (segments, classes), float32, of pixels (segments, rows, frames), uint8, in batches.
 
         What else is in the batch changes a score by rounding only.

@@ -12,7 +12,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.sound.landmarks import SHIFT, Matches, find_landmarks, in_threads, match_landmarks
 from birdclef_mind.storage.progress import Track, untracked
 
@@ -34,7 +34,7 @@ _CHUNK = 32
 
 
 def alike_recordings(
-    pixels: Array,
+    pixels: Pixels,
     recordings: Sequence[str],
     places: Array | None = None,
     track: Track = untracked,
@@ -74,7 +74,7 @@ def alike_recordings(
     return [(str(names[one]), str(names[other])) for one, other in zip(*np.divmod(found, len(names)), strict=True)]
 
 
-def _bands_of(pixels: Array) -> Array:
+def _bands_of(pixels: Pixels) -> Array:
     """Pictures of coefficients as such of bands, each from its darkest to its brightest: (n, rows, frames), uint8."""
     levels = pixels - pixels.mean(axis=2, keepdims=True, dtype=np.float32)
     bands = scipy.fft.idct(levels, axis=1, norm="ortho")
@@ -162,7 +162,7 @@ def _by_block(values: Array) -> Array:
     return np.pad(values, ((0, 0), (0, missing))).reshape(len(values), -1, _BLOCK).sum(axis=2)
 
 
-def _textures(pixels: Array) -> Array:
+def _textures(pixels: Pixels) -> Array:
     """What is not steady, slow, loud or common to all bands, (n, bands, frames), float32; 0 where nothing is shown."""
     n, rows, frames = pixels.shape
     bands = min(_BANDS, rows)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.progress import Track, untracked
 
@@ -177,7 +177,7 @@ def _ones(words: Array) -> Array:
     return (((words + (words >> 4)) & 0x0F0F0F0F0F0F0F0F) * 0x0101010101010101 >> 56).astype(np.uint8)
 
 
-def _landmarks(pixels: Array, first: int) -> Landmarks:
+def _landmarks(pixels: Pixels, first: int) -> Landmarks:
     """Landmarks of a few pictures, the first of which is number `first`."""
     count = pixels.shape[2] // _TOGETHER - _LONG + 1
     if count < 1 or not len(pixels) or pixels.shape[1] < 2:
@@ -221,7 +221,7 @@ def _projections(bands: int) -> tuple[Array, Array]:
     return patterns, projections - own[:, :, None] * along[:, None]
 
 
-def _levels(pixels: Array) -> Array:
+def _levels(pixels: Pixels) -> Array:
     """Pictures (n, rows, frames), uint8, as coarse levels (n, bands, frames), float32, seen against their surroundings.
 
     What all bands do at once is taken out: a click is a click, whoever made it.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import (
     mel_filters,
@@ -56,7 +56,7 @@ class PixelScale:
 class Pictures:
     """8-bit pictures and how to read them: pixels (segments, rows, frames), uint8, and their scale."""
 
-    pixels: Array
+    pixels: Pixels
     scale: PixelScale
 
     def __len__(self) -> int:
@@ -165,7 +165,7 @@ def levels_to_pixels(levels: Array, scale: PixelScale) -> Array:
     return np.asarray(np.clip(steps, 0, 255), np.uint8)
 
 
-def pixels_to_levels(pixels: Array, scale: PixelScale) -> Array:
+def pixels_to_levels(pixels: Pixels, scale: PixelScale) -> Array:
     """Undo `levels_to_pixels`: |error| <= width / 510 for levels inside the scale.
 
     Pixels (segments, rows, frames) may be fractions, or lie outside 0–255, as a network's reconstructions do; levels
@@ -234,7 +234,7 @@ def _power_to_magnitude(power_values: Array, power: float) -> Array:
     return np.sqrt(power_values) if power == 2 else np.asarray(power_values ** (1 / power), np.float32)
 
 
-def roll_frames(pixels: Array, turns: Array) -> Array:
+def roll_frames(pixels: Pixels, turns: Array) -> Array:
     """Turn pixels (segments, rows, frames) in time by their own turns (segments,), in frames, around the end."""
     frames = (np.arange(pixels.shape[2]) - turns[:, None]) % pixels.shape[2]
     return np.take_along_axis(pixels, np.broadcast_to(frames[:, None, :], pixels.shape), axis=2)

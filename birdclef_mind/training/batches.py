@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.sound.pictures import roll_frames
 from birdclef_mind.training.draws import Material, Plan, moved_windows, plan_epoch
 from birdclef_mind.training.recipe import Training
@@ -14,7 +14,7 @@ from birdclef_mind.training.recipe import Training
 _as_written = tf.autograph.experimental.do_not_convert
 
 
-def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.Dataset:
+def picture_dataset(pixels: Pixels, targets: Targets, batch_size: int) -> tf.data.Dataset:
     """Batches of (pictures, targets) in the order given.
 
     Parameters
@@ -36,7 +36,7 @@ def picture_dataset(pixels: Array, targets: Array, batch_size: int) -> tf.data.D
     return _untuned(tf.data.Dataset.range(len(pixels)).batch(batch_size).map(_as_written(shaped)).prefetch(2))
 
 
-def take_pictures(pixels: Array, targets: Array, places: Array) -> tuple[Array, Array]:
+def take_pictures(pixels: Pixels, targets: Targets, places: Array) -> tuple[Array, Array]:
     """The pictures at some places, (n, rows, frames, 1), float32, and their targets (n, classes).
 
     Parameters

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.sound.pictures import Pictures, levels_to_pixels, levels_to_scale, pixels_to_levels
 from birdclef_mind.sound.settings import Features
@@ -36,7 +36,7 @@ class Material:
 
     pictures: Pictures
     own: Array
-    targets: Array
+    targets: Targets
     following: Array
     odds: Array
     birdless: Array
@@ -68,7 +68,13 @@ class Plan:
 
 
 def gather_material(
-    rows: Sequence[IndexRow], pictures: Pictures, own: Array, targets: Array, *, features: Features, training: Training
+    rows: Sequence[IndexRow],
+    pictures: Pictures,
+    own: Array,
+    targets: Targets,
+    *,
+    features: Features,
+    training: Training,
 ) -> Material:
     """Weigh training segments, and find which follow each other and which hold no bird.
 
@@ -88,7 +94,7 @@ def gather_material(
     return Material(pictures, own, targets, following, odds / odds.sum(), birdless, draws, features)
 
 
-def moving_sound(pixels: Array, own: Array) -> Array:
+def moving_sound(pixels: Pixels, own: Array) -> Array:
     """How much stands out in some pictures: root mean square above their bands' means, of 255, (n,).
 
     Frames beyond a recording's end, which are black, have no part in the means and hold nothing.
@@ -190,7 +196,7 @@ def _is_quiet(rows: Sequence[IndexRow], sound: Array) -> Array:
     return quiet
 
 
-def _following(rows: Sequence[IndexRow], targets: Array, features: Features) -> Array:
+def _following(rows: Sequence[IndexRow], targets: Targets, features: Features) -> Array:
     """The next window that overlaps enough to be joined, and has the same birds; a moved one is not."""
     following = np.full(len(rows), -1)
     if features.windowing.step_s > 0.75 * features.windowing.length_s:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Targets
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import Recording
 from birdclef_mind.sound.copies import alike_recordings
@@ -27,7 +27,7 @@ class Part:
     rows: tuple[IndexRow, ...]
     pictures: Pictures
     places: Array
-    targets: Array
+    targets: Targets
 
     @property
     def pixels(self) -> Array:

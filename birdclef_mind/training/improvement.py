@@ -6,7 +6,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.networks.bundle import Bundle
@@ -34,7 +34,7 @@ class Improvement(TypedDict):
 
 
 def improvement(
-    before: Bundle, rows: Sequence[IndexRow], pixels: Array, targets: Array, scores: Array
+    before: Bundle, rows: Sequence[IndexRow], pixels: Pixels, targets: Targets, scores: Array
 ) -> Improvement | None:
     """Measures of the earlier network and of the new one, on the segments that both have never seen.
 

@@ -7,7 +7,7 @@ from typing import NotRequired
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
+from birdclef_mind.arrays import Array, Targets
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.data.labels import Classes
@@ -55,7 +55,9 @@ def write_results(
         predicted = bundle.model.predict(batches, verbose=0).astype(float)
         if not np.isfinite(predicted).all():
             raise BundleError("expected scores that are finite for what was held out, got others; train again")
-        scores = measure(out, bundle, check.rows, check.targets, predicted)
+        groups = [row.recording for row in check.rows]
+        honesty = measured(check.targets, predicted, groups, bundle.network.answer)
+        scores = measure(out, bundle, check.rows, check.targets, predicted, honesty=honesty)
         if earlier:
             scores["corrected"] = improvement(earlier, check.rows, check.pixels, check.targets, predicted)
         files.write_text(out / VALIDATION, validation_table(check.rows, predicted, bundle.classes))
@@ -65,7 +67,9 @@ def write_results(
     return bundle, scores
 
 
-def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array, predicted: Array) -> Scores:
+def measure(
+    out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Targets, predicted: Array, *, honesty: Honesty | None
+) -> Scores:
     """All measures of scores for held-out segments, and their figures, drawn into `out`.
 
     Parameters
@@ -74,7 +78,6 @@ def measure(out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Array,
     """
     names, groups = bundle.classes.names, [row.recording for row in rows]
     levels = metrics.measures_by_level(targets, predicted, names, groups)
-    honesty = measured(targets, predicted, groups, bundle.network.answer)
     scores: Scores = {"segments": levels["segments"], "recordings": levels["recordings"], "calibration": honesty}
     plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], names)
     if honesty:

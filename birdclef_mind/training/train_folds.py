@@ -19,7 +19,7 @@ from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
-from birdclef_mind.networks.calibration import calibrate_members
+from birdclef_mind.networks.calibration import Honesty, calibrate_members, join_bins
 from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
@@ -145,12 +145,25 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
     ]
     with bundle_folder.renewed(ledger) as stage:
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
-        measures = measure(stage, whole, rows, targets, scores)
+        measures = measure(stage, whole, rows, targets, scores, honesty=_mean_honesty(each))
         for level in ("segments", "recordings"):
             _mean_over_folds(cast("dict[str, Any]", measures[level]), [fold[level] for fold in each])
         files.write_json(stage / SCORES, measures)
         bundles.write(whole, stage)
     return measures
+
+
+def _mean_honesty(folds: list[dict[str, Any]]) -> Honesty | None:
+    """How honest the networks are, each on its own held-out part: mean errors, and the bins of all together."""
+    found = [fold["calibration"] for fold in folds if fold.get("calibration")]
+    if not found:
+        return None
+    return {
+        "error_before": round(float(np.mean([one["error_before"] for one in found])), 5),
+        "error_after": round(float(np.mean([one["error_after"] for one in found])), 5),
+        "before": join_bins([one["before"] for one in found]),
+        "after": join_bins([one["after"] for one in found]),
+    }
 
 
 def _mean_over_folds(measures: dict[str, Any], folds: list[dict[str, Any]]) -> None:

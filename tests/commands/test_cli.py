@@ -67,7 +67,7 @@ def test_quiet_says_nothing(sample_folder, tmp_path):
             "birdclef-mind train: none: expected a cache, a folder with cache.json, found nothing",
         ),
         (["infer", "none", "none", "s.csv"], "birdclef-mind infer: none: expected a bundle, a folder with"),
-        (["score", "none.csv", "none.csv"], "birdclef-mind score: none.csv: missing"),
+        (["score", "none.csv", "none.csv"], "birdclef-mind score: none.csv: expected a table of scores, found nothing"),
         (
             ["sample", "out", "--species", "99"],
             "birdclef-mind sample: species: expected a whole number from 2 to 40",

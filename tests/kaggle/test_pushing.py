@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from birdclef_mind.commands.pushing import main
-from birdclef_mind.errors import ConfigError, KaggleError
+from birdclef_mind.errors import KaggleError
 from birdclef_mind.kaggle import pushed
 from birdclef_mind.kaggle.program import Kaggle, Unanswered
 from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
@@ -120,7 +120,7 @@ def test_a_running_kernel_is_not_pushed_over(day):
     for change in ({"again": True}, {"work": day.pushing.work.with_name("elsewhere")}):
         day.pushing = replace(day.pushing, **change)
         with pytest.raises(
-            KaggleError, match="is running, pushed from elsewhere.*; wait until it has ended, or cancel it"
+            KaggleError, match="is running there, of this build or of another; wait until it has ended, or cancel it"
         ):
             day.push_kernels("submit")
     assert day.pushes == 1
@@ -376,7 +376,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     package = {
         path.relative_to(PROJECT).as_posix()
         for path in (PROJECT / "birdclef_mind").rglob("*")
-        if path.suffix in (".py", ".html", ".css", ".js", ".toml")
+        if path.suffix in (".py", ".pyi", ".typed", ".html", ".css", ".js", ".toml")
     }
     assert {name for name in names if "dist-info" not in name} == package
 
@@ -388,10 +388,14 @@ def test_the_build_differs_with_package_and_settings(tmp_path):
     builds = {build_id(PROJECT, None), build_id(PROJECT, one), build_id(PROJECT, other)}
     assert len(builds) == 3
     assert build_id(PROJECT, one) in builds
-    other.write_text("[training]\nepochs = 'many'\n")
-    with claimed(tmp_path / "w") as work, pytest.raises(ConfigError, match="epochs"):
-        stage_dataset(PROJECT, work, OWNER, other)
-    assert not (tmp_path / "w" / "dataset").exists()
+
+
+def test_settings_are_read_before_anything_is_staged(tmp_path, capsys):
+    (tmp_path / "x.toml").write_text("[training]\nepochs = 'many'\n")
+    words = ["push-dataset", "--dry-run", "--owner", OWNER, "--work", str(tmp_path / "w")]
+    assert main([*words, "--config", str(tmp_path / "x.toml")]) == 2
+    assert "epochs: expected a whole number above 0, got 'many'" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_kernels_are_short_and_differ_only_where_they_must():
         assert len(lines) <= 60
         assert sum(line.startswith("from birdclef_mind.commands.kernels import") for line in lines) == 1
         text = script.read_text()
-        beginnings.add(text[text.index("BUILD = ") : text.index("from birdclef_mind.errors")].replace("STARTED", ""))
+        beginnings.add(text[text.index("BUILD = ") : text.index("from birdclef_mind.commands")].replace("STARTED", ""))
     # Only this one file of a kernel is uploaded, so how it gets the package cannot be shared; it can be the same.
     assert len(beginnings) == 1
 
@@ -274,7 +274,7 @@ def test_interrupted_it_can_be_started_again(quick, sample_folder, tmp_path, whe
     before, rehearsing = tree(sample_folder), replace(ONLY_SUBMIT, hidden=0)
     with pytest.raises(KeyboardInterrupt):
         rehearse(sample_folder, tmp_path / "r", rehearsing, say=interrupted)
-    assert rehearse(sample_folder, tmp_path / "r", rehearsing)["submission"].is_file()
+    assert rehearse(sample_folder, tmp_path / "r", rehearsing).submission.is_file()
     assert tree(sample_folder) == before
 
 

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from birdclef_mind.networks.calibration import Calibration, calibrate, calibration_error, measured, reliability
+from birdclef_mind.networks.calibration import (
+    Calibration,
+    calibrate,
+    calibration_error,
+    join_bins,
+    measured,
+    reliability,
+)
 
 
 def sigmoid(values):
@@ -85,3 +92,12 @@ def test_the_error_is_measured_on_recordings_that_took_no_part(overconfident):
 def test_nothing_changes_at_temperature_one(rng):
     scores = rng.random((5, 3))
     np.testing.assert_allclose(Calibration("sigmoid").chances(scores), scores, atol=1e-5)
+
+
+def test_bins_of_parts_are_joined_to_those_of_all(rng):
+    truth, chances = rng.integers(0, 2, (60, 3)), rng.uniform(0, 1, (60, 3))
+    parts = [reliability(truth[part], chances[part]) for part in (slice(0, 10), slice(10, 35), slice(35, 60))]
+    joined, whole = join_bins(parts), reliability(truth, chances)
+    assert [one["count"] for one in joined] == [one["count"] for one in whole]
+    for name in ("from", "said", "was"):
+        np.testing.assert_allclose([one[name] for one in joined], [one[name] for one in whole])
