@@ -4,7 +4,8 @@ layer_kinds       what each kind of layer does to maps and vectors
 graph             a network as a graph of layers, whatever made it
 head              where a network ends: the class layer, what it reads, and how its sums become scores
 anatomy           the layers that are read, by name, with their activations
-inversion         an activation back to a picture, untrained: stamped patches, the transposed pass
+stamps            an activation back to a picture by the weights alone: patches, stamped where filters are active
+transposed        an activation back to a picture by the transposed pass
 filters           what a layer's filters look for
 decoder_networks  one small network a layer that redraws the input
 decoders          decoders as they are trained

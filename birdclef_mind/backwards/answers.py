@@ -17,7 +17,8 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.graph import Tensor
-from birdclef_mind.backwards.inversion import Chain, raw_to_picture, stamp_back
+from birdclef_mind.backwards.stamps import Chain, stamp_back
+from birdclef_mind.backwards.transposed import raw_to_picture
 from birdclef_mind.errors import ConfigError, Obstacle
 
 _STEPS = 60

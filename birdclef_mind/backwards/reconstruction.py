@@ -11,7 +11,8 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
-from birdclef_mind.backwards.inversion import Chain, raw_to_picture, read_chain, stamp_back, transposed_pass
+from birdclef_mind.backwards.stamps import Chain, read_chain, stamp_back
+from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 
 WEIGHTS, TRANSPOSED, DECODER = "weights", "transposed", "decoder"

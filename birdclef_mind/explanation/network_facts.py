@@ -7,8 +7,8 @@ import numpy as np
 
 from birdclef_mind.arrays import Pixels
 from birdclef_mind.backwards import filters
-from birdclef_mind.backwards.inversion import filter_patches
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
+from birdclef_mind.backwards.stamps import filter_patches
 from birdclef_mind.errors import TableError
 from birdclef_mind.explanation.facts import Filters, Performance, StageFacts
 from birdclef_mind.explanation.folder import Folder

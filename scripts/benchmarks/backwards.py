@@ -27,7 +27,7 @@ def stamping():
     """Stamps and answers of `classic` by loops and by arrays."""
     from birdclef_mind.backwards.anatomy import read_anatomy
     from birdclef_mind.backwards.answers import stamped_answers
-    from birdclef_mind.backwards.inversion import read_chain, stamp_back
+    from birdclef_mind.backwards.stamps import read_chain, stamp_back
     from birdclef_mind.networks.build import build
     from birdclef_mind.networks.settings import Network
 

@@ -11,9 +11,9 @@ from birdclef_mind.backwards.answers import (
     stamped_answers,
 )
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
-from birdclef_mind.backwards.inversion import read_chain
 from birdclef_mind.backwards.reconstruction import answer_of
 from birdclef_mind.backwards.settings import Decoding
+from birdclef_mind.backwards.stamps import read_chain
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
 

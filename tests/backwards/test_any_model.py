@@ -22,9 +22,10 @@ from birdclef_mind.backwards.answers import (
 )
 from birdclef_mind.backwards.decoder_networks import build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
-from birdclef_mind.backwards.inversion import read_chain, transposed_pass
 from birdclef_mind.backwards.reconstruction import METHODS, read_backwards
 from birdclef_mind.backwards.settings import Decoding
+from birdclef_mind.backwards.stamps import read_chain
+from birdclef_mind.backwards.transposed import transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network

@@ -1,12 +1,11 @@
-"""From a layer's activation back to a picture, without training: by the weights alone, and by the transposed pass.
+"""From a layer's activation back to a picture by the weights alone.
 
-Weights only: a filter's patch is what its weights say it looks for; it is stamped, times its activation, at every place
+A stamp: a filter's patch is what its weights say it looks for; it is stamped, times its activation, at every place
 of the activation map (Nussbaum, "Reading the Robot Mind", 2023). Pooling counts as a coarser grid: patches are composed
 as if it were not there, and the finished canvas is resized to the picture.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
+from birdclef_mind.backwards.anatomy import Anatomy, Stage
 from birdclef_mind.backwards.graph import Step, Tensor
 from birdclef_mind.backwards.layer_kinds import IDLE, POOLINGS, has_plain_kernel
 from birdclef_mind.errors import Obstacle
@@ -141,43 +140,6 @@ def stamp_back(chain: Chain, stage: Stage, activation: Array, rows_frames: tuple
 def unflatten(values: Array, shape: tuple[int, ...]) -> Array:
     """Undo Keras' Flatten exactly: values (n, h · w · c) to (n, h, w, c)."""
     return values.reshape(len(values), *shape)
-
-
-def transposed_pass(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array) -> list[Array]:
-    """Send each tap's own activation for pictures (n, rows, frames) back to them: the vector–Jacobian product.
-
-    Deconvolution with pooling switches (Zeiler & Fergus 2014) without its rectification of the signal going back; the
-    gradient of half the squared activation. Works for every differentiable network; what does not depend on the picture
-    sends nothing.
-
-    Returns
-    -------
-    A raw picture (n, rows, frames), float32, for each tap.
-    """
-    reader = anatomy.reader(taps)
-    given = tf.constant(as_input(pictures))
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(given)
-        values = reader(given)
-    return [_sent_back(tape, value, given) for value in values]
-
-
-def _sent_back(tape: tf.GradientTape, value: Any, given: Any) -> Array:
-    """A tap's own values sent back to the pictures; on the way none is larger than 1, which half precision holds."""
-    axes = tuple(range(1, len(value.shape)))
-    length = tf.maximum(tf.reduce_max(tf.abs(value), axis=axes, keepdims=True), 1e-30)
-    gradient = tape.gradient(value, given, output_gradients=value / length)
-    if gradient is None:
-        return np.zeros(given.shape[:3], np.float32)
-    return gradient.numpy()[..., 0] * tf.reshape(length, (-1, 1, 1)).numpy()
-
-
-def raw_to_picture(raw: Array) -> Array:
-    """Stretch each of raw pictures (n, rows, frames) to 0–255, float32; below zero is nothing, a flat one is black."""
-    positive = np.maximum(raw, 0)
-    lowest = positive.min(axis=(1, 2), keepdims=True)
-    width = positive.max(axis=(1, 2), keepdims=True) - lowest
-    return np.divide((positive - lowest) * 255, width, out=np.zeros(raw.shape, np.float32), where=width > 0)
 
 
 def _next_grid(step: Step, grid: Grid, clip: bool) -> Grid | None:

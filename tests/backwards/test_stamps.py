@@ -5,15 +5,8 @@ import tensorflow as tf
 from keras import layers
 
 from birdclef_mind.backwards.anatomy import read_anatomy
-from birdclef_mind.backwards.inversion import (
-    filter_patches,
-    raw_to_picture,
-    read_chain,
-    stamp,
-    stamp_back,
-    transposed_pass,
-    unflatten,
-)
+from birdclef_mind.backwards.stamps import filter_patches, read_chain, stamp, stamp_back, unflatten
+from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.settings import Network
