@@ -1,7 +1,8 @@
 """Is the training data good: segments with their sound, and flags for those an expert should hear first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -39,6 +40,12 @@ def choose_segments(rows: Sequence[IndexRow], most: int, always: Sequence[IndexR
     """At most so many segments, evenly from all rows, besides those that are always shown; in the rows' order."""
     chosen = {(row.recording, row.segment) for row in (*evenly(rows, most), *always)}
     return [row for row in rows if (row.recording, row.segment) in chosen]
+
+
+def size_of(recordings: Collection[str], competition: Path) -> int:
+    """Bytes that some recordings take together; those that are missing take none."""
+    paths = (recording_path(competition, recording) for recording in recordings)
+    return sum(path.stat().st_size for path in paths if path)
 
 
 def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Pixels, *, whole: bool = True) -> Sheets:

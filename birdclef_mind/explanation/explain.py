@@ -26,7 +26,7 @@ from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.answer_cards import write_answers
 from birdclef_mind.explanation.blind_test import blind_clips
 from birdclef_mind.explanation.comparison import compare_features, setups_named
-from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
+from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation.facts import Comparison, Explanation, Fidelity, Sheets
 from birdclef_mind.explanation.folder import Folder
@@ -47,6 +47,8 @@ from birdclef_mind.training.train import Extras, train
 # Enough for narrow intervals; more would only take longer.
 _MOST_MEASURED = 256
 _MOST_LEARNED = 2000
+# Bytes of whole recordings that a page may carry; beyond, each segment's own seconds are enough.
+_MOST_COPIED = 200_000_000
 # An independent network need not be as good as the one explained.
 _SECOND_EPOCHS = 20
 
@@ -60,8 +62,8 @@ class Explaining:
     examples : segments chosen when none are named, of those held out, or of all where none were.
     segments : "RECORDING@SECONDS". sounds : files from disk.
     seeds : searches a class. sheets : segments of the training data shown, at most.
-    whole_recordings : whether the training data is heard from copies of whole recordings; else each segment has a
-        sound of its own, which is less to carry.
+    whole_recordings : whether the training data is heard from copies of whole recordings, where these take 200 MB at
+        most; else each segment has a sound of its own, which is less to carry.
     presets : features compared besides the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
@@ -140,7 +142,7 @@ def explain(
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
-        data = _data(reading, [row for row, _ in named], explaining, track)
+        data = _data(reading, [row for row, _ in named], explaining, say=say, track=track)
         comparison, no_comparison = _comparison(folder, bundle, setups, competition, track)
         reading.failed.update(comparison["failures"] if comparison else {})
         say("making the sounds")
@@ -217,9 +219,14 @@ def _choose(reading: Reading, rows: list[IndexRow], pictures: Pictures, count: i
     return [(rows[place], why) for place, why in chosen]
 
 
-def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, track: Track) -> Sheets:
+def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, *, say: Say, track: Track) -> Sheets:
     rows = choose_segments(reading.cache.rows, explaining.sheets, always)
-    return write_sheets(reading, rows, reading.cache.pictures(rows, track).pixels, whole=explaining.whole_recordings)
+    whole = explaining.whole_recordings
+    size = size_of({row.recording for row in rows}, reading.competition) if reading.competition else 0
+    if whole and size > _MOST_COPIED:
+        say(f"the recordings of these segments take {size / 1e6:.0f} MB: each segment gets a sound of its own instead")
+        whole = False
+    return write_sheets(reading, rows, reading.cache.pictures(rows, track).pixels, whole=whole)
 
 
 def _comparison(

@@ -9,11 +9,14 @@ from conftest import make_cache
 
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import METADATA, TRAIN_AUDIO, open_competition
-from birdclef_mind.explanation.data_sheets import choose_segments, write_sheets
+from birdclef_mind.explanation import explain
+from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
+from birdclef_mind.explanation.explain import Explaining
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.networks.record import Record
 from birdclef_mind.sound import audio
+from birdclef_mind.storage.progress import untracked
 
 RATE_HZ = 32_000
 
@@ -133,6 +136,22 @@ def test_each_segment_may_have_a_sound_of_its_own(cache_folder, tmp_path):
     assert not (tmp_path / "x" / "recordings").exists()
     for segment in data["segments"]:
         assert audio.duration_s(tmp_path / "x" / segment["sound"]) == pytest.approx(5, abs=0.2)
+
+
+def test_recordings_that_take_much_are_not_copied(cache_folder, tmp_path, monkeypatch):
+    cache, said = open_cache(cache_folder), []
+    own = {row.recording for row in cache.rows}
+    size = sum((cache.competition / TRAIN_AUDIO / name).stat().st_size for name in own)
+    assert size_of([*own, "nobody/XC1.ogg"], cache.competition) == size
+    scores = np.full((len(cache.rows), len(cache.classes)), 0.3)
+    monkeypatch.setattr(explain, "_MOST_COPIED", size - 1)
+    wanted = Explaining(sheets=10_000)
+    data = explain._data(reading(cache, tmp_path, scores), [], wanted, say=said.append, track=untracked)
+    assert said == [
+        f"the recordings of these segments take {size / 1e6:.0f} MB: each segment gets a sound of its own instead"
+    ]
+    assert all(segment["sound"] for segment in data["segments"])
+    assert not any(recording["sound"] for recording in data["recordings"])
 
 
 def test_at_most_so_many_are_shown_and_some_always(cache_folder):
