@@ -28,7 +28,7 @@ from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.overrides import apply
-from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
 from birdclef_mind.storage import files
@@ -131,7 +131,7 @@ def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DE
         _together(decoders).load_weights(weights)
         return replace(decoders, best_losses=dict(facts["validation_losses"]), epochs=int(facts["epochs"]))
     except (KeyError, ValueError, TypeError, OSError) as error:
-        raise BundleError(f"{path}: expected decoders of this program, got {error!r}") from error
+        raise BundleError(f"{path}: expected decoders of this program, got {reason_of(error)}") from error
 
 
 def twin_of(bundle: Bundle, seed: int) -> Anatomy:

@@ -22,6 +22,7 @@ from birdclef_mind.commands.words import (
     score_lines,
 )
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage.folder_kinds import BUNDLE
 from birdclef_mind.storage.places import reached
 from birdclef_mind.training.recipe import LOSSES, RECIPES
 
@@ -96,6 +97,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.training.train import train as train_network
     from birdclef_mind.training.train_folds import train_folds
 
+    _refuse_kept_place(args.out)
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()
@@ -191,6 +193,17 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
     for line in failed:
         print(f"failed: {line}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _refuse_kept_place(out: Path) -> None:
+    """Refuse a place in a bundle at which this program keeps networks of its own, and lets them go with the bundle."""
+    from birdclef_mind.networks.bundle_folder import FOLD, SECOND
+
+    if (out.name == SECOND or out.name.startswith(FOLD)) and (out.parent / BUNDLE).is_file():
+        raise ConfigError(
+            f"{out}: expected another name: in a bundle, {SECOND} and {FOLD}… are where `explain` and `train --folds` "
+            "keep networks of theirs, which go with the bundle"
+        )
 
 
 def training_asked_for(args: argparse.Namespace) -> "Training":

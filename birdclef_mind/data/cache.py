@@ -20,7 +20,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data import strips
 from birdclef_mind.data.competition import Recording
 from birdclef_mind.data.labels import Classes
-from birdclef_mind.errors import StoreError
+from birdclef_mind.errors import StoreError, reason_of
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds
@@ -172,7 +172,9 @@ def open_cache(root: Path) -> Cache:
         competition = location(facts["competition"])
         return Cache(root, features, classes, names, competition, rows, str(facts["index_sha256"]))
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"{root / INDEX}: expected the index of a cache, got {error!r}; run `cache` again") from error
+        raise StoreError(
+            f"{root / INDEX}: expected the index of a cache, got {reason_of(error)}; run `cache` again"
+        ) from error
 
 
 def _index_row(cells: dict[str, str]) -> IndexRow:

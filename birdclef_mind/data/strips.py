@@ -102,7 +102,7 @@ def read(path: Path) -> Strip:
         # Decoding alone does not compare the checksums of pixels.
         Image.open(io.BytesIO(content)).verify()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise StoreError(f"{path}: broken picture ({error})") from error
+        raise StoreError(f"{path}: broken picture ({error}); run `cache` again") from error
     count = len(facts.starts_s)
     if wide.ndim != 2 or wide.shape[1] % count:
         raise StoreError(f"{path}: expected {count} segments side by side, got an image of shape {wide.shape}")
@@ -121,7 +121,7 @@ def _content(path: Path) -> bytes:
     try:
         return archives.read(path)
     except FileNotFoundError as error:
-        raise StoreError(f"{path}: missing") from error
+        raise StoreError(f"{path}: missing; run `cache` again") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
 

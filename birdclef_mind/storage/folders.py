@@ -151,11 +151,18 @@ def settled(folder: Path) -> None:
 
 
 def cleared(folder: Path) -> None:
-    """Remove what a folder's ledger lists as part of it, and the folder where nothing else is left in it."""
+    """Remove what a folder's ledger lists as part of it, and the folder where nothing else is left in it.
+
+    Single files that were written there, such as a submission, stay and stay listed.
+    """
     ledger = Ledger(folder)
-    for name in (name for name in ledger.names if not ledger.is_single(name)):
+    parts = [name for name in ledger.names if not ledger.is_single(name)]
+    for name in parts:
         _remove(folder, name)
-    ledger.remove()
+    if any((folder / name).exists() for name in ledger.names if name not in parts):
+        ledger.settle(gone=parts)
+    else:
+        ledger.remove()
     with suppress(OSError):
         _remove_if_bare(folder)
 

@@ -10,6 +10,7 @@ from conftest import make_cache, tree
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.errors import ConfigError, StoreError
+from birdclef_mind.explanation import folder
 from birdclef_mind.storage import files
 from birdclef_mind.storage.folders import READY, STAGE, claimed, cleared, renewed, settled
 from birdclef_mind.storage.ledger import NAME, Ledger, refuse_others, write_own
@@ -310,6 +311,26 @@ def test_a_ledger_of_somebody_else_is_refused(tmp_path):
         Ledger(tmp_path)
 
 
+def test_a_folder_that_is_cleared_still_knows_what_stays(tmp_path):
+    with claimed(tmp_path / "w", "work", ConfigError) as ledger, renewed(ledger) as stage:
+        (stage / "part").write_text("x")
+    write_own(tmp_path / "w" / "submission.csv", b"x")
+    cleared(tmp_path / "w")
+    assert sorted(path.name for path in (tmp_path / "w").iterdir()) == [NAME, "submission.csv"]
+    refuse_others([tmp_path / "w" / "submission.csv"], ConfigError)
+    (tmp_path / "w" / "submission.csv").unlink()
+    cleared(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("name", ["second", "fold_1"])
+def test_places_in_a_bundle_that_are_kept_are_no_place_to_train_to(trained, cache_folder, tmp_path, name, capsys):
+    shutil.copytree(trained[0], tmp_path / "b")
+    assert main(["train", str(cache_folder), str(tmp_path / "b" / name)]) == 2
+    assert f"b/{name}: expected another name" in capsys.readouterr().err
+    assert not (tmp_path / "b" / name / "bundle.json").exists() or name == "second"
+
+
 def test_names_of_lists_and_locks_are_no_outputs(tmp_path):
     for name in (NAME, f"{NAME}-lock-x.lock"):
         with pytest.raises(ConfigError, match=f"those that begin with {NAME} are this program's own"):
@@ -356,7 +377,5 @@ def test_bundles_and_explanations_without_a_ledger_are_known_by_their_facts(litt
     shutil.rmtree(bundle / "logs")
     assert main(["train", str(little.cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]) == 0
     page = shutil.copytree(explained[0], tmp_path / "x", ignore=shutil.ignore_patterns(".birdclef_mind"))
-    with claimed(
-        page, "explanation", ConfigError, adopt=__import__("birdclef_mind.explanation.folder").explanation._own_files
-    ):
+    with claimed(page, "explanation", ConfigError, adopt=folder._own_files):
         pass
