@@ -196,6 +196,8 @@ def _second(
         )
         train(cache, path, other, Extras(bundle.record.overrides), say=say, track=track)
     second = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
+    if bundles.values_digest(second.model) == bundles.values_digest(bundle.model):
+        raise BundleError(f"{path}: expected another network than the one that is explained, found the same weights")
     unseen = set(second.record.validation_recordings)
     saw = frozenset(set(bundle.record.validation_recordings) - unseen)
     return answer_of(read_anatomy(second.model)), saw

@@ -178,6 +178,7 @@ def test_bad_input_is_refused_before_anything_is_written(decoded, cache_folder, 
         ({"sounds": (tmp_path / "noise.wav",)}, ConfigError, "noise.wav: cannot be decoded"),
         ({"sounds": (tmp_path / "none.wav",)}, ConfigError, "none.wav: missing"),
         ({"second": tmp_path / "none"}, BundleError, "expected a bundle, a folder with"),
+        ({"second": decoded}, BundleError, "expected another network than the one that is explained"),
         (
             {"competition": tmp_path / "none"},
             ConfigError,

@@ -75,7 +75,18 @@ def commands(sample_folder, cache_folder, decoded, explained, home):
         "train-decoders": ["train-decoders", "bundle", cache_folder, "--epochs", "1", "--seed", "5"],
         "infer": ["infer", decoded, sample_folder, "s.csv"],
         "report": ["report", explained[0], "page.html", "--single-file"],
-        "explain": ["explain", decoded, cache_folder, "new", "--examples", "1", "--seeds", "1", "--second", decoded],
+        "explain": [
+            "explain",
+            decoded,
+            cache_folder,
+            "new",
+            "--examples",
+            "1",
+            "--seeds",
+            "1",
+            "--second",
+            decoded / "second",
+        ],
     }
 
 

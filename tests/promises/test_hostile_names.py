@@ -46,7 +46,8 @@ def hostile_page(little, tmp_path_factory):
     words = ["train", str(cache), str(bundle), "--model", "small", "--epochs", "1", "--quiet"]
     assert main([*words, "--overrides", str(root / "overrides.csv")]) == 0
     explain = ["explain", str(bundle), str(cache), str(root / "x"), "--examples", "2", "--seeds", "1", "--quiet"]
-    assert main([*explain, "--second", str(bundle)]) == 0
+    assert main([*words[:2], str(root / "second"), *words[3:], "--seed", "1"]) == 0
+    assert main([*explain, "--second", str(root / "second")]) == 0
     assert main(["report", str(root / "x"), str(page), "--single-file", "--quiet"]) == 0
     return root / "x", page
 

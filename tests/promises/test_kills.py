@@ -57,7 +57,7 @@ def test_training_decoders(killed, little):
 def test_explaining(killed, little):
     words = ["explain", "{home}/bundle", little.cache, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
     assert_nothing_lost(
-        killed([*words, "--second", little.bundle], ["birdclef_mind.explanation.explain"], little.decoded)
+        killed([*words, "--second", little.decoded / "second"], ["birdclef_mind.explanation.explain"], little.decoded)
     )
 
 
