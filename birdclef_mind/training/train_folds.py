@@ -62,8 +62,8 @@ def train_folds(
     """Train a network a fold, or only fold number `only`; a fold that is there and was trained in the same way is kept.
 
     Once all folds are there, they become one bundle. Its top-1, average precisions and measures a bird are means over
-    the folds, since scores of different networks have no common scale; counts and the calibration's honesty are those
-    of all segments together. ConfigError for a number of folds, or a fold, that cannot be; else as `train`.
+    the folds, since scores of different networks have no common scale, and so are the calibration's errors; counts are
+    those of all segments together. ConfigError for a number of folds, or a fold, that cannot be; else as `train`.
     """
     if only is not None and not 1 <= only <= folds:
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
