@@ -2,7 +2,7 @@
 
     decoders.json           which network they belong to, how and on what they were trained
     decoders.weights.h5     their weights
-    decoders.progress.npz   while they are trained: all that is needed to go on
+    decoders.*.progress.npz while they are trained: all that is needed to go on
 
 `decoder_networks` builds them anew when they are loaded. `twin.*` is the same for the random-weights twin of the
 network, their control. Decoders stand until others are trained to the end: only then are both files put in their place.
@@ -10,8 +10,6 @@ network, their control. Decoders stand until others are trained to the end: only
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
@@ -32,7 +29,8 @@ from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
 from birdclef_mind.storage import files
-from birdclef_mind.storage.ledger import OWN
+from birdclef_mind.storage.checkpoint import Checkpoint
+from birdclef_mind.storage.ledger import OWN, Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 
 FORMAT = 2
@@ -86,12 +84,12 @@ def train_bundle_decoders(
         pixels = cache.pictures(learn, track).pixels
         lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
         found = _keep_or_train(
-            folder, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say, track=track
+            ledger, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say, track=track
         )
         # The twin's answers mean nothing, so only its pictures are asked for.
         plain = replace(decoding, answer_weight=0.0)
         _keep_or_train(
-            folder, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, decoding=plain, say=say, track=track
+            ledger, TWIN, bundle, twin_of(bundle, decoding.seed), lessons, decoding=plain, say=say, track=track
         )
     return found
 
@@ -148,7 +146,7 @@ def seed_of(folder: Path) -> int:
 
 
 def _keep_or_train(
-    folder: Path,
+    ledger: Ledger,
     name: str,
     bundle: Bundle,
     anatomy: Anatomy,
@@ -158,27 +156,29 @@ def _keep_or_train(
     say: Say,
     track: Track,
 ) -> Decoders:
-    key, progress = lessons.key(values_digest(bundle.model), decoding), folder / f"{name}.progress.npz"
+    folder, key = ledger.folder, lessons.key(values_digest(bundle.model), decoding)
+    state = Checkpoint(ledger, name, key)
     if _key_of(folder / f"{name}.json") == key:
         # What cannot be read is trained anew.
         with suppress(BundleError):
             found = load_decoders(folder, bundle, anatomy, name)
             say(f"{name}: trained in the same way already, and kept")
-            progress.unlink(missing_ok=True)
+            state.forget()
             return found
     training = DecoderTraining(anatomy, anatomy.taps(), lessons.pixels, decoding)
-    _resume(training, progress, key, say)
-
-    def save(training: DecoderTraining) -> None:
-        with files.whole(progress) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, key=np.array(key), **training.state())
+    _resume(training, state, say)
 
     decoders = train_decoders(
-        training, lessons.pixels, lessons.validation, say=lambda line: say(f"{name}: {line}"), track=track, save=save
+        training,
+        lessons.pixels,
+        lessons.validation,
+        say=lambda line: say(f"{name}: {line}"),
+        track=track,
+        save=lambda training: state.save(training.state()),
     )
     facts = {"key": key, "network_sha256": values_digest(bundle.model), "decoding": asdict(decoding)}
     _write(folder, name, decoders, facts)
-    progress.unlink(missing_ok=True)
+    state.forget()
     return decoders
 
 
@@ -203,17 +203,14 @@ def _key_of(path: Path) -> str:
         return ""
 
 
-def _resume(training: DecoderTraining, progress: Path, key: str, say: Say) -> None:
-    if not progress.is_file():
+def _resume(training: DecoderTraining, state: Checkpoint, say: Say) -> None:
+    arrays = state.read(say)
+    if arrays is None:
         return
     try:
-        with np.load(progress, allow_pickle=False) as arrays:
-            if str(arrays["key"]) != key:
-                say(f"{progress.name} is of another training, beginning anew")
-                return
-            training.restore(dict(arrays))
-    except (OSError, EOFError, KeyError, ValueError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
-        say(f"{progress.name} cannot be used, beginning anew")
+        training.restore(arrays)
+    except (KeyError, ValueError, TypeError):
+        state.unusable(say)
         return
     say(f"going on after epoch {training.current.epochs}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.storage import files, folders
+from birdclef_mind.storage import checkpoint, files, folders
 from birdclef_mind.storage.ledger import OWN, Ledger
 
 HISTORY = "history.csv"
@@ -17,21 +17,18 @@ VALIDATION = "validation.csv"
 SCORES = "scores.json"
 SETTINGS = "settings.json"
 OUT_OF_FOLD = "out_of_fold.csv"
-# The state of a training that is under way, and curves as TensorBoard reads them.
-PROGRESS = "training.progress.npz"
+# The state of a training that is under way has this before its key; curves are such as TensorBoard reads.
+TRAINING = "training"
 LOGS = "logs"
 LOG_SUFFIX = ".birdclef_mind.v2"
 HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE = "history.png", "confusion.png", "reliability.png"
 # What explaining adds to a bundle; it belongs to one network and goes with it.
-ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5", "progress.npz"))
+ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5"))
 SECOND = "second"
 FOLD = "fold_"
 _OTHERS = (
     HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
-    PROGRESS,
 )  # fmt: skip
-# Beside a new network stay what belongs to training as such, and folds, which are bundles of their own.
-_STAYING = (PROGRESS, SETTINGS)
 
 
 def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]:
@@ -40,11 +37,11 @@ def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]
 
 
 def begin(ledger: Ledger) -> None:
-    """Make room for what a training writes while it runs: its state, its curves, its settings."""
+    """Make room for what a training writes while it runs: its curves and settings."""
     logs = ledger.folder / LOGS
     logs.mkdir(exist_ok=True)
     Ledger(logs).add({}, LOGS)
-    ledger.add({PROGRESS: OWN, SETTINGS: OWN})
+    ledger.add({SETTINGS: OWN})
 
 
 @contextmanager
@@ -69,14 +66,17 @@ def _remove_curves(out: Path, until: float = float("inf")) -> None:
 
 
 def _stays(name: str) -> bool:
-    return name in _STAYING or name.startswith((FOLD, f"{LOGS}/"))
+    """Whether it is no part of one network: settings, folds, curves, and what trainings that were stopped left."""
+    stopped = name.startswith(f"{TRAINING}.") and name.endswith(checkpoint.ENDING)
+    return name == SETTINGS or stopped or name.startswith((FOLD, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:
     """Files of a bundle without a ledger, such as one that was copied: `bundle.json` proves what it is."""
     if not files.is_sealed(out / bundles.FACTS):
         return []
-    weights = [path.name for path in out.glob("member_*.weights.h5")]
+    numbered = ("member_*.weights.h5", f"*.*{checkpoint.ENDING}")
+    weights = [path.name for pattern in numbered for path in out.glob(pattern)]
     names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
     below = [f"{path.name}/{bundles.FACTS}" for path in (out / SECOND, *out.glob(f"{FOLD}*"))]
     second = [f"{SECOND}/{name}" for name in own_files(out / SECOND)]

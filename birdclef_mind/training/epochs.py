@@ -3,16 +3,14 @@
 import json
 import os
 import time
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.networks.bundle_folder import LOG_SUFFIX, LOGS, PROGRESS
-from birdclef_mind.storage import files
+from birdclef_mind.networks.bundle_folder import LOG_SUFFIX, LOGS
+from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.progress import Say
 from birdclef_mind.training.batches import picture_dataset, training_dataset
 from birdclef_mind.training.draws import Material
@@ -32,9 +30,9 @@ class Fitting:
     diverged : in a sentence, that its numbers were finite no more, and where; "" where they stayed finite.
     """
 
-    def __init__(self, learner: Learner, training: Training, out: Path, key: str, say: Say) -> None:
+    def __init__(self, learner: Learner, training: Training, state: Checkpoint, say: Say) -> None:
         self.learner, self.training, self.say = learner, training, say
-        self._progress, self._logs, self._key = out / PROGRESS, out / LOGS, key
+        self._state, self._logs = state, state.path.parent / LOGS
         self.history: list[dict[str, float]] = []
         self.best_epoch, self.best = 0, list[Array]()
         self.diverged = ""
@@ -72,7 +70,7 @@ class Fitting:
 
     def forget(self) -> None:
         """Remove what was kept to go on from."""
-        self._progress.unlink(missing_ok=True)
+        self._state.forget()
 
     def _end_epoch(self, measures: dict[str, float], started: float, writer: Any) -> None:
         epoch = len(self.history) + 1
@@ -112,28 +110,33 @@ class Fitting:
     def _save(self) -> None:
         arrays = {f"now_{place}": np.asarray(value) for place, value in enumerate(self._variables())}
         arrays |= {f"best_{place}": value for place, value in enumerate(self.best)}
-        facts = json.dumps({"key": self._key, "history": self.history, "best_epoch": self.best_epoch})
-        with files.whole(self._progress) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, facts=np.array(facts), **arrays)
+        facts = json.dumps({"history": self.history, "best_epoch": self.best_epoch})
+        self._state.save({"facts": np.array(facts), **arrays})
 
     def _resume(self) -> None:
-        if not self._progress.is_file():
+        arrays = self._state.read(self.say)
+        if arrays is None:
             return
         try:
-            with np.load(self._progress, allow_pickle=False) as arrays:
-                facts = json.loads(str(arrays["facts"]))
-                if facts["key"] != self._key:
-                    self.say(f"{self._progress.name} is of another training; beginning anew")
-                    return
-                now = [arrays[f"now_{place}"] for place in range(len(self._variables()))]
-                best = [arrays[f"best_{place}"] for place in range(len(self.learner.network.weights))]
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-            self.say(f"{self._progress.name} cannot be used; beginning anew")
+            facts = json.loads(str(arrays["facts"]))
+            history, best_epoch = list(facts["history"]), int(facts["best_epoch"])
+            now = _fitting(arrays, "now", self._variables())
+            best = _fitting(arrays, "best", self.learner.network.weights)
+        except (KeyError, ValueError, TypeError):
+            self._state.unusable(self.say)
             return
         for variable, value in zip(self._variables(), now, strict=True):
             variable.assign(value)
-        self.history, self.best_epoch, self.best = facts["history"], facts["best_epoch"], best
+        self.history, self.best_epoch, self.best = history, best_epoch, best
         self.say(f"going on after epoch {len(self.history)}")
+
+
+def _fitting(arrays: dict[str, Array], name: str, variables: list[Any]) -> list[Array]:
+    """Arrays of a state, one a variable; ValueError where one has another shape."""
+    found = [arrays[f"{name}_{place}"] for place in range(len(variables))]
+    if any(value.shape != tuple(variable.shape) for value, variable in zip(found, variables, strict=True)):
+        raise ValueError(f"expected {name} in the shapes of the network")
+    return found
 
 
 def _clock(seconds: float) -> str:

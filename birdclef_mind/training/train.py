@@ -20,11 +20,12 @@ from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
-from birdclef_mind.networks.bundle_folder import SETTINGS
+from birdclef_mind.networks.bundle_folder import SETTINGS, TRAINING
 from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.networks.record import Record
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
+from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.draws import Material, gather_material
@@ -130,13 +131,14 @@ def train_split(
     )
     for line in resting(material, training):
         say(line)
+    state = Checkpoint(ledger, TRAINING, _key(material, check, training, extras))
     bundle_folder.begin(ledger)
     if not (out / bundles.FACTS).is_file():
         # Beside a network that is there already its own settings stay, until the new one is done.
         _write_settings(out, cache, training, extras)
     keras.config.set_dtype_policy(precision())
     try:
-        fitted = _fit(material, check, out, training, extras=extras, say=say)
+        fitted = _fit(material, check, state, training, extras=extras, say=say)
     finally:
         keras.config.set_dtype_policy("float32")
     if fitted.diverged and (not fitted.best or not check.rows or (out / bundles.FACTS).is_file()):
@@ -211,7 +213,9 @@ def precision() -> str:
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
-def _fit(material: Material, check: Part, out: Path, training: Training, *, extras: Extras, say: Say) -> Fitting:
+def _fit(
+    material: Material, check: Part, state: Checkpoint, training: Training, *, extras: Extras, say: Say
+) -> Fitting:
     features, classes = material.features, material.targets.shape[1]
     with devices().scope():
         model = networks.build(training.network, features.rows, features.frames, classes)
@@ -221,7 +225,7 @@ def _fit(material: Material, check: Part, out: Path, training: Training, *, extr
             _begin_at_chance(model, material)
         learner = Learner(model, training, features.range_db)
         compile_learner(learner, training, max(1, material.draws // training.batch_size))
-    fitted = Fitting(learner, training, out, _key(material, check, training, extras), say)
+    fitted = Fitting(learner, training, state, say)
     fitted.run(material, (check.pixels, check.targets) if check.rows else None)
     return fitted
 

@@ -47,6 +47,16 @@ def task_in(folder, little):
     return folder, train
 
 
+def without_list(found):
+    return {name: content for name, content in found.items() if name != ".birdclef_mind"}
+
+
+def state_of(folder, name="decoders"):
+    """The one state that is kept of decoders."""
+    (path,) = folder.glob(f"{name}.*.progress.npz")
+    return path
+
+
 def decoders_in(folder):
     bundle = bundles.load(folder)
     return bundle_decoders.load_decoders(folder, bundle, read_anatomy(bundle.model))
@@ -55,7 +65,7 @@ def decoders_in(folder):
 def test_interrupted_training_goes_on(little, task):
     folder, train = task
     train(stop="decoders: decoders epoch 1/2")
-    assert (folder / "decoders.progress.npz").is_file()
+    assert state_of(folder).is_file()
     said, decoders = train()
     assert said[0] == "going on after epoch 1"
     assert decoders.best_losses == pytest.approx(decoders_in(little.decoded).best_losses, rel=1e-4)
@@ -123,8 +133,8 @@ def test_what_stands_stays_until_the_new_is_whole(done, monkeypatch):
         patch.setattr(files, "write_facts", full)
         train(other)
     after = tree(folder)
-    assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) == {"decoders.progress.npz"}
+    assert without_list({name: after[name] for name in before}) == without_list(before)
+    assert set(after) - set(before) == {state_of(folder).name}
     # The work is not lost either.
     said, _ = train(other)
     assert said[0] == "going on after epoch 2"
@@ -140,27 +150,41 @@ def test_decoders_of_another_twin_are_refused(done):
 
 
 @pytest.mark.parametrize(
-    ("change", "line"),
+    "change",
     [
-        ({"key": np.array("x")}, "decoders.progress.npz is of another training, beginning anew"),
-        ({"best_1_0": np.zeros(77)}, "decoders.progress.npz cannot be used, beginning anew"),
+        {"key": np.array("x")},
+        {"best_1_0": np.zeros(77)},
     ],
 )
-def test_a_state_of_something_else_is_left_alone(task, change, line):
+def test_a_state_of_something_else_is_left_alone(task, change):
     folder, train = task
     train(stop="decoders: decoders epoch 1/2")
-    with np.load(folder / "decoders.progress.npz") as arrays:
+    path = state_of(folder)
+    with np.load(path) as arrays:
         state = dict(arrays)
-    np.savez(folder / "decoders.progress.npz", **{**state, **change})
+    np.savez(path, **{**state, **change})
     said, _ = train(stop="decoders epoch 1/2")
-    assert said[0] == line
+    assert said[0] == f"{path.name} cannot be used; beginning anew"
     assert len(said) == 2
 
 
 def test_a_broken_state_is_left_alone(task):
     folder, train = task
-    (folder / "decoders.progress.npz").write_bytes(b"broken")
-    assert train(stop="cannot be used, beginning anew")[0] == ["decoders.progress.npz cannot be used, beginning anew"]
+    train(stop="decoders: decoders epoch 1/2")
+    state_of(folder).write_bytes(b"broken")
+    assert train(stop="cannot be used")[0] == [f"{state_of(folder).name} cannot be used; beginning anew"]
+
+
+def test_the_state_of_other_settings_is_kept_and_gone_on_from(task):
+    folder, train = task
+    train(stop="decoders: decoders epoch 1/2")
+    first = state_of(folder)
+    said, _ = train(replace(FEW, seed=7))
+    assert said[0] == f"{first.name} is of other work that was stopped, and is kept: the same settings go on with it"
+    assert state_of(folder) == first
+    said, _ = train()
+    assert said[0] == "going on after epoch 1"
+    assert not list(folder.glob("*.npz"))
 
 
 def test_a_cache_of_silence_teaches_nothing(little, task):

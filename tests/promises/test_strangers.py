@@ -21,9 +21,9 @@ from birdclef_mind.data.cache import open_cache, picture_path
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import BirdclefMindError, BundleError, StoreError
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import require_cache
 from birdclef_mind.storage import files
+from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 
@@ -127,21 +127,26 @@ def test_facts_that_would_run_something(trained, tmp_path, monkeypatch, change):
     assert not (tmp_path / "it-was-run").exists()
 
 
-def test_states_that_would_run_something(trained, cache_folder, tmp_path, trace):
+def test_states_that_would_run_something(trained, cache_folder, tmp_path, trace, monkeypatch):
     """What is gone on from is read without objects: a stranger's is left alone, and the work begins anew."""
     hostile = {"facts": np.array([Payload(trace)], dtype=object), "key": np.array([Payload(trace)], dtype=object)}
     said = []
     cache = open_cache(cache_folder)
-    with bundle_folder.claimed(tmp_path / "t") as ledger:
-        bundle_folder.begin(ledger)
-    np.savez(tmp_path / "t" / "training.progress.npz", **hostile)
-    train(cache, tmp_path / "t", Training(epochs=1, batch_size=8), say=said.append)
     folder = shutil.copytree(trained[0], tmp_path / "b")
-    np.savez(folder / "decoders.progress.npz", **hostile)
-    bundle_decoders.train_bundle_decoders(
-        folder, bundles.load(folder), cache, Decoding(epochs=1, steps=1), say=said.append
-    )
-    assert sum("cannot be used" in line for line in said) == 2
+    decoding = Decoding(epochs=1, steps=1)
+
+    def both():
+        train(cache, tmp_path / "t", Training(epochs=1, batch_size=8), say=said.append)
+        bundle_decoders.train_bundle_decoders(folder, bundles.load(folder), cache, decoding, say=said.append)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "forget", lambda self: np.savez(self.path, **hostile))
+        both()
+    for kept in ("decoders.json", "twin.json"):
+        (folder / kept).unlink()
+    said.clear()
+    both()
+    assert sum("cannot be used" in line for line in said) == 3
     assert not trace.exists()
 
 

@@ -16,7 +16,6 @@ from conftest import make_cache, tree
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
-from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import load
 from birdclef_mind.training import held_out
 from birdclef_mind.training import train as training
@@ -76,26 +75,51 @@ def test_killed_it_goes_on_and_ends_as_if_undisturbed(sample_folder, tmp_path):
             if line.startswith("epoch 1/3"):
                 break
         running.kill()
-    assert (tmp_path / "killed" / "training.progress.npz").is_file()
+    assert len(list((tmp_path / "killed").glob("training.*.progress.npz"))) == 1
     assert not (tmp_path / "killed" / "bundle.json").exists()
     train(cache, tmp_path / "killed", wanted, say=said.append)
     assert any(line.startswith("going on after epoch") for line in said)
     assert bundle_tree(tmp_path / "whole") == bundle_tree(tmp_path / "killed")
 
 
-def test_a_state_of_another_training_is_not_gone_on_from(cache_folder, tmp_path):
-    cache, said = open_cache(cache_folder), []
-    out = tmp_path / "b"
-    with bundle_folder.claimed(out) as ledger:
-        bundle_folder.begin(ledger)
-        (out / "training.progress.npz").write_bytes(b"PK")
-    train(cache, out, Training(epochs=1, batch_size=8), say=said.append)
-    assert "training.progress.npz cannot be used; beginning anew" in said
+def test_a_state_that_cannot_be_read_is_begun_anew(cache_folder, tmp_path):
+    cache, out, wanted = open_cache(cache_folder), tmp_path / "b", Training(epochs=2, batch_size=8)
     with pytest.raises(KeyboardInterrupt):
-        train(cache, out, Training(epochs=2, batch_size=8), say=interrupted_after("epoch 1/2"))
-    assert (out / "training.progress.npz").is_file()
+        train(cache, out, wanted, say=interrupted_after("epoch 1/2"))
+    (state,) = out.glob("training.*.progress.npz")
+    state.write_bytes(b"PK")
+    said = []
+    train(cache, out, wanted, say=said.append)
+    assert f"{state.name} cannot be used; beginning anew" in said
+
+
+def test_a_state_of_the_wrong_shapes_changes_nothing(cache_folder, tmp_path):
+    cache, out, wanted = open_cache(cache_folder), tmp_path / "b", Training(epochs=2, batch_size=8)
+    train(cache, tmp_path / "whole", wanted)
+    with pytest.raises(KeyboardInterrupt):
+        train(cache, out, wanted, say=interrupted_after("epoch 1/2"))
+    (state,) = out.glob("training.*.progress.npz")
+    with np.load(state) as arrays:
+        changed = {**arrays, "best_0": np.zeros(3)}
+    np.savez(state, **changed)
+    said = []
+    train(cache, out, wanted, say=said.append)
+    assert f"{state.name} cannot be used; beginning anew" in said
+    assert bundle_tree(out) == bundle_tree(tmp_path / "whole")
+
+
+def test_a_stopped_training_outlives_one_with_other_settings(cache_folder, tmp_path):
+    cache, out, wanted = open_cache(cache_folder), tmp_path / "b", Training(epochs=2, batch_size=8)
+    with pytest.raises(KeyboardInterrupt):
+        train(cache, out, wanted, say=interrupted_after("epoch 1/2"))
+    (state,) = out.glob("training.*.progress.npz")
+    before, said = state.read_bytes(), []
     train(cache, out, Training(epochs=1, batch_size=4), say=said.append)
-    assert any("is of another training; beginning anew" in line for line in said)
+    assert any(line.startswith(f"{state.name} is of other work that was stopped, and is kept") for line in said)
+    assert state.read_bytes() == before
+    train(cache, out, wanted, say=said.append)
+    assert "going on after epoch 1" in said
+    assert not list(out.glob("*.npz"))
 
 
 def interrupted_after(words):
