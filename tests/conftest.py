@@ -63,6 +63,17 @@ def sample_folder(tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="session")
+def year_folder(once):
+    """`year_folder(2026)`: a small sample in the form of a year, of four species; tests read it and never write to it."""
+
+    def folder(year):
+        sample = Sample(species=4, recordings=4, authors=3, soundscapes=2, soundscape_s=20, year=year)
+        return once(f"sample_{year}", lambda out: write_sample(out, sample))
+
+    return folder
+
+
 @pytest.fixture
 def competition_folder(sample_folder, tmp_path):
     """A copy of the sample that a test may spoil."""

@@ -14,6 +14,7 @@ from birdclef_mind.commands.terminal import Terminal, ended_by, ended_early
 COMMANDS: tuple[Callable[[Group], None], ...] = (
     competing.add_dry_run,
     data.add_sample,
+    data.add_collect,
     data.add_cache,
     training.add_train,
     training.add_runs,

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.commands.parsers import Group, add_command, add_jobs
+from birdclef_mind.commands.parsers import YEAR, Group, add_command, add_jobs
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import (
@@ -67,7 +67,10 @@ def add_infer(group: Group) -> None:
     parser.add_argument("bundle", type=place, help="folder written by `train`")
     parser.add_argument("competition", type=reached, help="competition folder with test_soundscapes/")
     parser.add_argument("out", type=place, help="the submission to write; a log stands beside it")
-    parser.add_argument("--deadline", type=number(0), metavar="MINUTES", help="stop computing in time to end by then")
+    parser.add_argument(
+        "--deadline", type=number(0), metavar="MINUTES",
+        help="stop computing in time to end by then (default: ten less than the competition allows, 110 in 2023)",
+    )  # fmt: skip
     parser.add_argument(
         "--events", type=place, metavar="CSV",
         help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
@@ -77,6 +80,7 @@ def add_infer(group: Group) -> None:
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning."""
     import_tensorflow_quietly()
+    from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
@@ -85,13 +89,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     bundle, root = load(args.bundle), args.competition
     if args.events:
         Listener(bundle)
-    report = write_submission(
-        bundle,
-        root,
-        args.out,
-        deadline_minutes=args.deadline,
-        track=terminal.track,
-    )
+    minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
+    report = write_submission(bundle, root, args.out, deadline_minutes=minutes, track=terminal.track)
     failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if args.events:
@@ -116,18 +115,28 @@ def add_score(group: Group) -> None:
     )  # fmt: skip
     parser.add_argument("submission", type=place, help="the submission")
     parser.add_argument("truth", type=place, help="a table of the same shape with 0 and 1")
+    parser.add_argument(
+        "--year", type=YEAR,
+        help="whose measure comes first (default: that of the folder the truth stands in, or of the table's form)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print all measures as JSON")
 
 
 def score(args: argparse.Namespace, terminal: Terminal) -> int:
     """Print the measures of a submission."""
+    from birdclef_mind.data.form import FORMS
     from birdclef_mind.data.scoring import score as score_submission
 
-    scores = score_submission(args.submission, args.truth)
+    metric = FORMS[int(args.year)].metric if args.year else ""
+    scores = score_submission(args.submission, args.truth, metric)
     if args.json:
         print(json.dumps(scores, indent=1))
     else:
         print("\n".join(score_lines(scores)))
+        if scores["passed_over"]:
+            print(
+                f"{counted(scores['passed_over'], 'row')} of the submission are not in the truth, and count for nothing"
+            )
     return 0
 
 
@@ -147,9 +156,14 @@ def add_rehearse(group: Group) -> None:
         help="where inputs are mounted: 2026 (default), 2025 or both",
     )
     parser.add_argument(
-        "--hidden", type=whole(0, 1000), default=0, help="ten-minute soundscapes of the hidden run (default: none)"
+        "--hidden",
+        type=whole(0, 1000),
+        default=0,
+        help="soundscapes of the hidden run, as long as the year's (default: none)",
     )
-    parser.add_argument("--deadline", type=number(0), metavar="MINUTES", help="of the hidden run (default: 110)")
+    parser.add_argument(
+        "--deadline", type=number(0), metavar="MINUTES", help="of the hidden run (default: the kernel's own)"
+    )
     parser.add_argument(
         "--config", type=given_file, help="TOML file for the dataset: labels, [features], [training], [decoding]"
     )

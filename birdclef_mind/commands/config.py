@@ -16,8 +16,12 @@ from birdclef_mind.training.recipe import Training
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All settings of a run: which birds, which pictures, how networks and decoders are trained, how much is shown."""
+    """All settings of a run: which competition and birds, which pictures, how networks are trained, how much is shown.
 
+    `competition` is its name in addresses on Kaggle, such as "birdclef-2026"; "" for the one that the kernels name.
+    """
+
+    competition: str = ""
     labels: str | tuple[str, ...] = "all"
     features: Features = PRESETS["mel32"]
     training: Training = field(default_factory=Training)
@@ -35,7 +39,10 @@ class Config:
         is_list = isinstance(labels, list) and labels and all(map(_is_word, labels))
         require(bool(is_list or _is_word(labels)), "labels", "'all', a number, or a list of labels", labels)
         features = table_of(Features, values.get("features", {}))
+        competition = values.get("competition", "")
+        require(isinstance(competition, str), "competition", "a name such as 'birdclef-2026'", competition)
         return cls(
+            competition=str(competition),
             labels=tuple(map(str, labels)) if is_list else str(labels),
             features=Features.from_dict({"preset": "mel32", **features}),
             training=Training.from_dict(values.get("training", {})),

@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.commands.parsers import SEED, Group, add_command, add_config, add_jobs
+from birdclef_mind.commands.parsers import SEED, YEAR, Group, add_command, add_config, add_jobs
 from birdclef_mind.commands.terminal import Terminal, command
-from birdclef_mind.commands.words import (
-    counted,
-)
+from birdclef_mind.commands.words import counted
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.places import reached
 
@@ -31,6 +29,10 @@ def add_sample(group: Group) -> None:
     parser.add_argument("--seconds", type=whole(5, 600), default=60, help="length of a soundscape (default: 60)")
     parser.add_argument("--seed", type=SEED, default=0, help="another seed, another sample (default: 0)")
     parser.add_argument(
+        "--year", type=YEAR, default="2023",
+        help="whose competition it looks like, from 2021 to 2026 (default: 2023)",
+    )  # fmt: skip
+    parser.add_argument(
         "--noise",
         action="store_true",
         help="make it hard: quiet songs, noisy places, unnoticed birds, other test places",
@@ -43,7 +45,7 @@ def sample(args: argparse.Namespace, terminal: Terminal) -> int:
 
     wanted = Sample(
         species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
-        soundscape_s=args.seconds, seed=args.seed, noise=args.noise,
+        soundscape_s=args.seconds, seed=args.seed, noise=args.noise, year=int(args.year),
     )  # fmt: skip
     write_sample(args.out, wanted)
     terminal.end(
@@ -54,6 +56,42 @@ def sample(args: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
+def add_collect(group: Group) -> None:
+    """Add `collect` to the commands."""
+    parser = add_command(
+        group, "collect", collect,
+        "make a competition folder of recordings that lie in a folder a species; sounds are linked, not copied",
+        "collect recordings runs/competition --hold-out 2",
+    )  # fmt: skip
+    parser.add_argument("folder", type=place, help="folder with a folder a species, recordings at any depth below it")
+    parser.add_argument("out", type=place, help="the competition folder, new or of an earlier run")
+    parser.add_argument(
+        "--authors", type=given_file, metavar="CSV",
+        help="who recorded what: columns filename and author (default: the files' tags tell)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hold-out", type=whole(0, 999), default=0, metavar="N",
+        help="recordings a species that become test soundscapes, of whole authors where they are known (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=SEED, default=0, help="another seed, others held out (default: 0)")
+
+
+def collect(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Make a competition folder of a collection; status 1 when a file was left out."""
+    from birdclef_mind.data.collect import collect as run
+
+    found = run(args.folder, args.out, authors=args.authors, hold_out=args.hold_out, seed=args.seed)
+    for problem in found.problems:
+        terminal.say(problem)
+    held_out = f", {counted(found.held_out, 'recording')} held out with {counted(found.rows, 'row')}"
+    terminal.end(
+        f"{counted(found.trained, 'recording')} of {found.species} species to train on, "
+        f"{counted(found.authors, 'author')} known" + (held_out if found.held_out else ""),
+        [("competition", args.out), ("next", command("cache", args.out, args.out.parent / "cache"))],
+    )
+    return 1 if found.problems else 0
+
+
 def add_cache(group: Group) -> None:
     """Add `cache` to the commands."""
     parser = add_command(
@@ -61,7 +99,9 @@ def add_cache(group: Group) -> None:
         "turn the training recordings into 8-bit pictures; run again after an interruption, it goes on",
         "cache birdclef-2023 runs/cache --preset mel32 --labels 9",
     )  # fmt: skip
-    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument(
+        "competition", type=reached, help="competition folder of any year, with its training table and recordings"
+    )
     parser.add_argument("out", type=reached, help="folder for the pictures, new or a cache to complete")
     parser.add_argument("--preset", type=_PRESET, help=f"pictures: {', '.join(PRESETS)} (default: mel32)")
     parser.add_argument(
@@ -70,6 +110,10 @@ def add_cache(group: Group) -> None:
     )
     parser.add_argument("--step", type=number(0, 5), help="seconds from one 5 s window to the next (default: 5)")
     parser.add_argument("--overrides", type=given_file, help="corrections from a report: windows it moves are moved")
+    parser.add_argument(
+        "--unlabelled", action="store_true",
+        help="make pictures of the soundscapes to learn from that nobody labelled, and of nothing else",
+    )  # fmt: skip
     parser.add_argument("--pack", action="store_true", help="end with one archive a bird, read without unpacking")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of a Dask cluster do it")
     add_jobs(parser)
@@ -91,16 +135,18 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.step is not None:
         features = replace(features, windowing=replace(features.windowing, step_s=args.step))
     competition = open_competition(args.competition)
-    in_order = [recording.label for recording in competition.recordings]
+    for note in competition.notes:
+        terminal.say(note)
     wanted = config.labels if args.labels is None else args.labels
-    classes = choose_labels(in_order, wanted)
+    classes = choose_labels(competition.labels, wanted)
     if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
-        terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of birds")
+        terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of them")
     started = time.perf_counter()
     overrides = read_overrides(args.overrides) if args.overrides else ()
     report = write_cache(
         competition, classes, features, args.out,
-        overrides=overrides, pack=args.pack, jobs=args.jobs, scheduler=args.scheduler, track=terminal.track,
+        overrides=overrides, pack=args.pack, unlabelled=args.unlabelled, jobs=args.jobs, scheduler=args.scheduler,
+        track=terminal.track,
     )  # fmt: skip
     took_s = time.perf_counter() - started
     failed = len(report.failures)

@@ -9,7 +9,8 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.metrics import ByLevel
-from birdclef_mind.data.sample import TRUTH, Sample, write_sample
+from birdclef_mind.data.sample import Sample, write_sample
+from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.scoring import score
 from birdclef_mind.data.write_cache import write_cache
 from birdclef_mind.errors import ConfigError
@@ -66,7 +67,7 @@ def dry_run(
         say("making the sample")
         write_sample(root, sample)
     opened = open_competition(root)
-    classes = choose_labels([recording.label for recording in opened.recordings], "all")
+    classes = choose_labels(opened.labels, "all")
     say("caching its pictures")
     write_cache(opened, classes, PRESETS["mel32"], cache_folder, jobs=jobs, track=track)
     say("training the network")

@@ -92,7 +92,9 @@ def add_compare(group: Group) -> None:
         "set features side by side on the same segments: pictures, rebuilt sounds, measures",
         "compare birdclef-2023 runs/comparison --presets logmel128",
     )  # fmt: skip
-    parser.add_argument("competition", type=reached, help="competition folder with train_metadata.csv and train_audio/")
+    parser.add_argument(
+        "competition", type=reached, help="competition folder of any year, with its training table and recordings"
+    )
     parser.add_argument("out", type=place, help="folder for the comparison")
     parser.add_argument(
         "--presets", default="logmel128", metavar="A,B",

@@ -17,15 +17,14 @@ from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import score_lines
 from birdclef_mind.data.cache import FACTS as CACHE_FACTS
-from birdclef_mind.data.competition import METADATA, SAMPLE_SUBMISSION, open_competition
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, form_of_rows
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
-from birdclef_mind.kaggle.mounts import find_folder
+from birdclef_mind.kaggle.mounts import find_competition, find_folder
 from birdclef_mind.kaggle.staging import BUILD_FILE, CONFIG_FILE
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
 
-# Kaggle stops a submission at 120 minutes; loading and writing need a few.
-DEADLINE_MINUTES = 110.0
 DEADLINE = "BIRDCLEF_MIND_DEADLINE"
 _NO_TIME = 1e-9
 
@@ -48,8 +47,10 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     from birdclef_mind.data.write_cache import write_cache
 
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
-    competition = open_competition(find_folder(inputs, METADATA, "the competition"))
-    birds = choose_labels([recording.label for recording in competition.recordings], config.labels)
+    competition = open_competition(find_competition(inputs))
+    for note in competition.notes:
+        terminal.say(note)
+    birds = choose_labels(competition.labels, config.labels)
     report = write_cache(
         competition, birds, config.features, out / "cache", pack=True, jobs=os.cpu_count() or 1, track=terminal.track
     )
@@ -97,7 +98,8 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
     gets the same score.
     """
     check_build(inputs, build)
-    minutes, root, terminal = _deadline_minutes(), _submission_folder(inputs), Terminal(quiet=False)
+    root, terminal = _submission_folder(inputs), Terminal(quiet=False)
+    minutes = _deadline_minutes(root)
     place = out / "submission.csv"
     before = _written_at(place)
     try:
@@ -115,7 +117,7 @@ def _infer(inputs: Path, root: Path, place: Path, *, minutes: float, started: fl
     report = write_submission(
         bundle, root, place, deadline_minutes=minutes, started=started, track=terminal.track
     )  # fmt: skip
-    for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings):
+    for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings, *report.remarks):
         terminal.say(line)
     terminal.end(
         f"{report.soundscapes} soundscapes, {report.rows} rows, {report.computed} of them computed, "
@@ -149,10 +151,11 @@ def _written_at(path: Path) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def _deadline_minutes() -> float:
+def _deadline_minutes(root: Path) -> float:
+    """Minutes that the environment gives, or that the competition's form allows."""
     text = os.environ.get(DEADLINE, "")
     try:
-        minutes = float(text or DEADLINE_MINUTES)
+        minutes = float(text or form_of_rows(root).deadline_minutes)
     except ValueError:
         minutes = math.nan
     if not math.isfinite(minutes):
@@ -188,7 +191,7 @@ def explain(inputs: Path, out: Path, build: str) -> None:
 def _submission_folder(inputs: Path) -> Path:
     """The competition's folder, by any of its tables: a hidden run may lack one."""
     try:
-        return find_folder(inputs, METADATA, "the competition")
+        return find_competition(inputs)
     except TableError:
         return find_folder(inputs, SAMPLE_SUBMISSION, "the competition")
 

@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable
 from typing import TypeAlias
 
-from birdclef_mind.commands.arguments import MOST_SEED, Parser, given_file, whole
+from birdclef_mind.commands.arguments import MOST_SEED, Parser, given_file, one_of, whole
 from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.data.form import FORMS
 
 Run = Callable[[argparse.Namespace, Terminal], int]
 
@@ -14,6 +15,7 @@ STATUS_HELP = (
     "Status: 0 all went well; 1 done, but some inputs failed and are listed; 2 nothing done, one sentence says why."
 )
 COUNT, SEED = whole(1), whole(0, MOST_SEED)
+YEAR = one_of(*map(str, sorted(FORMS)))
 Group: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 

@@ -38,11 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _push(args: argparse.Namespace) -> None:
     terminal = Terminal(quiet=False)
-    if args.config:
-        Config.read(args.config)
+    config = Config.read(args.config) if args.config else Config()
     pushing = Pushing(
         project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
-        again=getattr(args, "again", False),
+        again=getattr(args, "again", False), competition=getattr(args, "competition", None) or config.competition,
     )  # fmt: skip
     kaggle = Kaggle(args.owner)
     if args.what == "push-dataset":
@@ -64,6 +63,10 @@ def _parser() -> Parser:
         "here as it is now, and runs or is complete there, is only waited for and fetched.",
     )  # fmt: skip
     kernels.add_argument("names", nargs="+", metavar="NAME", help="cache-images, train, submit, explain, or all")
+    kernels.add_argument(
+        "--competition", metavar="NAME",
+        help="as in its address, such as birdclef-2026 (default: the settings' `competition`, or birdclef-2023)",
+    )  # fmt: skip
     kernels.add_argument("--again", action="store_true", help="push anew what is complete there already")
     for one in (dataset, kernels):
         one.add_argument(

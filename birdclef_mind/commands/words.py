@@ -145,28 +145,46 @@ def run_lines(runs: "Sequence[Run]") -> list[str]:
 
 
 def score_lines(scores: Mapping[str, Any]) -> list[str]:
-    """Measures for people: segments beside whole recordings, the floor under padded cmAP, then up to forty birds."""
+    """Measures for people, the competition's own first: segments beside whole recordings, and what a constant scores.
+
+    Then up to forty birds.
+    """
+    from birdclef_mind.data.metrics import OF_YEARS
+
     segments, recordings = scores["segments"], scores["recordings"]
-    rows = [
-        ("top-1", "top1"),
-        ("padded cmAP", "padded_cmap"),
-        ("  of a constant", "padded_cmap_of_constant"),
-        ("mAP", "mean_average_precision"),
-    ]
+    own = scores.get("metric", "padded_cmap")
+    keys = sorted(OF_YEARS, key=lambda key: key != own)
     lines = [
-        f"{'':<16}{'segments':>10}{'recordings':>12}",
-        f"{'rows':<16}{segments['rows']:>10}{recordings['rows']:>12}",
+        f"{'':<18}{'segments':>10}{'recordings':>12}{'a constant':>12}",
+        f"{'rows':<18}{segments['rows']:>10}{recordings['rows']:>12}",
     ]
-    lines += [f"{name:<16}{segments[key]:>10.3f}{recordings[key]:>12.3f}" for name, key in rows]
+    for key in keys:
+        levels = [_figure(level.get(key)) for level in (segments, recordings)]
+        floor = _figure(segments.get(f"{key}_of_constant"))
+        lines.append(f"{OF_YEARS[key]:<18}{levels[0]:>10}{levels[1]:>12}{floor:>12}" + _marks(key, own, segments))
+    for name, key in (("top-1", "top1"), ("mAP", "mean_average_precision")):
+        lines.append(f"{name:<18}{segments[key]:>10.3f}{recordings[key]:>12.3f}")
     heard = [bird for bird in segments["per_class"] if bird["positives"]]
     lines.append("")
-    lines.append(f"{'bird (segments)':<16}{'rows':>6}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}")
-    for bird in heard[:40]:
-        lines.append(
-            f"{bird['label']:<16}{bird['positives']:>6}{bird['precision']:>11.3f}{bird['recall']:>8.3f}"
-            f"{bird['f1']:>7.3f}{bird['average_precision']:>7.3f}"
-        )
+    lines.append(f"{'label (segments)':<16}{'rows':>6}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}{'AUC':>7}")
+    lines += [
+        f"{bird['label']:<16}{bird['positives']:>6}{bird['precision']:>11.3f}{bird['recall']:>8.3f}"
+        f"{bird['f1']:>7.3f}{bird['average_precision']:>7.3f}{_figure(bird.get('roc_auc')):>7}"
+        for bird in heard[:40]
+    ]
     unheard = len(segments["per_class"]) - len(heard)
     if len(heard) > 40 or unheard:
-        lines.append(f"({max(0, len(heard) - 40)} more birds with rows, {unheard} without)")
+        lines.append(f"({max(0, len(heard) - 40)} more with rows, {unheard} without)")
     return lines
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _marks(key: str, own: str, segments: Mapping[str, Any]) -> str:
+    """What is said behind a measure: that it is the competition's, and of how many classes it is the mean."""
+    marks = ["the competition's measure"] if key == own else []
+    if key == "roc_auc" and "roc_auc_classes" in segments:
+        marks.append(f"of {segments['roc_auc_classes']} among {segments['classes']} that are heard")
+    return f"   ({', '.join(marks)})" if marks else ""

@@ -1,14 +1,24 @@
 """The competition as it is given, and the cache of pictures that is made of it.
 
-labels       which birds, by name or number
-competition  the competition's folder: training table, recordings, soundscapes
-soundscapes  test soundscapes matched with the rows of the submission
-overrides    the expert's corrections, read and laid over a cache
-sample       a small invented competition whose truth is known
-strips       pictures of a recording side by side in one PNG
-cache        a cache as it is read: facts, index, pictures, targets
-write_cache  a cache as it is made: recordings to pictures, in many processes
-cache_folder what of a cache's folder may be written, kept or removed
-metrics      padded cmAP, average precision, top-1
-scoring      a submission against the truth
+form              which year's competition it is: the only file that knows a year
+labels            which birds, by name or number
+competition       the competition's folder, opened
+training_table    its recordings, read row by row
+labelled          its soundscapes to learn from, and their labels
+taxonomy          what the labels stand for
+sample_submission which rows it asks for
+answers           how rows are answered in each year's form
+soundscapes       test soundscapes matched with the rows of the submission
+collect           a folder a species becomes a competition of links
+collection        how such a competition is known, whose links are followed
+overrides         the expert's corrections, read and laid over a cache
+sample            a small invented competition whose truth is known
+sample_sounds     its invented songs and places
+sample_tables     its tables, as each year writes them
+strips            pictures of a recording side by side in one PNG
+cache             a cache as it is read: facts, index, pictures, targets
+write_cache       a cache as it is made: recordings to pictures, in many processes
+cache_folder      what of a cache's folder may be written, kept or removed
+metrics           the measures of every year, average precision, top-1
+scoring           a submission against the truth
 """

@@ -18,8 +18,10 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import strips
-from birdclef_mind.data.competition import Recording
-from birdclef_mind.data.labels import Classes
+from birdclef_mind.data.form import USUAL
+from birdclef_mind.data.labelled import heard_in
+from birdclef_mind.data.labels import NOTHING, Classes
+from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import StoreError, reason_of
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features
@@ -38,6 +40,7 @@ FORMAT = 1
 COLUMNS = (
     "label", "secondary_labels", "recording", "author", "segment", "start_s",
     "fmin", "frange", "loudness_dbfs", "clipped", "silent",
+    "session", "heard",
 )  # fmt: skip
 
 
@@ -47,9 +50,11 @@ class IndexRow:
 
     Attributes
     ----------
-    folder : the label it was cached under; it differs from `label` only where somebody corrected that.
-    secondary_labels : birds that may be heard somewhere in the recording. also : birds surely in this segment.
-    birdless : whether somebody heard no bird in it.
+    folder : what it was cached under: its label, unless somebody corrected that, or the folder of soundscapes.
+    label : "" where none of the classes is known to be in it. also : others that surely are in this segment.
+    secondary_labels : those that may be heard somewhere in the recording.
+    birdless : whether somebody heard none of the classes in it. session : what was recorded together, see `Recording`.
+    soundscape : whether each of its windows has labels of its own.
     start_s : of its sound. loudness_dbfs : root mean square. clipped : share of its samples at full scale.
     """
 
@@ -65,11 +70,21 @@ class IndexRow:
     silent: bool
     also: tuple[str, ...] = ()
     birdless: bool = False
+    session: str = ""
+    soundscape: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether anybody said what is in it; of a soundscape that nobody listened to not."""
+        return bool(self.label) or self.birdless
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A complete cache, opened: its facts and its segments; pixels are read on demand."""
+    """A complete cache, opened: its facts and its segments; pixels are read on demand.
+
+    `metric` names the competition's measure, and `are` is what to call its classes: birds, or species.
+    """
 
     root: Path
     features: Features
@@ -78,6 +93,8 @@ class Cache:
     competition: Path
     rows: tuple[IndexRow, ...]
     index_sha256: str = ""
+    metric: str = USUAL.metric
+    are: str = "birds"
 
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
         """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.
@@ -170,7 +187,11 @@ def open_cache(root: Path) -> Cache:
         rows = tuple(_index_row(cells) for cells in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
         classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
         competition = location(facts["competition"])
-        return Cache(root, features, classes, names, competition, rows, str(facts["index_sha256"]))
+        return Cache(
+            root, features, classes, names, competition, rows, str(facts["index_sha256"]),
+            # A cache from before other years has neither.
+            str(facts.get("metric", USUAL.metric)), str(facts.get("are", "birds")),
+        )  # fmt: skip
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of a cache, got {reason_of(error)}; run `cache` again"
@@ -178,9 +199,12 @@ def open_cache(root: Path) -> Cache:
 
 
 def _index_row(cells: dict[str, str]) -> IndexRow:
+    # An index from before soundscapes has not these columns.
+    heard, label = (cells.get("heard") or "").split(), cells["label"]
+    first, *others = [label] if label else [one for one in heard if one != NOTHING] or [""]
     return IndexRow(
-        folder=cells["label"],
-        label=cells["label"],
+        folder=label or cells["recording"].partition("/")[0],
+        label=first,
         secondary_labels=tuple(cells["secondary_labels"].split()),
         recording=cells["recording"],
         author=cells["author"],
@@ -189,28 +213,41 @@ def _index_row(cells: dict[str, str]) -> IndexRow:
         loudness_dbfs=float(cells["loudness_dbfs"]),
         clipped=float(cells["clipped"]),
         silent=cells["silent"] == "1",
+        also=tuple(others),
+        birdless=heard == [NOTHING],
+        session=cells.get("session") or "",
+        soundscape=not label,
     )
 
 
-def write_index(root: Path, recordings: Sequence[Recording], features: Features) -> tuple[int, float]:
+def write_index(root: Path, recordings: Sequence[Recording], features: Features, classes: Classes) -> tuple[int, float]:
     """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one)."""
     segments, seconds = 0, 0.0
     with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = table_writer(file)
         writer.writerow(COLUMNS)
-        paths = (picture_path(root, recording.label, recording.filename) for recording in recordings)
+        paths = (picture_path(root, recording.folder, recording.filename) for recording in recordings)
         read = ask_each(strips.read_facts, paths, remote=is_remote(root))
         for recording, facts in zip(recordings, read, strict=True):
-            writer.writerows(_cells(recording, facts))
+            writer.writerows(_cells(recording, facts, features, classes))
             segments += len(facts.starts_s)
             seconds += max(facts.starts_s) + features.windowing.length_s
     return segments, seconds
 
 
-def _cells(recording: Recording, facts: strips.StripFacts) -> Iterator[list[Any]]:
+def _cells(recording: Recording, facts: strips.StripFacts, features: Features, classes: Classes) -> Iterator[list[Any]]:
     lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.clipped, facts.silent, strict=True)
     for segment, (start_s, low, width, loudness_dbfs, clipped, silent) in enumerate(lists):
         yield [
             recording.label, " ".join(recording.secondary_labels), recording.filename, recording.author, segment,
             f"{start_s:.9g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", f"{clipped:.3g}", int(silent),
+            recording.session, _heard(recording, start_s, start_s + features.windowing.length_s, classes),
         ]  # fmt: skip
+
+
+def _heard(recording: Recording, start_s: float, end_s: float, classes: Classes) -> str:
+    """Which of the classes somebody heard in a part of a soundscape; "" where nobody said, and for other recordings."""
+    heard = heard_in(recording, start_s, end_s)
+    if heard is None:
+        return ""
+    return " ".join(label for label in heard if label in classes.names) or NOTHING

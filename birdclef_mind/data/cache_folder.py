@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdclef_mind.data import cache, strips
-from birdclef_mind.data.competition import Recording
+from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import StoreError
 from birdclef_mind.storage import archives, files, folders, places
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run made in a folder: labels, and recordings of its index."""
+    """What an earlier run made in a folder: folders of pictures, and recordings of its index."""
 
-    labels: frozenset[str]
+    folders: frozenset[str]
     recordings: frozenset[str]
 
 
@@ -32,6 +32,7 @@ def read_earlier(out: Path) -> Earlier:
         rows = csv.reader(io.StringIO((out / cache.INDEX).read_text(encoding="utf-8"), newline=""))
         place = next(rows).index("recording")
         recordings = {row[place] for row in rows if len(row) > place}
+        labels |= {recording.partition("/")[0] for recording in recordings if "/" in recording}
     return Earlier(frozenset(labels), frozenset(recordings))
 
 
@@ -67,7 +68,7 @@ def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = Fals
 
     Also when a label has the name of a table, or of another label's archive.
     """
-    labels = {recording.label.casefold(): recording.label for recording in recordings}
+    labels = {recording.folder.casefold(): recording.folder for recording in recordings}
     taken = {cache.FACTS, cache.INDEX, cache.FAILURES} | (
         {label + archives.SUFFIX for label in labels} if pack else set()
     )
@@ -76,12 +77,12 @@ def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = Fals
             raise StoreError(f"{label}: expected a label that is not the name of another file of the cache")
     seen: dict[str, Recording] = {}
     for recording in recordings:
-        place = str(cache.picture_path(out, recording.label, recording.filename)).casefold()
+        place = str(cache.picture_path(out, recording.folder, recording.filename)).casefold()
         other = seen.setdefault(place, recording)
         if other is not recording:
             raise StoreError(
                 f"{other.filename} and {recording.filename}: expected names that give two pictures, got one, "
-                f"{cache.picture_path(out, recording.label, recording.filename).name}; rename one of them"
+                f"{cache.picture_path(out, recording.folder, recording.filename).name}; rename one of them"
             )
 
 

@@ -1,4 +1,4 @@
-"""The ordered list of birds, and labels as targets."""
+"""The ordered list of birds, labels as targets, and lists of labels as tables spell them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,11 @@ from birdclef_mind.errors import ConfigError
 
 # No separator of a path, a list or a table, no space and nothing that does not print.
 _LABEL = re.compile(r"[\w.'-]{1,60}")
+_NO_LABEL = ("", "nan", "none", "null", "<na>", "na")
+_IN_LIST = r"""(?:'[^'"]*'|"[^"]*"|[^\s,;'"\[\](){}]+)"""
+_LIST = re.compile(rf"{_IN_LIST}(?:(?:\s+|\s*[,;]\s*){_IN_LIST})*\s*,?")
+# What tables of 2021 write where nothing is heard.
+NOTHING = "nocall"
 # Devices on Windows, whatever their ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -27,6 +32,36 @@ def is_label(text: str) -> bool:
 def is_reserved(name: str) -> bool:
     """Whether some system takes a file of this name for a device."""
     return bool(_RESERVED.fullmatch(name))
+
+
+def is_empty(text: str) -> bool:
+    """Whether a cell says that there is no label, as tables of different programs do."""
+    return text.strip().lower() in _NO_LABEL
+
+
+def parse_labels(text: str) -> list[str] | None:
+    """Labels as tables spell lists of them; None for what is no list.
+
+    Python's and JSON's lists and tuples, NumPy's without commas, and labels parted by semicolons, commas or spaces. No
+    text, NaN, None and quotes around nothing mean that there is none. Nothing is evaluated, and two never become one.
+
+    >>> parse_labels("['barswa', 'comsan']"), parse_labels("['barswa' 'comsan']"), parse_labels("barswa;41663")
+    (['barswa', 'comsan'], ['barswa', 'comsan'], ['barswa', '41663'])
+    >>> parse_labels("['']"), parse_labels("nan"), parse_labels("['barswa''comsan']")
+    ([], [], None)
+    """
+    inner = text.strip()
+    for opening, closing in ("[]", "()"):
+        if inner[:1] == opening and inner[-1:] == closing:
+            inner = inner[1:-1].strip()
+            break
+    if is_empty(inner):
+        return []
+    if not _LIST.fullmatch(inner):
+        return None
+    found = [label for label in re.findall(_IN_LIST, inner) if not is_empty(label)]
+    bare = [label[1:-1] if label[0] in "'\"" else label for label in found]
+    return [label for label in bare if label]
 
 
 @dataclass(frozen=True)
@@ -62,15 +97,16 @@ class Classes:
     ) -> Array:
         """Labels as (rows, classes), float32: 1 for the primary one and those of `also`, which are surely there too.
 
-        Secondary labels that are known here get `secondary_weight`: they may be in another segment. ConfigError for a
-        primary label, or one of `also`, that is not known.
+        A primary label of "" is none. Secondary labels that are known here get `secondary_weight`: they may be in
+        another segment. ConfigError for a primary label, or one of `also`, that is not known.
         """
         places = {name: index for index, name in enumerate(self.names)}
         targets = np.zeros((len(primary), len(self)), np.float32)
         for row, others in enumerate(secondary):
             known = [places[label] for label in others if label in places]
             targets[row, known] = secondary_weight
-        targets[np.arange(len(primary)), self.indices(primary)] = 1
+        named = [row for row, label in enumerate(primary) if label]
+        targets[named, self.indices([primary[row] for row in named])] = 1
         for row, others in enumerate(also):
             targets[row, self.indices(others)] = 1
         return targets

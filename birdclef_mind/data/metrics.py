@@ -1,4 +1,4 @@
-"""How good scores are: padded cmAP beside its floor, mean average precision, and per-class measures.
+"""How good scores are: the measures of every year beside what a constant scores, and per-class measures.
 
 Truth is (rows, classes) of 0 and 1, scores are (rows, classes) from 0 to 1, higher for surer.
 """
@@ -11,10 +11,18 @@ import numpy as np
 from birdclef_mind.arrays import Array
 
 PADDING_ROWS = 5
+# The measures that a year ranked by, for people; each has a floor beside it, named `…_of_constant`.
+OF_YEARS = {
+    "roc_auc": "macro ROC-AUC",
+    "padded_cmap": "padded cmAP",
+    "micro_f1": "row-wise F1",
+    "balanced_accuracy": "accuracy of 2022",
+}
+_DECIDED = 0.5
 
 
 class OfClass(TypedDict):
-    """Measures of one class; its average precision is None where it has no positive."""
+    """Measures of one class; `average_precision` is None where no row has it, `roc_auc` also where all have."""
 
     label: str
     positives: int
@@ -22,16 +30,27 @@ class OfClass(TypedDict):
     recall: float
     f1: float
     average_precision: float | None
+    roc_auc: NotRequired[float | None]
 
 
 class Measures(TypedDict):
-    """All measures of one table of scores. Of folds the means, beside the values of each; `confusion` counts rows."""
+    """All measures of one table of scores. Of folds the means, beside the values of each; `confusion` counts rows.
+
+    `roc_auc` is None where no class is both there and not there; `roc_auc_classes` counts those that are.
+    """
 
     rows: int
     classes: int
     top1: float
     padded_cmap: float
     padded_cmap_of_constant: float
+    roc_auc: float | None
+    roc_auc_of_constant: float
+    roc_auc_classes: int
+    micro_f1: float
+    micro_f1_of_constant: float
+    balanced_accuracy: float | None
+    balanced_accuracy_of_constant: float
     mean_average_precision: float
     per_class: list[OfClass]
     confusion: list[list[int]]
@@ -39,6 +58,9 @@ class Measures(TypedDict):
     padded_cmap_by_fold: NotRequired[list[float]]
     padded_cmap_of_constant_by_fold: NotRequired[list[float]]
     mean_average_precision_by_fold: NotRequired[list[float]]
+    roc_auc_by_fold: NotRequired[list[float | None]]
+    micro_f1_by_fold: NotRequired[list[float]]
+    balanced_accuracy_by_fold: NotRequired[list[float | None]]
 
 
 class ByLevel(TypedDict):
@@ -66,6 +88,74 @@ def padded_cmap_of_constant(truth: Array) -> float:
     positives, rows = truth.sum(axis=0), len(truth)
     floor = PADDING_ROWS / (positives + PADDING_ROWS) + positives / (rows + PADDING_ROWS)
     return float(np.mean(floor))
+
+
+def roc_aucs(truth: Array, scores: Array) -> Array:
+    """Area under the receiver operating characteristic of each class, (classes,); NaN where all or no rows have it.
+
+    By ranks, ties averaged (Mann & Whitney 1947): (sum of the positives' ranks - P(P+1)/2) / (P·N). As scikit-learn's
+    `roc_auc_score`; the measure of 2024 to 2026 is the mean over classes with a positive.
+    """
+    positives = (truth > 0).sum(axis=0).astype(float)
+    negatives = len(truth) - positives
+    above = np.where(truth > 0, _ranks(scores), 0).sum(axis=0) - positives * (positives + 1) / 2
+    pairs = positives * negatives
+    return np.asarray(above / np.where(pairs > 0, pairs, np.nan))
+
+
+def _ranks(scores: Array) -> Array:
+    """Rank of each score in its column, from 1, the mean of the ranks that equal ones share: of the shape of scores."""
+    if not len(scores):
+        return np.zeros(scores.shape)
+    order = np.argsort(scores, axis=0, kind="stable")
+    rising, places = np.take_along_axis(scores, order, axis=0), np.arange(len(scores))[:, None]
+    steps = rising[1:] > rising[:-1]
+    edge = np.ones((1, scores.shape[1]), bool)
+    first = np.maximum.accumulate(np.where(np.vstack([edge, steps]), places, 0), axis=0)
+    last = np.where(np.vstack([steps, edge]), places, len(scores))
+    last = np.minimum.accumulate(last[::-1], axis=0)[::-1]
+    ranks = np.empty(scores.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=0)
+    return ranks
+
+
+def row_f1(truth: Array, decided: Array) -> float:
+    """The measure of 2020 and 2021: F1 of what is named in each row, mean over rows; nothing is a name too.
+
+    Parameters
+    ----------
+    truth, decided : (rows, classes), 0 or 1.
+    """
+    there, said = truth > 0, decided > 0
+    hits = (there & said).sum(axis=1)
+    named = there.sum(axis=1) + said.sum(axis=1)
+    # Where neither names anything both say `nocall`.
+    each = np.where(named > 0, 2 * hits / np.maximum(named, 1), 1.0)
+    # Sorted, so that the order of the rows changes no digit.
+    return float(np.mean(np.sort(each)))
+
+
+def row_f1_of_constant(truth: Array) -> float:
+    """What the better of two constants scores: nothing in every row, or every class in every row."""
+    return max(row_f1(truth, np.zeros(truth.shape)), row_f1(truth, np.ones(truth.shape)))
+
+
+def balanced_accuracies(truth: Array, decided: Array) -> Array:
+    """The measure of 2022: mean of the shares of positives and of negatives that are right, by class, (classes,).
+
+    NaN for a class that is in all rows or in none. As the organisers word it: every species, and its positives and its
+    negatives, have the same weight. A constant scores 0.5.
+
+    Parameters
+    ----------
+    truth, decided : (rows, classes), 0 or 1.
+    """
+    there, said = truth > 0, decided > 0
+    positives, negatives = (there.sum(axis=0).astype(float), (~there).sum(axis=0).astype(float))
+    hits, passed = (there & said).sum(axis=0), (~there & ~said).sum(axis=0)
+    both = (positives > 0) & (negatives > 0)
+    right = hits / np.maximum(positives, 1) + passed / np.maximum(negatives, 1)
+    return np.asarray(np.where(both, right / 2, np.nan))
 
 
 def average_precisions(truth: Array, scores: Array) -> Array:
@@ -112,15 +202,18 @@ def max_by_group(values: Array, groups: Sequence[str]) -> Array:
     return best
 
 
-def measures(truth: Array, scores: Array, names: Sequence[str]) -> Measures:
+def measures(truth: Array, scores: Array, names: Sequence[str], decided: Array | None = None) -> Measures:
     """All measures of one table of scores, as plain values for JSON.
 
     Precision, recall, F1 and the confusion matrix decide for the surest class of every row; the matrix counts only
-    rows with exactly one true class.
+    rows with exactly one true class. Measures of years that asked for names take `decided`, (rows, classes), 0 or 1;
+    without it a score from a half on is a name.
     """
-    decided = np.eye(len(names), dtype=bool)[scores.argmax(axis=1)]
-    support, said = (truth > 0).sum(axis=0), decided.sum(axis=0)
-    hits = ((truth > 0) & decided).sum(axis=0)
+    decided = scores >= _DECIDED if decided is None else decided
+    surest = np.eye(len(names), dtype=bool)[scores.argmax(axis=1)]
+    support, said = (truth > 0).sum(axis=0), surest.sum(axis=0)
+    hits = ((truth > 0) & surest).sum(axis=0)
+    areas = roc_aucs(truth, scores)
     # A class that is never decided for, or never there, scores 0.
     precision, recall = hits / np.maximum(said, 1), hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(said + support, 1)
@@ -136,6 +229,7 @@ def measures(truth: Array, scores: Array, names: Sequence[str]) -> Measures:
             "recall": float(recall[index]),
             "f1": float(f1[index]),
             "average_precision": None if np.isnan(precisions[index]) else float(precisions[index]),
+            "roc_auc": None if np.isnan(areas[index]) else float(areas[index]),
         }
         for index, name in enumerate(names)
     ]
@@ -145,13 +239,33 @@ def measures(truth: Array, scores: Array, names: Sequence[str]) -> Measures:
         "top1": top1(truth, scores),
         "padded_cmap": padded_cmap(truth, scores),
         "padded_cmap_of_constant": padded_cmap_of_constant(truth),
+        "roc_auc": _mean(areas),
+        "roc_auc_of_constant": 0.5,
+        "roc_auc_classes": int(np.isfinite(areas).sum()),
+        "micro_f1": row_f1(truth, decided),
+        "micro_f1_of_constant": row_f1_of_constant(truth),
+        "balanced_accuracy": _mean(balanced_accuracies(truth, decided)),
+        "balanced_accuracy_of_constant": 0.5,
         "mean_average_precision": mean_average_precision(truth, scores),
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
 
 
-def measures_by_level(truth: Array, scores: Array, names: Sequence[str], groups: Sequence[str]) -> ByLevel:
-    """`measures` for the segments, and for the whole recordings they belong to (maximum over segments)."""
-    whole = measures(max_by_group(truth, groups), max_by_group(scores, groups), names)
-    return {"segments": measures(truth, scores, names), "recordings": whole}
+def measures_by_level(
+    truth: Array, scores: Array, names: Sequence[str], groups: Sequence[str], *, decided: Array | None = None
+) -> ByLevel:
+    """`measures` for the segments, and for the whole recordings they belong to (maximum over segments).
+
+    Truth, scores and `decided` are arrays (segments, classes).
+    """
+    whole = None if decided is None else max_by_group(decided.astype(float), groups)
+    return {
+        "segments": measures(truth, scores, names, decided),
+        "recordings": measures(max_by_group(truth, groups), max_by_group(scores, groups), names, whole),
+    }
+
+
+def _mean(values: Array) -> float | None:
+    """Mean of those that are numbers; None where none is."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None

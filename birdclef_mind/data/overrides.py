@@ -113,7 +113,7 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
         place = override.recording, _segment(override, regular[override.recording])
         if override.action in (RELABEL, ALSO) and override.value not in names:
             raise TableError(
-                f"{override.place}: expected one of the cache's {len(names)} birds, got {override.value!r}"
+                f"{override.place}: expected one of the cache's {len(names)} {cache.are}, got {override.value!r}"
             )
         if override.action == DROP:
             rows.pop(place, None)

@@ -1,6 +1,9 @@
 """A submission against the truth: the same measures as training prints."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +11,9 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import metrics
+from birdclef_mind.data.form import ANSWERS, FORMS, NAMES, SCORES, form_of_rows, rows_of_header
+from birdclef_mind.data.labels import NOTHING, parse_labels
+from birdclef_mind.data.sample_submission import part_answer
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.tables import rows_of
@@ -16,13 +22,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_SAID = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+
+
+class Scored(metrics.ByLevel):
+    """Measures of a submission; `metric` is the one its competition ranks by.
+
+    `passed_over` counts rows of the submission that the truth says nothing of.
+    """
+
+    metric: str
+    passed_over: int
+
+
 @dataclass(frozen=True)
 class Scores:
-    """A table of numbers with named rows and columns: values (rows, columns), float."""
+    """A table of numbers with named rows and columns.
+
+    Attributes
+    ----------
+    row_ids : of windows. values : (rows, columns), float; 0 and 1 where a table names or answers.
+    form : of the table, see `form`. numbers : in which row of the file each stands, its first one.
+    """
 
     row_ids: tuple[str, ...]
     columns: tuple[str, ...]
     values: Array
+    form: str = SCORES
+    numbers: tuple[int, ...] = ()
 
     def table(self) -> "pd.DataFrame":
         """As a DataFrame: a row a row_id, a column a label."""
@@ -37,33 +64,40 @@ def read_submission(path: Path) -> "pd.DataFrame":
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a submission or a truth table; TableError names the row and column of what is not a finite number."""
+    """Read a submission or a truth table in any year's form; TableError names row and column of what is no answer."""
     if path.is_dir() or not path.exists():
         raise TableError(f"{path}: expected a table of scores, found {kind_of(path)}")
-    rows = [cells for _, cells in rows_of(path)]
-    if not rows:
+    numbered = list(rows_of(path))
+    if not numbered:
         raise TableError(f"{path}: expected a table of scores, found an empty file")
-    header = rows.pop(0)
+    (_, header), *rows = numbered
     if header[0] != "row_id" or len(header) < 2 or len(set(header)) < len(header):
         raise TableError(f"{path.name}: expected the columns row_id and then labels, each once, got {header[:3]!r}")
-    ids = tuple(row[0] for row in rows)
-    if not ids:
+    if not rows:
         raise TableError(f"{path.name}: expected at least one row, found none")
-    seen: dict[str, int] = {}
-    for number, row_id in enumerate(ids, start=2):
-        if seen.setdefault(row_id, number) != number:
-            again = f"{row_id!r} again (first in row {seen[row_id]})"
-            raise TableError(f"{path.name}, row {number}: expected each row_id once, got {again}")
-    return Scores(ids, tuple(header[1:]), _numbers(path, header, rows))
+    _refuse_again(path, rows)
+    form = rows_of_header(header)
+    if form == NAMES:
+        return _named(path, rows)
+    if form == ANSWERS:
+        return _answered(path, rows)
+    ids, numbers = tuple(cells[0] for _, cells in rows), tuple(number for number, _ in rows)
+    return Scores(ids, tuple(header[1:]), _numbers(path, header, rows), SCORES, numbers)
 
 
-def score(submission: Path, truth: Path) -> metrics.ByLevel:
+def score(submission: Path, truth: Path, metric: str = "") -> Scored:
     """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
 
-    Rows and columns are those of the truth, matched by name. TableError where the submission lacks one of them, a score
-    does not lie from 0 to 1, or the truth holds anything but 0 and 1, or no 1.
+    Rows and columns are those of the truth, matched by name; in the form of names what only the submission names is a
+    column too. `metric` is the measure to put first, by its name in `metrics.OF_YEARS`; without one the form tells, and
+    the competition's folder that the truth stands in. TableError where the submission lacks a row or column, is of
+    another form, a score does not lie from 0 to 1, or the truth holds anything but 0 and 1, or no 1.
     """
     given, wanted = read_scores(submission), read_scores(truth)
+    if given.form != wanted.form:
+        raise TableError(f"{submission.name}: expected rows in the form of {truth.name}, found another year's")
+    if wanted.form == NAMES:
+        given, wanted = _of_all(given, wanted)
     for kind, have, need in (
         ("row", given.row_ids, wanted.row_ids),
         ("column", given.columns, wanted.columns),
@@ -79,7 +113,67 @@ def score(submission: Path, truth: Path) -> metrics.ByLevel:
     columns = {name: index for index, name in enumerate(given.columns)}
     values = given.values[np.ix_([rows[i] for i in wanted.row_ids], [columns[c] for c in wanted.columns])]
     soundscapes = [row_id.rpartition("_")[0] for row_id in wanted.row_ids]
-    return metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
+    levels = metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
+    passed_over = len(given.row_ids) - len(wanted.row_ids)
+    return {"metric": metric or _metric(truth, wanted.form), "passed_over": passed_over, **levels}
+
+
+def _metric(truth: Path, form: str) -> str:
+    """The measure of the year that a truth is of."""
+    if form != SCORES:
+        return next(one.metric for one in FORMS.values() if one.rows == form)
+    return form_of_rows(truth.parent).metric
+
+
+def _refuse_again(path: Path, rows: Sequence[tuple[int, list[str]]]) -> None:
+    seen: dict[str, int] = {}
+    for number, (row_id, *_) in rows:
+        if seen.setdefault(row_id, number) != number:
+            again = f"{row_id!r} again (first in row {seen[row_id]})"
+            raise TableError(f"{path.name}, row {number}: expected each row_id once, got {again}")
+
+
+def _named(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Scores:
+    """A table with the names of a window in one cell."""
+    found: list[list[str]] = []
+    for number, (_, cell) in rows:
+        labels = parse_labels(cell)
+        if not labels:
+            raise TableError(f"{path.name}, row {number}, column birds: expected names or {NOTHING}, got {cell[:60]!r}")
+        found.append([label for label in labels if label != NOTHING])
+    columns = tuple(sorted({label for labels in found for label in labels}))
+    values = np.array([[float(column in labels) for column in columns] for labels in found]).reshape(len(rows), -1)
+    return Scores(tuple(row_id for _, (row_id, _) in rows), columns, values, NAMES, tuple(number for number, _ in rows))
+
+
+def _answered(path: Path, rows: Sequence[tuple[int, list[str]]]) -> Scores:
+    """A table with a row for each window and label."""
+    cells: dict[tuple[str, str], float] = {}
+    windows: dict[str, int] = {}
+    for number, (row_id, cell) in rows:
+        window, label = part_answer(path.name, number, row_id)
+        if cell.casefold() not in _SAID:
+            raise TableError(f"{path.name}, row {number}, column target: expected True or False, got {cell!r}")
+        windows.setdefault(window, number)
+        cells[window, label] = _SAID[cell.casefold()]
+    columns = tuple(dict.fromkeys(label for _, label in cells))
+    for window, label in product(windows, columns):
+        if (window, label) not in cells:
+            raise TableError(f"{path.name}: expected a row of every label for {window}, found none for {label}")
+    values = np.array([[cells[window, label] for label in columns] for window in windows])
+    return Scores(tuple(windows), columns, values, ANSWERS, tuple(windows.values()))
+
+
+def _of_all(given: Scores, wanted: Scores) -> tuple[Scores, Scores]:
+    """Both tables with the columns of either."""
+    columns = tuple(sorted({*given.columns, *wanted.columns}))
+
+    def widened(one: Scores) -> Scores:
+        values = np.zeros((len(one.row_ids), len(columns)))
+        values[:, [columns.index(name) for name in one.columns]] = one.values
+        return replace(one, columns=columns, values=values)
+
+    return widened(given), widened(wanted)
 
 
 def _refuse(path: Path, scores: Scores, wrong: Array, expected: str) -> None:
@@ -87,23 +181,22 @@ def _refuse(path: Path, scores: Scores, wrong: Array, expected: str) -> None:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise TableError(
-            f"{path.name}, row {row + 2}, column {scores.columns[column]}: expected {expected}, "
+            f"{path.name}, row {scores.numbers[row]}, column {scores.columns[column]}: expected {expected}, "
             f"got {scores.values[row, column]:g}"
         )
 
 
-def _numbers(path: Path, header: list[str], rows: list[list[str]]) -> Array:
-    try:
-        # Python also reads underscores and the digits of other scripts, which nobody means.
-        odd = any("_" in cell or not cell.isascii() for row in rows for cell in row[1:])
-        values = np.full((len(rows), len(header) - 1), np.nan)
-        values = values if odd else np.array([row[1:] for row in rows], dtype=np.float64)
-    except ValueError:
-        values = np.full((len(rows), len(header) - 1), np.nan)
+def _numbers(path: Path, header: list[str], rows: Sequence[tuple[int, list[str]]]) -> Array:
+    """The numbers of a table, (rows, columns)."""
+    values = np.full((len(rows), len(header) - 1), np.nan)
+    # Python also reads underscores and the digits of other scripts, which nobody means.
+    if not any("_" in cell or not cell.isascii() for _, cells in rows for cell in cells[1:]):
+        with suppress(ValueError):
+            values = np.array([cells[1:] for _, cells in rows], dtype=np.float64)
     if np.isfinite(values).all():
         return values
-    for number, row in enumerate(rows, start=2):
-        for column, cell in zip(header[1:], row[1:], strict=True):
+    for number, cells in rows:
+        for column, cell in zip(header[1:], cells[1:], strict=True):
             if not _is_number(cell):
                 raise TableError(f"{path.name}, row {number}, column {column}: expected a finite number, got {cell!r}")
     raise TableError(f"{path.name}: expected finite numbers")  # pragma: no cover

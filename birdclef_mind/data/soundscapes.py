@@ -5,19 +5,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
+from birdclef_mind.data.form import TEST_SOUNDSCAPES, USUAL, Form
 from birdclef_mind.errors import printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.sound.sound_files import Header
 
-_ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
-_USUAL_S = 600.0
+# A row every five seconds.
+ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
 # Levels of folders, `test_soundscapes` the first, that are looked through for what the sample lists.
 _DEEPEST = 3
 
@@ -43,37 +45,48 @@ class Soundscapes:
     ----------
     found : in the order of their names. missing : a line for each that the sample lists and no sound is there for.
     odd : a line for each that is not as it should be, and is heard or passed over as the line says.
+    absent : names that the sample lists and no file has. usual_s : how long they are, half of them longer.
     """
 
     found: tuple[Soundscape, ...]
     missing: tuple[str, ...] = field(default=())
     odd: tuple[str, ...] = field(default=())
+    absent: frozenset[str] = frozenset()
+    usual_s: float = USUAL.soundscape_s
 
 
-def find_soundscapes(root: Path, row_ids: Iterable[str]) -> Soundscapes:
+def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> Soundscapes:
     """Match sound files below `test_soundscapes` with the rows that are asked for.
 
     A name is the same however its letters with accents are composed. What lies deeper, or has no ending, is taken only
     where the sample lists it; of two sounds with one name the first is taken.
     """
     listed = {_composed(name): name for name in names_in(row_ids)}
-    folder = root / competition.TEST_SOUNDSCAPES
+    folder = root / TEST_SOUNDSCAPES
     taken: dict[str, Soundscape] = {}
     odd: list[str] = []
     for path in [*competition.list_soundscapes(root), *_others(folder, listed)]:
-        own = printable(path.stem)
+        stem = form.row_name(path.stem)
+        own = printable(stem)
         name = listed.get(_composed(own), own)
         if name in taken:
             mine, other = (printable(str(one.relative_to(folder))) for one in (path, taken[name].path))
             odd.append(f"{mine}: would have the rows of {other}, and is not heard")
             continue
-        if own != path.stem:
+        if own != stem:
             odd.append(f"{own}: its file's name is no text; its rows are named as here")
         taken[name] = Soundscape(path, name, _header(path))
     if not taken and (deep := [path for path in _below(folder, _DEEPEST) if path.suffix.lower() in audio.SUFFIXES]):
         odd.append(f"{len(deep)} sounds lie deeper in {folder.name}, and none is listed: they are not heard")
-    missing = [_missing(folder, name) for name in listed.values() if name not in taken]
-    return Soundscapes(tuple(sorted(taken.values(), key=lambda one: one.name)), tuple(missing), tuple(odd))
+    missing = [(name, _file_of(folder, name)) for name in listed.values() if name not in taken]
+    lengths = [one.header.duration_s for one in taken.values() if one.header and one.header.duration_s]
+    return Soundscapes(
+        found=tuple(sorted(taken.values(), key=lambda one: one.name)),
+        missing=tuple(_missing(name, file) for name, file in missing),
+        odd=tuple(odd),
+        absent=frozenset(name for name, file in missing if file is None),
+        usual_s=median(lengths) if lengths else form.soundscape_s,
+    )
 
 
 def names_in(row_ids: Iterable[str]) -> Counter[str]:
@@ -81,21 +94,24 @@ def names_in(row_ids: Iterable[str]) -> Counter[str]:
     return Counter(row_id.rpartition("_")[0] for row_id in row_ids)
 
 
-def expected_rows(soundscape: Soundscape, rows: Mapping[str, Any], listed: int) -> list[str]:
+def expected_rows(
+    soundscape: Soundscape, rows: Mapping[str, Any], listed: int, usual_s: float = USUAL.soundscape_s
+) -> list[str]:
     """Rows a soundscape should give beside the `listed` ones that the sample lists of it, among `rows`.
 
-    One that cannot be read is taken to have the usual length. Where the length is not known and the sample lists any of
-    its rows, these are all. A sample that lists most of a soundscape's rows means all it wants: a sound a little too
+    One that cannot be read is taken to be as long as the others usually are, `usual_s`. Where the length is not known
+    and the sample lists any of its rows, these are all. A sample that lists most of a soundscape's rows means all it
+    wants: a sound a little too
     long gives no more.
     """
     header = soundscape.header
-    duration_s = header.duration_s if header else _USUAL_S
+    duration_s = header.duration_s if header else usual_s
     if listed and (header is None or duration_s is None):
         return []
     if duration_s is None:
         # Its header does not tell, so it is read to its end.
-        duration_s = audio.duration_s(soundscape.path) or _USUAL_S
-    more = [soundscape.row_id(number) for number in range(_ROWS.count(duration_s))]
+        duration_s = audio.duration_s(soundscape.path) or usual_s
+    more = [soundscape.row_id(number) for number in range(ROWS.count(duration_s))]
     more = [row_id for row_id in more if row_id not in rows]
     return [] if listed > len(more) else more
 
@@ -120,14 +136,14 @@ def row_scores(starts_s: Sequence[float], scores: Array, length_s: float) -> Arr
     return np.asarray(weights @ np.asarray(scores, float))
 
 
-def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int) -> Iterator[str]:
-    """What is unusual about some soundscapes, and how it was taken."""
+def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int, usual_s: float) -> Iterator[str]:
+    """What is unusual about some soundscapes, which should last `usual_s` seconds, and how it was taken."""
     for one in soundscapes:
         header, file = one.header, printable(one.path.name)
         if header is None:
             continue
-        if header.duration_s is not None and abs(header.duration_s - _USUAL_S) > 1:
-            yield f"{file}: {header.duration_s:.1f} s long instead of {_USUAL_S:.0f}"
+        if header.duration_s is not None and abs(header.duration_s - usual_s) > 1:
+            yield f"{file}: {header.duration_s:.1f} s long instead of {usual_s:.0f}"
         if (header.channels, header.sample_rate_hz) != (1, sample_rate_hz):
             yield (
                 f"{file}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean at "
@@ -158,11 +174,15 @@ def _below(folder: Path, deepest: int) -> Iterator[Path]:
             yield path
 
 
-def _missing(folder: Path, name: str) -> str:
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if _composed(printable(path.stem)) == _composed(name):
-                return f"{name}: expected a sound that can be read, found {printable(path.name)}"
+def _file_of(folder: Path, name: str) -> str | None:
+    """A file that has the name of a soundscape and is none; None where there is none."""
+    names = sorted(folder.iterdir()) if folder.is_dir() else []
+    return next((printable(path.name) for path in names if _composed(printable(path.stem)) == _composed(name)), None)
+
+
+def _missing(name: str, file: str | None) -> str:
+    if file is not None:
+        return f"{name}: expected a sound that can be read, found {file}"
     return f"{name}: its rows are asked for, and there is no sound of that name"
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from birdclef_mind import __version__
 from birdclef_mind.data import cache, cache_folder, strips
 from birdclef_mind.data.cache_folder import Earlier
-from birdclef_mind.data.competition import Competition, Recording
+from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
-from birdclef_mind.errors import ConfigError, StoreError, reason_of
+from birdclef_mind.data.taxonomy import word_for
+from birdclef_mind.data.training_table import Recording
+from birdclef_mind.errors import ConfigError, StoreError, TableError, reason_of
 from birdclef_mind.sound.recordings import Pictured, picture
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import archives, files, places
@@ -57,6 +59,7 @@ def write_cache(
     *,
     overrides: Sequence[Override] = (),
     pack: bool = False,
+    unlabelled: bool = False,
     jobs: int = 1,
     scheduler: str = "",
     track: Track = untracked,
@@ -64,30 +67,36 @@ def write_cache(
     """Write or complete a cache; pictures that are there and right are kept, stale ones are made anew.
 
     Killed at any moment and started again it ends with the same bytes as an undisturbed run. A recording that cannot
-    be read is listed and does not stop the rest. Of each recording memory holds a task and a result, never all sounds
-    or pictures. Of `overrides` only moved windows concern a cache; a window that they do not name is at its regular
-    start. With `pack` the pictures end in one archive a label. With the address of a Dask `scheduler` the workers of
-    its cluster make the pictures. Recordings and pictures may stand in object storage, see `places`; archives may not.
+    be read is listed and does not stop the rest. Labelled soundscapes are recordings too; with `unlabelled` the cache
+    is of those that nobody labelled, and of nothing else. Of each recording memory holds a task and a result, never all
+    sounds or pictures. Of `overrides` only moved windows concern a cache; a window that they do not name is at its
+    regular start. With `pack` the pictures end in one archive a label. With the address of a Dask `scheduler` the
+    workers of its cluster make the pictures. Recordings and pictures may stand in object storage, see `places`;
+    archives may not.
 
     Raises
     ------
     ConfigError : archives in object storage, a number of jobs that is none, or a scheduler without workers.
     StoreError : the folder holds something else, or no recording can be read; what stood there stays.
-    TableError : corrections that do not fit the competition, see `find_moves`.
+    TableError : corrections that do not fit the competition, see `find_moves`; nothing to make pictures of.
     """
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
     check_workers(jobs, scheduler)
     chosen = set(classes.names)
     wanted = tuple(recording for recording in competition.recordings if recording.label in chosen)
+    wanted = tuple(competition.unlabelled()) if unlabelled else (*wanted, *competition.labelled.soundscapes)
+    if not wanted:
+        raise TableError(f"{competition.root}: expected recordings to make pictures of, found none")
     making = _Making(competition, classes, features, wanted, find_moves(overrides, competition, features), out)
     cache_folder.refuse_meeting(out, wanted, pack)
+    folders = {*classes.names, *(recording.folder for recording in wanted)}
     with cache_folder.claimed(out):
         if pack:
-            archives.refuse_others(out / label for label in classes.names)
+            archives.refuse_others(out / folder for folder in folders)
         earlier = cache_folder.read_earlier(out)
         if not places.is_remote(out):
-            archives.unpack(out, {*earlier.labels, *classes.names})
+            archives.unpack(out, {*earlier.folders, *folders})
         # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
         before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
         files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
@@ -131,11 +140,11 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
-    removed = cache_folder.remove_strangers(out, {cache.picture_path(out, r.label, r.filename) for r in wanted})
-    segments, seconds = cache.write_index(out, good, features)
+    removed = cache_folder.remove_strangers(out, {cache.picture_path(out, r.folder, r.filename) for r in wanted})
+    segments, seconds = cache.write_index(out, good, features, making.classes)
     _write_failures(out, failures)
     if pack:
-        archives.pack(sorted({cache.picture_path(out, r.label, r.filename).parent for r in good}))
+        archives.pack(sorted({cache.picture_path(out, r.folder, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
     counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
     files.write_facts(
@@ -146,7 +155,9 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
             "fingerprint": features.fingerprint(),
             "classes": list(making.classes.names),
             "competition": str(making.competition.root.resolve()),
-            "common_names": {r.label: r.common_name for r in reversed(wanted)},
+            "common_names": _names(making),
+            "metric": making.competition.form.metric,
+            "are": word_for(making.competition.species[name] for name in making.classes.names),
             "versions": {"birdclef_mind": __version__, "store_format": strips.FORMAT},
             "counts": counts,
             "moved": {recording: dict(windows) for recording, windows in making.moves.items()},
@@ -170,6 +181,12 @@ class _Task:
     known: bool
 
 
+def _names(making: _Making) -> dict[str, str]:
+    """Common names by label, or scientific ones where there are no others."""
+    species = making.competition.species
+    return {name: species[name].common_name or species[name].scientific_name for name in making.classes.names}
+
+
 def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
     return [
         _Task(
@@ -177,7 +194,7 @@ def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
             recording.filename,
             making.features,
             making.moves.get(recording.filename, {}),
-            cache.picture_path(making.out.absolute(), recording.label, recording.filename),
+            cache.picture_path(making.out.absolute(), recording.folder, recording.filename),
             recording.filename in earlier.recordings,
         )
         for recording in making.wanted

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
-from birdclef_mind.data.competition import Competition, Recording
+from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.strips import grey_png
+from birdclef_mind.data.taxonomy import Species, word_for
+from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.facts import Comparison, Likenesses, Original, Place, Rebuilt, Setup
@@ -65,7 +67,7 @@ def compare_features(
     ConfigError : a bird that the table does not have, or none of whose recordings can be read.
     """
     by_bird = _recordings_by_bird(competition.recordings, bird)
-    names = {recording.label: recording.common_name for recording in competition.recordings}
+    names = {label: one.common_name or one.scientific_name for label, one in competition.species.items()}
     chosen = next(iter(by_bird))
     like = next(iter(setups.values()))
     failed: dict[str, str] = {}
@@ -91,6 +93,7 @@ def compare_features(
     ]
     return {
         "bird": chosen,
+        "are": word_for(competition.species.get(label, Species(label)) for label in by_bird),
         "common_names": {label: names[label] for label in by_bird},
         "same": [_place(clip) for clip in same],
         "different": [_place(clip) for clip in different],

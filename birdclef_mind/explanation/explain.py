@@ -19,7 +19,7 @@ from birdclef_mind.backwards.reconstruction import (
     read_backwards,
 )
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.competition import TRAIN_AUDIO, open_competition
+from birdclef_mind.data.competition import has_recordings, open_competition
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
@@ -106,7 +106,7 @@ def explain(
     bundle = bundles.load(bundle_folder)
     as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)
     learn, check = bundle_decoders.sides(bundle, cache)
-    check = [row for row in check if not row.birdless]
+    check = [row for row in check if row.label and not row.birdless]
     competition = _competition(explaining, cache)
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
@@ -125,7 +125,7 @@ def explain(
         measured = check or learn
         unseen = [row for row in measured if row.recording not in second_saw] or measured
         shown = examples.evenly(unseen, _MOST_MEASURED)
-        known = examples.evenly([row for row in learn if not row.birdless], _MOST_LEARNED)
+        known = examples.evenly([row for row in learn if row.label and not row.birdless], _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         fidelity = _fidelity(reading, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
@@ -222,7 +222,7 @@ def _choose(reading: Reading, rows: list[IndexRow], pictures: Pictures, count: i
 
 
 def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, *, say: Say, track: Track) -> Sheets:
-    rows = choose_segments(reading.cache.rows, explaining.sheets, always)
+    rows = choose_segments([row for row in reading.cache.rows if row.label], explaining.sheets, always)
     whole = explaining.whole_recordings
     size = size_of({row.recording for row in rows}, reading.competition) if reading.competition else 0
     if whole and size > _MOST_COPIED:
@@ -251,8 +251,8 @@ def _comparison(
 def _competition(explaining: Explaining, cache: Cache) -> Path | None:
     """Folder of the real sound; None when the one the cache was made from is not there. One that is named must be."""
     folder = explaining.competition or cache.competition
-    if (folder / TRAIN_AUDIO).is_dir():
+    if has_recordings(folder):
         return folder
     if explaining.competition:
-        raise ConfigError(f"competition: expected a folder with {TRAIN_AUDIO}/, found {kind_of(folder)} at {folder}")
+        raise ConfigError(f"competition: expected a folder with its recordings, found {kind_of(folder)} at {folder}")
     return None

@@ -3,7 +3,7 @@
 Paths of pictures and sounds are below the explanation's folder. Scores and shares are 0 to 1.
 """
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from birdclef_mind.explanation.card_facts import Answers, Called, ExampleCard
 
@@ -198,9 +198,10 @@ class Measured(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Features side by side on the same segments: `comparison.json`."""
+    """Features side by side on the same segments: `comparison.json`. `are` is what to call those compared."""
 
     bird: str
+    are: NotRequired[str]
     common_names: dict[str, str]
     same: list[Place]
     different: list[Place]

@@ -5,23 +5,30 @@ Until 2025 a source stood at `input/<slug>`; since 2026 it stands at `input/data
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from birdclef_mind.data.competition import TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.data.form import LARGE_FOLDERS, is_competition
 from birdclef_mind.errors import TableError
 
 _DEEPEST = 4
-# A walk through the sounds of a competition takes minutes.
-_NEVER_INTO = {TRAIN_AUDIO, TEST_SOUNDSCAPES}
 
 
 def find_folder(inputs: Path, marker: str, what: str) -> Path:
     """The folder with a file `marker`, at most four levels below `inputs`; TableError lists what is there instead."""
+    return _find(inputs, lambda folder: _holds(folder, marker), f"{what} with {marker} in it")
+
+
+def find_competition(inputs: Path) -> Path:
+    """The competition's folder, of any year; TableError lists what is there instead."""
+    return _find(inputs, is_competition, "the competition")
+
+
+def _find(inputs: Path, is_it: Callable[[Path], bool], what: str) -> Path:
     for folder in _folders(inputs):
-        if _holds(folder, marker):
+        if is_it(folder):
             return folder
-    raise TableError(f"{inputs}: expected {what} with {marker} in it, found {listing(inputs)}")
+    raise TableError(f"{inputs}: expected {what}, found {listing(inputs)}")
 
 
 def listing(inputs: Path) -> str:
@@ -52,4 +59,4 @@ def _below(folder: Path) -> list[Path]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return []
-    return [Path(entry.path) for entry in entries if entry.is_dir() and entry.name not in _NEVER_INTO]
+    return [Path(entry.path) for entry in entries if entry.is_dir() and entry.name not in LARGE_FOLDERS]

@@ -45,6 +45,7 @@ class Pushing:
     config : settings for the dataset, checked before; None for all labels.
     every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row.
     dry : print and stage, and ask Kaggle nothing. again : push kernels anew that are complete there already.
+    competition : its name in addresses on Kaggle, for the kernels; "" for the one that their files name.
     """
 
     project: Path
@@ -55,6 +56,7 @@ class Pushing:
     bears: int = 10
     dry: bool = False
     again: bool = False
+    competition: str = ""
 
     @property
     def patience(self) -> Patience:
@@ -120,7 +122,10 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
         pushed.refuse_other(pushing.work)
         for name in wanted:
             trees.refuse_others(work, _output(name), KaggleError)
-        staged = [(name, stage_kernel(pushing.project, name, work, kaggle.owner, build)) for name in wanted]
+        staged = [
+            (name, stage_kernel(pushing.project, name, work, kaggle.owner, build, competition=pushing.competition))
+            for name in wanted
+        ]
         for name, kernel in staged:
             folder = pushing.work / name
             if pushing.dry:

@@ -1,6 +1,5 @@
 """A dress rehearsal of the whole day on Kaggle: real pushes to a stand-in, kernels run as Kaggle would run them."""
 
-import io
 import os
 import shutil
 import time
@@ -11,16 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from birdclef_mind.checks import is_number, is_whole, require
-from birdclef_mind.data.competition import (
-    SAMPLE_SUBMISSION,
-    TEST_SOUNDSCAPES,
-    list_soundscapes,
-    open_competition,
-    read_sample_submission,
-)  # fmt: skip
+from birdclef_mind.data.answers import answer_header, answer_lines, constant_cells
+from birdclef_mind.data.competition import list_soundscapes, open_competition
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, form_of
 from birdclef_mind.data.labels import choose_labels
 from birdclef_mind.data.metrics import ByLevel
-from birdclef_mind.data.sample import TRUTH
+from birdclef_mind.data.sample_submission import read_sample_submission
+from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import AudioError, ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle.program import Kaggle
@@ -32,11 +28,11 @@ from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say
-from birdclef_mind.storage.tables import table_writer
+from birdclef_mind.storage.tables import csv_text
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
-_HIDDEN_S, _FIRST_HIDDEN = 600, 1000
+_FIRST_HIDDEN = 1000
 _STAGED, _SUBMIT = "staged", "submit"
 
 
@@ -117,7 +113,7 @@ def rehearse(
 
 def _check(competition: Path, rehearsing: Rehearsing) -> None:
     opened = open_competition(competition)
-    choose_labels([recording.label for recording in opened.recordings], rehearsing.labels)
+    choose_labels(opened.labels, rehearsing.labels)
     if rehearsing.hidden and not list_soundscapes(competition):
         raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")
 
@@ -136,7 +132,13 @@ def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, 
         mounts.datasets = stand_in.datasets
         kaggle = Kaggle(OWNER, stand_in.environment(homes.home, OWNER))
         pushing = Pushing(
-            project=find_project(), work=work, config=rehearsing.config, every_s=0.5, most_s=4 * 3600, again=True
+            project=find_project(),
+            work=work,
+            config=rehearsing.config,
+            every_s=0.5,
+            most_s=4 * 3600,
+            again=True,
+            competition=form_of(mounts.competition).slug,
         )
         build = push_dataset(kaggle, pushing, say)
         for name in rehearsing.kernels:
@@ -184,28 +186,29 @@ def _hidden_run(
 
 def _make_hidden(competition: Path, hidden: Path, count: int) -> None:
     """The competition as the hidden run sees it: other soundscapes, and a sample submission with all their rows."""
+    form = form_of(competition)
     link(competition, hidden, without=(TEST_SOUNDSCAPES, SAMPLE_SUBMISSION))
-    names = [f"soundscape_{_FIRST_HIDDEN + number}" for number in range(count)]
-    _make_soundscapes(competition, hidden / TEST_SOUNDSCAPES, names)
+    names = [form.test_name(_FIRST_HIDDEN + number) for number in range(count)]
+    _make_soundscapes(competition, hidden / TEST_SOUNDSCAPES, names, form.soundscape_s)
     if not (competition / SAMPLE_SUBMISSION).is_file():
         return
-    labels = read_sample_submission(competition / SAMPLE_SUBMISSION).labels
-    buffer = io.StringIO()
-    writer = table_writer(buffer)
-    writer.writerow(("row_id", *labels))
-    ends = range(ROW_S, _HIDDEN_S + 1, ROW_S)
-    writer.writerows([f"{name}_{end}", *["0"] * len(labels)] for name in names for end in ends)
-    files.write_text(hidden / SAMPLE_SUBMISSION, buffer.getvalue())
+    sample = read_sample_submission(competition / SAMPLE_SUBMISSION)
+    cells = constant_cells(sample.rows, sample.labels)
+    ends = range(ROW_S, int(form.soundscape_s) + 1, ROW_S)
+    windows = [f"{form.row_name(name)}_{end}" for name in names for end in ends]
+    lines = [line for window in windows for line in answer_lines(sample.rows, sample.labels, window, cells)]
+    text = csv_text(answer_header(sample.rows, sample.labels), [[row, *cell.split(",")] for row, cell in lines])
+    files.write_text(hidden / SAMPLE_SUBMISSION, text)
 
 
-def _make_soundscapes(competition: Path, folder: Path, names: list[str]) -> None:
-    """Ten minutes each, laid together from the soundscapes that are there and can be heard."""
+def _make_soundscapes(competition: Path, folder: Path, names: list[str], length_s: float) -> None:
+    """So many seconds each, laid together from the soundscapes that are there and can be heard."""
     import numpy as np
 
     from birdclef_mind.sound.audio import ogg_bytes, read_audio
 
     rate_hz = PRESETS["mel32"].sample_rate_hz
-    wanted, heard = _HIDDEN_S * rate_hz, [np.zeros(0, np.float32)]
+    wanted, heard = int(length_s * rate_hz), [np.zeros(0, np.float32)]
     for path in list_soundscapes(competition):
         try:
             heard.append(read_audio(path, rate_hz))

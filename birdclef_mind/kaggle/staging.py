@@ -20,6 +20,7 @@ DATASET, DATASET_FOLDER = "birdclef-mind", "dataset"
 BUILD_FILE, CONFIG_FILE = "build.json", "config.toml"
 KERNELS = ("cache-images", "train", "submit", "explain")
 _DATASET_METADATA, _KERNEL_METADATA = "dataset-metadata.json", "kernel-metadata.json"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{2,}")
 _OWNER, _UNSTAMPED = "OWNER", 'BUILD = "unstamped"'
 _PARTS_OF_PACKAGE = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
@@ -61,8 +62,8 @@ def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None =
     return build
 
 
-def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str) -> str:
-    """Write a kernel's folder below a claimed one, owner and build filled in, and checked; gives "owner/slug".
+def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str, *, competition: str = "") -> str:
+    """Write a kernel's folder below a claimed one, owner, build and competition filled in; gives "owner/slug".
 
     KaggleError for a name that is no kernel's, for metadata that `check_kernel` refuses, and for code without the line
     that the build is put in.
@@ -73,6 +74,8 @@ def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str)
     text = (source / _KERNEL_METADATA).read_text(encoding="utf-8").replace(f'"{_OWNER}/', f'"{owner}/')
     metadata = json.loads(text)
     code = (source / metadata["code_file"]).read_text(encoding="utf-8")
+    if competition:
+        metadata["competition_sources"] = [competition]
     check_kernel(metadata, f"{owner}/{DATASET}")
     if code.count(_UNSTAMPED) != 1:
         raise KaggleError(f"{source / metadata['code_file']}: expected the line {_UNSTAMPED} once")
@@ -93,7 +96,11 @@ def check_kernel(metadata: Mapping[str, Any], dataset: str) -> None:
         ("title", wanted == slug, f"words that give the slug {slug}"),
         ("enable_internet", metadata.get("enable_internet") is False, "false, written out"),
         ("dataset_sources", dataset in metadata["dataset_sources"], f"{dataset} among them"),
-        ("competition_sources", bool(metadata["competition_sources"]), "the competition"),
+        (
+            "competition_sources",
+            bool(metadata["competition_sources"]) and all(map(_SLUG.fullmatch, metadata["competition_sources"])),
+            "the competition's name as in its address, such as birdclef-2026",
+        ),
         ("kernel_sources", metadata["id"] not in metadata["kernel_sources"], "other kernels than itself"),
         (
             "kernel_sources",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.checks import is_number, require, some_of
-from birdclef_mind.data import competition
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, Form, form_of_rows
+from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
     Soundscapes,
@@ -116,12 +117,15 @@ def refuse_outputs(out: Path, events: Path | None = None) -> None:
 
 
 def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track) -> SubmissionReport:
-    sample = competition.sample_of(root)
-    table = Table(bundle, sample)
+    sample, form = sample_of(root), form_of_rows(root)
+    table = Table(bundle, sample, form.rows)
     asked = tuple(table.rows)
-    sounds, listed = find_soundscapes(root, asked), names_in(asked)
+    sounds, listed = find_soundscapes(root, asked, form), names_in(asked)
     for one in sounds.found:
-        table.expect(expected_rows(one, table.rows, listed[one.name]))
+        table.expect(expected_rows(one, table.rows, listed[one.name], sounds.usual_s))
+    # Where soundscapes are there, those that are not may be an example of the sample submission alone.
+    for name in sounds.absent if sounds.found else ():
+        table.drop(name)
     begun = clock.now()
     _write_checked(table, out)
     write_own(
@@ -141,8 +145,8 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
         table.write(out)
     seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, bundle)]
     report = SubmissionReport(
-        len(table.rows), table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(_remarks(sounds, table, sample is not None, bundle)),
+        table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
+        tuple(_remarks(sounds, table, sample is not None, bundle, form)),
     )  # fmt: skip
     _write_log(out, bundle, report)
     return report
@@ -150,7 +154,7 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
 
 def _write_checked(table: Table, out: Path) -> str | None:
     table.write(out)
-    return find_fault(out, table.columns, table.rows)
+    return find_fault(out, table.form, table.header, (row_id for row_id, _ in table.lines()))
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,7 @@ def _workers() -> int:
 
 
 def _require_competition(root: Path) -> None:
-    parts = (competition.TEST_SOUNDSCAPES, competition.SAMPLE_SUBMISSION)
+    parts = (TEST_SOUNDSCAPES, SAMPLE_SUBMISSION)
     if not any((root / part).exists() for part in parts):
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
@@ -248,21 +252,22 @@ def _warnings(table: Table, bundle: Bundle) -> list[str]:
         folded = {name.strip().casefold(): name for name in table.columns}
         alike = [(name, folded[name.casefold()]) for name in table.strangers if name.casefold() in folded]
         return [f"{name} of the network is not the column {column!r}: its scores are nowhere" for name, column in alike]
-    return [f"none of the network's {len(bundle.classes)} birds is a column that is asked for: every score is 0"]
+    known = f"{len(bundle.classes)} {bundle.record.are}"
+    return [f"none of the network's {known} is a column that is asked for: every score is 0"]
 
 
-def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, bundle: Bundle) -> list[str]:
+def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, bundle: Bundle, form: Form) -> list[str]:
     """What is unusual, and how it was taken."""
-    name = competition.SAMPLE_SUBMISSION
-    lines = [] if has_sample else [f"{name} is missing: columns are the network's birds, by name"]
+    name = SAMPLE_SUBMISSION
+    lines = [] if has_sample else [f"{name} is missing: answers are for what the network knows, by name"]
     if not sounds.found:
         lines.append("there are no soundscapes: every row the sample lists has its priors")
-    unknown = [name for name in table.columns if name not in bundle.classes.names]
+    are, unknown = bundle.record.are, [name for name in table.columns if name not in bundle.classes.names]
     if unknown:
-        lines.append(f"{len(unknown)} columns are birds the network does not know, and have 0: {some_of(unknown)}")
+        lines.append(f"{len(unknown)} columns are {are} the network does not know, and have 0: {some_of(unknown)}")
     if table.strangers:
-        lines.append(f"{len(table.strangers)} birds of the network are not asked for: {some_of(table.strangers)}")
-    return [*lines, *remarks(sounds.found, bundle.features.sample_rate_hz)]
+        lines.append(f"{len(table.strangers)} {are} of the network are not asked for: {some_of(table.strangers)}")
+    return [*lines, *remarks(sounds.found, bundle.features.sample_rate_hz, form.soundscape_s)]
 
 
 def _write_log(out: Path, bundle: Bundle, report: SubmissionReport) -> None:

@@ -39,6 +39,10 @@ class Calibration:
         """Scores (..., classes) as chances of the same shape."""
         return self._at(self.temperature, scores)
 
+    def heard(self, scores: Array) -> Array:
+        """Which classes' chances reach their thresholds, bool, of the shape of the scores (..., classes)."""
+        return np.asarray(self.chances(scores) >= np.array(self.thresholds or [_USUAL_THRESHOLD] * scores.shape[-1]))
+
     def mean_chances(self, scores: Sequence[Array]) -> Array:
         """The mean of the chances of several networks, from the scores (..., classes) of each."""
         temperatures = self.members or [self.temperature] * len(scores)
@@ -155,20 +159,47 @@ def measured(truth: Array, scores: Array, groups: Sequence[str], answer: str) ->
     ----------
     truth, scores : (rows, classes). groups : the recording of each row.
     """
-    names = list(dict.fromkeys(groups))
-    if len(names) < 4:
+    halves = _halves(truth, scores, groups, answer)
+    if not halves:
         return None
-    side = np.array([names.index(group) % 2 for group in groups])
     after = np.empty(scores.shape)
-    for half in (0, 1):
-        own = calibrate(truth[side != half], scores[side != half], answer)
-        after[side == half] = own.chances(scores[side == half])
+    for half, own in halves:
+        after[half] = own.chances(scores[half])
     return {
         "error_before": round(calibration_error(truth, scores), 5),
         "error_after": round(calibration_error(truth, after), 5),
         "before": reliability(truth, np.asarray(scores, float)),
         "after": reliability(truth, after),
     }
+
+
+def decided(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> Array:
+    """Which classes are named, bool, (rows, classes), each half of the recordings by the other half's thresholds.
+
+    With fewer than four recordings by the usual threshold.
+
+    Parameters
+    ----------
+    truth, scores : (rows, classes). groups : the recording of each row.
+    """
+    named = Calibration(answer).heard(scores)
+    for half, own in _halves(truth, scores, groups, answer):
+        named[half] = own.heard(scores[half])
+    return named
+
+
+def _halves(truth: Array, scores: Array, groups: Sequence[str], answer: str) -> list[tuple[Array, Calibration]]:
+    """Each half of the recordings, as a mask of rows, and the calibration by the other half; none for fewer than four.
+
+    Parameters
+    ----------
+    truth, scores : (rows, classes).
+    """
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    if len(places) < 4:
+        return []
+    first = np.array([places[group] % 2 == 0 for group in groups])
+    return [(half, calibrate(truth[~half], scores[~half], answer)) for half in (first, ~first)]
 
 
 def _log_loss(truth: Array, chances: Array, answer: str) -> float:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
-from birdclef_mind.data import competition
+from birdclef_mind.data.form import form_of_rows
+from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
 from birdclef_mind.errors import BundleError, printable, reason_of
 from birdclef_mind.networks.build import moments
@@ -94,9 +95,9 @@ def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked
     BundleError for a network that has no scores a moment.
     """
     listener = Listener(bundle)
-    sample = competition.sample_of(root)
+    sample = sample_of(root)
     asked = sample.row_ids if sample else ()
-    found_sounds = find_soundscapes(root, asked).found
+    found_sounds = find_soundscapes(root, asked, form_of_rows(root)).found
     problems: list[str] = []
     rows: list[list[str]] = []
     for one, found in _events_of(listener, bundle, found_sounds, problems, track):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from birdclef_mind.data.form import USUAL
 from birdclef_mind.data.overrides import Override, from_record
 
 
@@ -19,6 +20,7 @@ class Record:
     segments : how many were trained on ("training") and held out ("validation").
     overrides : corrections that the cache was given. made_from : digests of the cache's index, of its pictures, and of
         the weights it began with. folds : how many networks were joined; 0 for one that was trained alone.
+    metric : name of the measure that the competition ranks by. are : what to call the classes, birds or species.
     """
 
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -31,6 +33,8 @@ class Record:
     tensorflow: str = ""
     made_from: Mapping[str, str | None] = field(default_factory=dict)
     folds: int = 0
+    metric: str = USUAL.metric
+    are: str = "birds"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -46,6 +50,8 @@ class Record:
             tensorflow=str(values.get("tensorflow", "")),
             made_from=dict(values.get("made_from", {})),
             folds=int(values.get("folds", 0)),
+            metric=str(values.get("metric", USUAL.metric)),
+            are=str(values.get("are", "birds")),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.sound_files import LONGEST_S as LONGEST_S
 from birdclef_mind.sound.sound_files import SUFFIXES as SUFFIXES
 from birdclef_mind.sound.sound_files import Header as Header
+from birdclef_mind.sound.sound_files import artist_of as artist_of
 from birdclef_mind.sound.sound_files import duration_s as duration_s
 from birdclef_mind.sound.sound_files import read_header as read_header
 from birdclef_mind.sound.sound_files import streams

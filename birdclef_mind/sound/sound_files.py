@@ -131,6 +131,15 @@ def duration_s(path: Path) -> float | None:
     return seconds
 
 
+def artist_of(path: Path) -> str:
+    """Who recorded a file, by its tags; "" where they do not tell or cannot be read."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            return str(file.copy_metadata().get("artist", ""))
+    except Exception:  # What a library makes of a file's tags says nothing of its sound.
+        return ""
+
+
 class _Forwards(soundfile.SoundFile):  # type: ignore[misc]
     """A sound file that is read from its beginning to its end.
 

@@ -41,6 +41,14 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def header_of(path: Path) -> list[str]:
+    """The columns of a table; none where there is no table that can be read."""
+    try:
+        return next(rows_of(path), (0, []))[1]
+    except TableError:
+        return []
+
+
 def table_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (row number, cells by column) of a CSV table; the header is row 1.
 

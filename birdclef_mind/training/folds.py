@@ -1,4 +1,4 @@
-"""Which recordings are held out: whole recordings, grouped by author, stratified by label."""
+"""Which recordings are held out: whole recordings, grouped by author or site, stratified by label."""
 
 import warnings
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from birdclef_mind.data.competition import Recording
+from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import ConfigError
 
 
@@ -18,7 +18,7 @@ class Split:
 
     Attributes
     ----------
-    grouped_by : "author" or "recording": what never falls on both sides, nor copies of it.
+    grouped_by : "author" or "recording": what never falls on both sides; nor do copies of it, or sites.
     only_training : labels none of whose recordings could be held out.
     """
 
@@ -34,14 +34,14 @@ Pairs = Sequence[tuple[str, str]]
 def split_recordings(recordings: Sequence[Recording], share: float, seed: int, alike: Pairs = ()) -> Split:
     """Hold out about `share` of the recordings, never a part of a group; nothing for a share of 0.
 
-    A group is an author where the table tells authors apart, else a recording; groups that share a pair of `alike`
-    recordings are one. A group that is the only one of some label stays in training with all it holds, and no label is
-    left without training.
+    A group is an author where the table tells authors apart, else what was recorded together, such as all soundscapes
+    of a site, else a recording; groups that share a pair of `alike` recordings are one. A group that is the only one of
+    some label stays in training with all it holds, and no label is left without training.
     """
     groups, by_author = _groups(recordings, alike)
     locked = _groups_to_keep(recordings, groups)
     free = [index for index, group in enumerate(groups) if group not in locked]
-    held_out = _hold_out([recordings[i].label for i in free], [groups[i] for i in free], share, seed)
+    held_out = _hold_out([recordings[i].folder for i in free], [groups[i] for i in free], share, seed)
     return _split(recordings, groups, held_out, by_author)
 
 
@@ -54,7 +54,7 @@ def fold_recordings(recordings: Sequence[Recording], folds: int, seed: int, alik
     locked = _groups_to_keep(recordings, groups)
     free = [index for index, group in enumerate(groups) if group not in locked]
     most = len({groups[index] for index in free})
-    labels = [recordings[i].label for i in free]
+    labels = [recordings[i].folder for i in free]
     enough = max(Counter(labels).values(), default=0)
     if not 2 <= folds <= min(most, enough):
         raise ConfigError(
@@ -72,14 +72,15 @@ def _split(recordings: Sequence[Recording], groups: Sequence[str], held_out: set
     held_out = _leave_training_for_all(recordings, groups, held_out)
     validation = frozenset(r.filename for r, group in zip(recordings, groups, strict=True) if group in held_out)
     training = frozenset(recording.filename for recording in recordings) - validation
-    tested = {recording.label for recording in recordings if recording.filename in validation}
-    only_training = tuple(dict.fromkeys(r.label for r in recordings if r.label not in tested))
+    tested = {label for one in recordings if one.filename in validation for label in one.labels}
+    all_labels = dict.fromkeys(label for one in recordings for label in one.labels)
+    only_training = tuple(label for label in all_labels if label not in tested)
     return Split(training, validation, "author" if by_author else "recording", only_training)
 
 
 def _groups(recordings: Sequence[Recording], alike: Pairs) -> tuple[list[str], bool]:
     """The group of every recording, and whether authors make them."""
-    by_author = len({recording.author for recording in recordings}) > 1
+    by_author = len({recording.author for recording in recordings if recording.windows is None}) > 1
     own = {recording.filename: _group(recording, by_author) for recording in recordings}
     # Union–find: every group points to one it is joined with; the last of such a chain names them all.
     joined = {group: group for group in own.values()}
@@ -96,14 +97,17 @@ def _groups(recordings: Sequence[Recording], alike: Pairs) -> tuple[list[str], b
 
 
 def _group(recording: Recording, by_author: bool) -> str:
-    # A recording whose author is not given stands alone.
-    return f"author {recording.author}" if by_author and recording.author else f"recording {recording.filename}"
+    if by_author and recording.author:
+        return f"author {recording.author}"
+    # What neither an author nor a place and day tell of stands alone.
+    return f"session {recording.session}" if recording.session else f"recording {recording.filename}"
 
 
 def _groups_to_keep(recordings: Sequence[Recording], groups: Sequence[str]) -> set[str]:
     of_label = defaultdict(set)
     for recording, group in zip(recordings, groups, strict=True):
-        of_label[recording.label].add(group)
+        for label in recording.labels:
+            of_label[label].add(group)
     return {group for names in of_label.values() if len(names) == 1 for group in names}
 
 
@@ -143,8 +147,8 @@ def _leave_training_for_all(recordings: Sequence[Recording], groups: Sequence[st
     sizes: dict[str, int] = defaultdict(int)
     for group in groups:
         sizes[group] += 1
-    for label in dict.fromkeys(recording.label for recording in recordings):
-        own = {group for r, group in zip(recordings, groups, strict=True) if r.label == label}
+    for label in dict.fromkeys(label for recording in recordings for label in recording.labels):
+        own = {group for r, group in zip(recordings, groups, strict=True) if label in r.labels}
         if own <= held_out:
             held_out.remove(min(own, key=lambda group: (sizes[group], group)))
     return held_out

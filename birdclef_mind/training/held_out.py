@@ -6,7 +6,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array, Targets
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.competition import Recording
+from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage.progress import Say, Track, untracked
@@ -68,19 +68,35 @@ def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = u
 
 
 def recordings_of(cache: Cache) -> list[Recording]:
-    """The recordings of a cache that can be heard, once each, in its order, with the label of the table.
+    """The recordings of a cache that can be heard, once each, in its order, with what they were cached under.
 
-    One that is silent throughout has nothing to train on or to measure, and no say in the split.
+    A soundscape has its labels as windows. What is silent, or what nobody listened to, has nothing to train on or to
+    measure, and no say in the split.
     """
-    rows = {row.recording: row for row in cache.rows if not row.silent}.values()
-    return [Recording(row.recording, row.folder, row.secondary_labels, row.author) for row in rows]
+    rows: dict[str, list[IndexRow]] = {}
+    for row in cache.rows:
+        if not row.silent and row.told:
+            rows.setdefault(row.recording, []).append(row)
+    length_s = cache.features.windowing.length_s
+    return [
+        Recording(
+            first.recording, "" if first.soundscape else first.folder, first.secondary_labels, first.author,
+            session=first.session,
+            windows=tuple(_window(row, length_s) for row in own) if first.soundscape else None,
+        )
+        for own in rows.values() for first in own[:1]
+    ]  # fmt: skip
+
+
+def _window(row: IndexRow, length_s: float) -> Window:
+    return Window(row.start_s, row.start_s + length_s, tuple(name for name in (row.label, *row.also) if name))
 
 
 def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
     """Segments to train on and held out; of overlapping windows those held out stand side by side."""
     places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
     apart = _apart(cache)
-    heard = [row for row in corrected.rows if not row.silent]
+    heard = [row for row in corrected.rows if not row.silent and row.told]
 
     def part(rows: list[IndexRow], secondary_weight: float) -> Part:
         own = np.array([places[row.recording, row.segment] for row in rows], int)

@@ -10,6 +10,7 @@ from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.networks.calibration import decided
 from birdclef_mind.networks.predictor import Predictor
 
 
@@ -59,12 +60,17 @@ def improvement(
     return {
         "segments": len(both),
         "recordings": len(set(groups)),
-        "before": metrics.measures_by_level(targets[both], earlier, names, groups),
-        "after": metrics.measures_by_level(targets[both], scores[both], names, groups),
+        "before": _levels(before, targets[both], earlier, groups),
+        "after": _levels(before, targets[both], scores[both], groups),
         "answers": [
             _change(rows[both[place]], names[was[place]], names[now[place]]) for place in np.flatnonzero(was != now)
         ],
     }
+
+
+def _levels(bundle: Bundle, targets: Targets, scores: Array, groups: list[str]) -> metrics.ByLevel:
+    named = decided(targets, scores, groups, bundle.network.answer)
+    return metrics.measures_by_level(targets, scores, bundle.classes.names, groups, decided=named)
 
 
 def _change(row: IndexRow, was: str, now: str) -> Change:

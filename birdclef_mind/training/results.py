@@ -22,7 +22,7 @@ from birdclef_mind.networks.bundle_folder import (
     SCORES,
     VALIDATION,
 )
-from birdclef_mind.networks.calibration import Honesty, calibrate, measured
+from birdclef_mind.networks.calibration import Honesty, calibrate, decided, measured
 from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
 from birdclef_mind.training import plots
@@ -33,8 +33,12 @@ from birdclef_mind.training.improvement import Improvement, improvement
 
 
 class Scores(metrics.ByLevel):
-    """Measures of what was held out, as `scores.json` holds them; `corrected` beside those before corrections."""
+    """Measures of what was held out, as `scores.json` holds them; `corrected` beside those before corrections.
 
+    `metric` is the name of the measure that the competition ranks by.
+    """
+
+    metric: str
     calibration: Honesty | None
     corrected: NotRequired[Improvement | None]
 
@@ -77,8 +81,12 @@ def measure(
     targets, predicted : (rows, classes).
     """
     names, groups = bundle.classes.names, [row.recording for row in rows]
-    levels = metrics.measures_by_level(targets, predicted, names, groups)
-    scores: Scores = {"segments": levels["segments"], "recordings": levels["recordings"], "calibration": honesty}
+    named = decided(targets, predicted, groups, bundle.network.answer)
+    levels = metrics.measures_by_level(targets, predicted, names, groups, decided=named)
+    scores: Scores = {
+        "metric": bundle.record.metric, "segments": levels["segments"], "recordings": levels["recordings"],
+        "calibration": honesty,
+    }  # fmt: skip
     plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], names)
     if honesty:
         plots.plot_reliability(out / RELIABILITY_FIGURE, {"scores": honesty["before"], "calibrated": honesty["after"]})

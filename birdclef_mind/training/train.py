@@ -153,6 +153,8 @@ def train_split(
         overrides=tuple(extras.overrides),
         tensorflow=tf.__version__,
         made_from=made_from(cache, pictures, extras),
+        metric=cache.metric,
+        are=cache.are,
     )
     bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
@@ -192,7 +194,8 @@ def refuse_unfit(cache: Cache, training: Training) -> None:
     """Raise StoreError for a single bird, ConfigError for a recipe that these pictures, or nobody, can follow."""
     networks.require_known(training.model)
     if len(cache.classes) < 2:
-        raise StoreError(f"{cache.root}: expected at least two birds to tell apart, got {cache.classes.names[0]} alone")
+        only = cache.classes.names[0]
+        raise StoreError(f"{cache.root}: expected at least two {cache.are} to tell apart, got {only} alone")
     names = ("gain_db", "noise", "mixup", "background")
     asked = [name for name in names if getattr(training.augmentation, name)]
     if asked and cache.features.kind != "logmel":

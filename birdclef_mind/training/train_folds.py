@@ -32,7 +32,10 @@ from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_
 
 # Measuring and writing the joined bundle takes less.
 _JOINING_S = 600.0
-_AVERAGED = ("top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision")
+_AVERAGED = (
+    "top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision", "roc_auc", "micro_f1",
+    "balanced_accuracy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,10 @@ def _mean_over_folds(measures: dict[str, Any], folds: list[dict[str, Any]]) -> N
     """
     for name in _AVERAGED:
         measures[f"{name}_by_fold"] = [fold[name] for fold in folds]
-        measures[name] = float(np.mean(measures[f"{name}_by_fold"]))
+        known = [value for value in measures[f"{name}_by_fold"] if value is not None]
+        measures[name] = float(np.mean(known)) if known else None
     for place, bird in enumerate(measures["per_class"]):
         own = [fold["per_class"][place] for fold in folds if fold["per_class"][place]["positives"]]
-        for name in ("precision", "recall", "f1", "average_precision"):
-            bird[name] = float(np.mean([fold[name] for fold in own])) if own else bird[name]
+        for name in ("precision", "recall", "f1", "average_precision", "roc_auc"):
+            known = [fold[name] for fold in own if fold[name] is not None]
+            bird[name] = float(np.mean(known)) if known else bird[name]

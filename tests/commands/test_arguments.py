@@ -13,7 +13,7 @@ from birdclef_mind.commands.cli import build_parser, main
 from birdclef_mind.storage.places import reached
 
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
-MAY_BE_ZERO = {"--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share"}
+MAY_BE_ZERO = {"--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share"}
 # Words that are known only where the work begins, and what to give where they are wrong.
 WORDS = {
     "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
@@ -58,7 +58,7 @@ def wrong_values(action, folder):
 
 def positionals(command, little, out):
     return {
-        "dry-run": [out], "sample": [out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
+        "dry-run": [out], "sample": [out], "collect": [little.competition / "train_audio", out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
         "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
         "compare": [little.competition, out], "report": [out, out / "p.html"],
         "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],

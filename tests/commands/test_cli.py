@@ -48,7 +48,7 @@ def test_the_whole_way_at_a_terminal(sample_folder, tmp_path):
     assert "epoch 2/2" in trained
     assert "padded cmAP" in trained
     assert "2 soundscapes, 6 rows, 6 of them computed" in inferred
-    assert "of a constant" in scored
+    assert "a constant" in scored
     again = run("score", "s.csv", sample_folder / "truth.csv", "--json", cwd=tmp_path)
     assert json.loads(again.stdout)["segments"]["rows"] == 6
 

@@ -9,8 +9,8 @@ from conftest import tree
 from small_network import know_small
 
 from birdclef_mind.commands import kernels
-from birdclef_mind.data.competition import read_sample_submission
 from birdclef_mind.data.sample import Sample, write_sample
+from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.errors import ConfigError, DivergedError, reason_of
 from birdclef_mind.kaggle.submission_check import find_fault
 
@@ -62,6 +62,10 @@ def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
     assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
 
 
+def fault_in(folder, labels, rows):
+    return find_fault(folder / "submission.csv", "scores", ("row_id", *labels), rows)
+
+
 @pytest.mark.parametrize(("minutes", "computed"), [(None, 4), ("0", 0), ("-5", 0)])
 def test_the_submission_is_whole_however_little_time_there_is(
     trained_there, inputs, tmp_path, minutes, computed, monkeypatch, capsys
@@ -70,7 +74,7 @@ def test_the_submission_is_whole_however_little_time_there_is(
         monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", minutes)
     kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     labels = read_sample_submission(inputs / "competitions" / "birdclef-2023" / "sample_submission.csv").labels
-    assert find_fault(tmp_path / "submission.csv", labels, ROWS) is None
+    assert fault_in(tmp_path, labels, ROWS) is None
     said = capsys.readouterr().out
     assert f"2 soundscapes, 4 rows, {computed} of them computed" in said
     assert said.count("kept its priors: soundscape_9000") == (2 if minutes else 0)
@@ -125,7 +129,7 @@ def fails(error):
     [
         "networks.bundle.load",
         "kaggle.write_submission.write_submission",
-        "kaggle.write_submission.competition.list_soundscapes",
+        "data.soundscapes.competition.list_soundscapes",
     ],
 )
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_without_a_network_every_row_has_the_same_score(
     monkeypatch.setattr(f"birdclef_mind.{place}", fails(error))
     kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     rows = ROWS[:2] if "list_soundscapes" in place else ROWS
-    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), rows) is None
+    assert fault_in(tmp_path, labels_of(inputs), rows) is None
     said = capsys.readouterr()
     line = f"NOTHING WAS COMPUTED: all {len(rows)} rows have the same score in every column, since {reason_of(error)}"
     assert line in said.out
@@ -150,7 +154,7 @@ def test_a_spoilt_bundle_costs_no_submission(trained_there, inputs, tmp_path, na
     spoilt = shutil.copytree(inputs, tmp_path / "input")
     (spoilt / "notebooks" / "me" / "train" / "bundle" / name).write_bytes(b"{}")
     kernels.submit(spoilt, tmp_path, BUILD, time.monotonic())
-    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
+    assert fault_in(tmp_path, labels_of(inputs), ROWS) is None
 
 
 def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tmp_path, monkeypatch, capsys):
@@ -159,7 +163,7 @@ def test_what_was_computed_stands_whatever_comes_after(trained_there, inputs, tm
     )
     kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
     text = (tmp_path / "submission.csv").read_text()
-    assert find_fault(tmp_path / "submission.csv", labels_of(inputs), ROWS) is None
+    assert fault_in(tmp_path, labels_of(inputs), ROWS) is None
     assert len(set(text.replace("\n", ",").split(","))) > 10
     assert "the submission stands as it was when this came: OSError" in capsys.readouterr().out
 

@@ -2,13 +2,10 @@ import csv
 
 import pytest
 
-from birdclef_mind.data.competition import (
-    list_soundscapes,
-    open_competition,
-    parse_labels,
-    read_metadata,
-    read_sample_submission,
-)
+from birdclef_mind.data.competition import list_soundscapes, open_competition
+from birdclef_mind.data.labels import parse_labels
+from birdclef_mind.data.sample_submission import read_sample_submission
+from birdclef_mind.data.training_table import read_training_table
 from birdclef_mind.errors import TableError
 
 
@@ -59,10 +56,8 @@ def test_a_sound_folder_opens(sample_folder):
         (cell("primary_label", 3, "nobird1"), "row 3, column primary_label: expected one of the 3 labels .* got 'nobird1'"),
         (cell("primary_label", 3, "a/b"), "row 3, column primary_label: expected a label, got 'a/b'"),
         (cell("primary_label", 3, ""), "row 3, column primary_label: expected a label, got ''"),
-        (cell("secondary_labels", 3, "['nobird1']"), "row 3, column secondary_labels: expected one of the 3 labels"),
         (cell("secondary_labels", 3, "__import__('os').system('x')"), "row 3, column secondary_labels: expected a list"),
         (cell("primary_label", 3, "nan"), "row 3, column primary_label: expected a label, got 'nan'"),
-        (cell("secondary_labels", 3, "[1]"), "row 3, column secondary_labels: expected one of the 3 labels"),
         (cell("secondary_labels", 3, "['a''b']"), "row 3, column secondary_labels: expected a list"),
         (cell("secondary_labels", 3, "[" * 5000), "row 3, column secondary_labels: expected a list"),
         (lambda rows: rows[0].__setitem__(0, "label"), "train_metadata.csv: expected the column primary_label once"),
@@ -88,7 +83,7 @@ def test_a_link_that_leads_out_is_refused(competition_folder, tmp_path):
 @pytest.mark.parametrize("missing", ["train_metadata.csv", "train_audio"])
 def test_a_missing_part_is_named(competition_folder, missing):
     (competition_folder / missing).rename(competition_folder / "elsewhere")
-    with pytest.raises(TableError, match=f"expected a competition folder with {missing}.*, found .*elsewhere"):
+    with pytest.raises(TableError, match=f"nearest is 2023, which needs {missing}/? too; found .*elsewhere"):
         open_competition(competition_folder)
 
 
@@ -111,13 +106,13 @@ def test_no_folder_is_refused(tmp_path, make, found):
 def test_what_is_no_table_is_refused(tmp_path, content, message):
     (tmp_path / "train_metadata.csv").write_bytes(content)
     with pytest.raises(TableError, match=message):
-        read_metadata(tmp_path / "train_metadata.csv")
+        read_training_table(tmp_path / "train_metadata.csv")
 
 
 def test_byte_order_mark_crlf_and_blank_lines_are_read(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("\ufefffilename,primary_label,secondary_labels\r\na/x.ogg,a,\"['b']\"\r\n\r\n".encode())
-    (recording,) = read_metadata(path)
+    (recording,) = read_training_table(path, ["a", "b"]).recordings
     assert (recording.filename, recording.label, recording.secondary_labels) == ("a/x.ogg", "a", ("b",))
 
 
@@ -137,7 +132,7 @@ def test_only_sound_files_are_soundscapes(tmp_path):
 
 def test_the_whole_real_table_is_read(bird_corner):
     sample = read_sample_submission(bird_corner / "sample_submission.csv")
-    recordings = read_metadata(bird_corner / "train_metadata_full.csv", sample.labels)
+    recordings = read_training_table(bird_corner / "train_metadata_full.csv", sample.labels).recordings
     assert len(recordings) == 16_941
     assert len({recording.label for recording in recordings}) == len(sample.labels) == 264
 

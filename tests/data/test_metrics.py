@@ -52,6 +52,81 @@ def test_mean_average_precision_skips_birds_never_heard(table):
     assert metrics.mean_average_precision(np.zeros((3, 2)), np.zeros((3, 2))) == 0
 
 
+def row_f1(truth, decided):
+    """The organisers' words of 2020 and 2021, row by row: `nocall` is a name like any other."""
+    values = []
+    for wanted, said in zip(truth, decided, strict=True):
+        names = [{str(place) for place, one in enumerate(row) if one} or {"nocall"} for row in (wanted, said)]
+        hits = len(names[0] & names[1])
+        precision, recall = hits / len(names[1]), hits / len(names[0])
+        values.append(2 * precision * recall / (precision + recall) if hits else 0.0)
+    return sum(values) / len(values)
+
+
+def balanced_accuracy(truth, decided):
+    """The organisers' words of 2022: each species the same weight, and in it its positives and its negatives."""
+    values = []
+    for place in range(truth.shape[1]):
+        right = [[], []]
+        for wanted, said in zip(truth[:, place], decided[:, place], strict=True):
+            right[int(wanted)].append(wanted == said)
+        if all(right):
+            values.append(sum(sum(one) / len(one) for one in right) / 2)
+    return sum(values) / len(values)
+
+
+@pytest.mark.parametrize("kind", ["random", "tied", "constant"])
+def test_roc_auc_is_scikit_learns(rng, kind):
+    truth = (rng.random((200, 6)) < [0.5, 0.1, 0.01, 0.3, 0.0, 1.0]).astype(int)
+    truth[0, 2] = 1
+    scores = {
+        "random": rng.random((200, 6)),
+        "tied": rng.integers(0, 4, (200, 6)) / 4,
+        "constant": np.full((200, 6), 0.3),
+    }
+    found = metrics.roc_aucs(truth, scores[kind])
+    assert np.isnan(found[4:]).all()
+    wanted = [sklearn.metrics.roc_auc_score(truth[:, place], scores[kind][:, place]) for place in range(4)]
+    assert np.abs(found[:4] - wanted).max() < 1e-12
+    whole = metrics.measures(truth, scores[kind], list("abcdef"))
+    several = sklearn.metrics.roc_auc_score(truth[:, :4], scores[kind][:, :4], average="macro")
+    assert whole["roc_auc"] == pytest.approx(several, abs=1e-12)
+    assert whole["roc_auc_classes"] == 4
+    if kind == "constant":
+        assert whole["roc_auc"] == whole["roc_auc_of_constant"] == 0.5
+
+
+def test_no_class_is_both_there_and_not():
+    found = metrics.measures(np.array([[1, 0], [1, 0]]), np.array([[0.1, 0.2], [0.3, 0.4]]), ["a", "b"])
+    assert found["roc_auc"] is None
+    assert found["balanced_accuracy"] is None
+    assert found["roc_auc_classes"] == 0
+
+
+def test_measures_of_names_follow_their_definitions(rng):
+    truth, decided = (rng.random((80, 4)) < 0.25).astype(int), (rng.random((80, 4)) < 0.25).astype(int)
+    assert not truth.any(axis=1).all()
+    assert metrics.row_f1(truth, decided) == pytest.approx(row_f1(truth, decided), abs=1e-12)
+    with_nocall = [np.column_stack([one, ~one.any(axis=1)]) for one in (truth, decided)]
+    samples = sklearn.metrics.f1_score(*with_nocall, average="samples", zero_division=1)
+    assert metrics.row_f1(truth, decided) == pytest.approx(samples, abs=1e-12)
+    each = np.nanmean(metrics.balanced_accuracies(truth, decided))
+    assert each == pytest.approx(balanced_accuracy(truth, decided), abs=1e-12)
+    learned = [sklearn.metrics.balanced_accuracy_score(truth[:, place], decided[:, place]) for place in range(4)]
+    assert each == pytest.approx(np.mean(learned), abs=1e-12)
+
+
+def test_floors_are_what_constants_score(rng):
+    truth = (rng.random((60, 3)) < 0.3).astype(int)
+    for constant in (0.0, 0.9):
+        found = metrics.measures(truth, np.full(truth.shape, constant), list("abc"))
+        assert found["balanced_accuracy"] == found["balanced_accuracy_of_constant"]
+        assert found["roc_auc"] == found["roc_auc_of_constant"]
+        assert found["micro_f1"] <= found["micro_f1_of_constant"]
+    alone = [row_f1(truth, np.full(truth.shape, said)) for said in (0, 1)]
+    assert metrics.row_f1_of_constant(truth) == pytest.approx(max(alone), abs=1e-12)
+
+
 def test_perfect_scores_are_perfect():
     truth = np.eye(4)[[0, 1, 2, 3, 0]]
     found = metrics.measures(truth, truth * 0.9, list("abcd"))
@@ -82,8 +157,9 @@ def test_every_measure_stands_under_its_name_as_a_plain_value(table):
     truth, scores = table
     found = metrics.measures(truth, scores, list("abcde"))
     assert list(found) == [
-        "rows", "classes", "top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision", "per_class",
-        "confusion",
+        "rows", "classes", "top1", "padded_cmap", "padded_cmap_of_constant", "roc_auc", "roc_auc_of_constant",
+        "roc_auc_classes", "micro_f1", "micro_f1_of_constant", "balanced_accuracy", "balanced_accuracy_of_constant",
+        "mean_average_precision", "per_class", "confusion",
     ]  # fmt: skip
     assert (found["rows"], found["classes"]) == (37, 5)
     assert found["padded_cmap_of_constant"] == metrics.padded_cmap_of_constant(truth)

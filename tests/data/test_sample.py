@@ -5,7 +5,8 @@ import pytest
 from conftest import SMALL, tree
 
 from birdclef_mind.data.competition import open_competition
-from birdclef_mind.data.sample import Sample, invent_place, invent_species, write_sample
+from birdclef_mind.data.sample import Sample, write_sample
+from birdclef_mind.data.sample_sounds import invent_place, invent_species
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.errors import ConfigError, TableError

@@ -8,7 +8,8 @@ import soundfile
 from conftest import make_cache
 
 from birdclef_mind.data.cache import open_cache
-from birdclef_mind.data.competition import METADATA, TRAIN_AUDIO, open_competition
+from birdclef_mind.data.competition import open_competition
+from birdclef_mind.data.form import METADATA, TRAIN_AUDIO
 from birdclef_mind.explanation import explain
 from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
 from birdclef_mind.explanation.explain import Explaining

@@ -182,7 +182,7 @@ def test_bad_input_is_refused_before_anything_is_written(decoded, cache_folder, 
         (
             {"competition": tmp_path / "none"},
             ConfigError,
-            "competition: expected a folder with train_audio/, found nothing",
+            "competition: expected a folder with its recordings, found nothing",
         ),
     ]:
         with pytest.raises(error, match=message):

@@ -14,7 +14,7 @@ import soundfile
 from conftest import tree
 
 from birdclef_mind.commands.cli import main
-from birdclef_mind.data.competition import read_sample_submission
+from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle.mounts import find_folder
@@ -86,12 +86,12 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
     bundle = {path.name for path in (outputs["train"] / "bundle").iterdir()}
     assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
     rows = [f"soundscape_{number}_{end}" for number in (90001, 90002) for end in (5, 10, 15)]
-    assert find_fault(outputs["submit"] / "submission.csv", sample.labels, rows) is None
+    assert find_fault(outputs["submit"] / "submission.csv", "scores", ("row_id", *sample.labels), rows) is None
     assert [path.name for path in outputs["explain"].iterdir() if path.suffix == ".html"] == ["report.html"]
     assert "data:audio/mpeg" in (outputs["explain"] / "report.html").read_text()
     assert result.scores["segments"]["rows"] == 6
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
-    assert find_fault(result.submission, sample.labels, hidden) is None
+    assert find_fault(result.submission, "scores", ("row_id", *sample.labels), hidden) is None
     log = (result.submission.with_suffix(".log")).read_text()
     assert "rows 240, computed 240, soundscapes 2" in log
     assert f"hidden run of 2 soundscapes: {result.hidden_s} s" in said
@@ -105,7 +105,7 @@ def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_p
     result = rehearse(sample_folder, Path("r"), rehearsing)
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
-    assert find_fault(result.submission, sample.labels, hidden) is None
+    assert find_fault(result.submission, "scores", ("row_id", *sample.labels), hidden) is None
     assert "computed 0" in result.submission.with_suffix(".log").read_text()
     assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
     assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err

@@ -112,8 +112,9 @@ def test_the_settings_are_read(tmp_path):
     assert found.training.augmentation.mixup == 0.7
     assert found.features.windowing.step_s == 2.5
     # The block shows every table.
-    assert set(re.findall(r"^\[(\w+)\]|^(labels)", block, re.MULTILINE)) == {
-        ("", "labels"), *((field.name, "") for field in fields(Config) if field.name != "labels")
+    assert set(re.findall(r"^\[(\w+)\]|^(labels|competition)", block, re.MULTILINE)) == {
+        ("", "labels"), ("", "competition"),
+        *((field.name, "") for field in fields(Config) if field.name not in ("labels", "competition"))
     }  # fmt: skip
 
 
@@ -293,6 +294,7 @@ def test_several_fields_of_a_line_are_told_apart():
 # Of other programs, or examples.
 NOT_OURS = {
     "average_precision_score",
+    "roc_auc_score",
     "librosa.filters.mel",
     "dataclasses.asdict",
     "ListKernelSessionOutput",

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from birdclef_mind.data.competition import read_metadata, read_sample_submission
 from birdclef_mind.data.overrides import from_record, read_overrides, to_record
+from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.data.training_table import read_training_table
 from birdclef_mind.errors import TableError
 from birdclef_mind.kaggle.submission_check import find_fault
 
@@ -25,7 +26,7 @@ METADATA = [
 OVERRIDES = [["recording", "start_s", "action", "value"], ["barswa/XC1.ogg", "5", "relabel", "comsan"]]
 SCORES = [["row_id", "barswa", "comsan"], ["s_1_5", "0.5", "0.25"], ["s_1_10", "0", "1"]]
 READERS = {
-    "train_metadata.csv": (METADATA, read_metadata),
+    "train_metadata.csv": (METADATA, read_training_table),
     "overrides.csv": (OVERRIDES, read_overrides),
     "sample_submission.csv": (SCORES, read_sample_submission),
     "submission.csv": (SCORES, read_scores),
@@ -148,7 +149,7 @@ def test_a_monstrous_cell_is_refused_and_not_repeated(folder, name, cell):
 def test_the_check_of_a_submission_never_fails(folder, cells):
     """Whatever was written, it says what Kaggle would say, or nothing."""
     (folder / "s.csv").write_bytes(written([["row_id", "a"], *cells]))
-    fault = find_fault(folder / "s.csv", ("a",), [row_id for row_id, _ in cells])
+    fault = find_fault(folder / "s.csv", "scores", ("row_id", "a"), [row_id for row_id, _ in cells])
     assert fault is None or isinstance(fault, str)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from birdclef_mind.data.competition import Recording, read_metadata
+from birdclef_mind.data.training_table import Recording, read_training_table
 from birdclef_mind.training.folds import split_recordings
 
 
@@ -63,7 +63,7 @@ def test_single_recordings_are_all_trained_on():
 
 
 def test_the_real_table_splits_by_author(bird_corner):
-    table = read_metadata(bird_corner / "train_metadata_full.csv")
+    table = read_training_table(bird_corner / "train_metadata_full.csv").recordings
     split = split_recordings(table, 0.2, 111)
     authors = [{r.author for r in table if r.filename in part} for part in (split.training, split.validation)]
     assert not authors[0] & authors[1]

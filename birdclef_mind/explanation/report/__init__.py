@@ -2,4 +2,5 @@
 
 page    facts and templates to one page and its files
 client  what the page's scripts need to know
+wording species where not all are birds
 """

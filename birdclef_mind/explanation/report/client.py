@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from birdclef_mind.explanation.report.wording import BIRDS, in_words
+
 
 def client_facts(
     facts: Mapping[str, Any], axes: Mapping[str, Any], address: Callable[[str], str], embedded: Mapping[str, str]
@@ -20,6 +22,7 @@ def client_facts(
         "ticks": axes["ticks"],
         "seconds": axes["seconds"],
         "network": bundle["sha256"],
+        "nothing": in_words("no bird", bundle["record"].get("are", BIRDS)),
         "birds": [[label, bundle["common_names"].get(label) or label] for label in bundle["classes"]],
         "length_s": features["windowing"]["length_s"],
         "recordings": [{**item, "sound": item["sound"] and address(item["sound"])} for item in data["recordings"]],

@@ -24,7 +24,7 @@ function linesOf(key, mark) {
 
 function wordsOf(mark) {
   if (mark.drop) return "drop it";
-  const words = mark.none ? ["no bird is heard"] : mark.relabel ? [`this is ${nameOf(mark.relabel)}`] : [];
+  const words = mark.none ? [`${facts.nothing} is heard`] : mark.relabel ? [`this is ${nameOf(mark.relabel)}`] : [];
   if (!mark.none) for (const label of mark.also) words.push(`also ${nameOf(label)}`);
   if (mark.start !== null) words.push(`the song starts at ${mark.start} s`);
   return words.join(", ");

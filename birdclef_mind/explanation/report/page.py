@@ -16,12 +16,14 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from birdclef_mind.data.metrics import OF_YEARS
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import comparison
 from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
+from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
@@ -68,7 +70,7 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
 def write_comparison(folder: Path) -> None:
     """Render a comparison of features as a page in its own folder; BundleError for a folder that holds none."""
     facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError, FORMAT)
-    template = _environment(quote, facts["common_names"]).get_template("compare.html")
+    template = _environment(quote, facts["common_names"], facts.get("are", BIRDS)).get_template("compare.html")
     first = Features.from_dict(facts["setups"][0]["features"])
     files.write_text(folder / comparison.PAGE, template.render(comparison=_with_ticks(facts), own=None, **_axes(first)))
 
@@ -95,7 +97,8 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
             embedded[path] = asset(path)
         return path
 
-    environment = _environment(address, facts["bundle"]["common_names"])
+    are = facts["bundle"]["record"].get("are", BIRDS)
+    environment = _environment(address, facts["bundle"]["common_names"], are)
     environment.filters["place"] = partial(
         _place_of,
         {
@@ -117,13 +120,15 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
     )
 
 
-def _environment(address: Callable[[str], str], common_names: dict[str, str]) -> Environment:
+def _environment(address: Callable[[str], str], common_names: dict[str, str], are: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("birdclef_mind.explanation", "report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        extensions=[] if are == BIRDS else [OfSpecies],
     )
+    environment.globals["measures"] = OF_YEARS
     environment.filters.update(
         asset=address, percent=_percent, best=_best, shell=shlex.quote, bird=partial(_bird, common_names)
     )

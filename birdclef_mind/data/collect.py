@@ -1,0 +1,249 @@
+"""A folder a species becomes a competition folder: tables, and links to the sounds, which stay where they are."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from pathlib import Path
+
+import numpy as np
+
+from birdclef_mind.data import collection
+from birdclef_mind.data.answers import answer_header
+from birdclef_mind.data.form import METADATA, SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.data.labels import is_label, is_reserved
+from birdclef_mind.data.sample_tables import TRUTH
+from birdclef_mind.data.soundscapes import ROWS
+from birdclef_mind.errors import TableError, printable
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.settings import ROW_S
+from birdclef_mind.storage import files, folders
+from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.tables import csv_text, table_rows
+
+_COLUMNS = ("primary_label", "secondary_labels", "author", "common_name", "filename")
+# Letters, digits and a few signs make a label, and these with a few more a name of a file.
+_OTHERS, _OTHERS_IN_NAMES = re.compile(r"[^\w.'-]+"), re.compile(r"[^\w. ,'()-]+")
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording of a collection: where it is, its label, who recorded it ("" for nobody), the name of its link."""
+
+    path: Path
+    label: str
+    author: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was collected.
+
+    Attributes
+    ----------
+    trained, held_out : recordings on either side. species : labels. rows : windows of what was held out.
+    problems : a line for each file that was left out. authors : how many are known.
+    """
+
+    trained: int
+    held_out: int
+    species: int
+    rows: int
+    problems: tuple[str, ...]
+    authors: int
+
+
+def collect(folder: Path, out: Path, *, authors: Path | None = None, hold_out: int = 0, seed: int = 0) -> Collected:
+    """Make a competition folder in the form of 2023 from recordings in a folder a species, at any depth below it.
+
+    Parameters
+    ----------
+    authors : a table with the columns filename and author; without it the tags of the files tell.
+    hold_out : recordings of each species that become test soundscapes, of whole authors where these are known, and
+        never all of a species.
+
+    Raises
+    ------
+    TableError : no folder of folders with recordings, two of which would be one species, an author's table that names
+        none of the recordings, or an `out` that holds something else or lies in the folder.
+    """
+    if not folder.is_dir():
+        raise TableError(f"{folder}: expected a folder with a folder of recordings a species, found {kind_of(folder)}")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise TableError(f"{out}: expected another place than in the collection, {folder}")
+    sounds, problems, names = _sounds(folder, _authors(authors, folder) if authors else None)
+    held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
+    with (
+        folders.claimed(out, "collection", TableError) as ledger,
+        folders.renewed(ledger, last=collection.FACTS) as stage,
+    ):
+        trained = [sound for place, sound in enumerate(sounds) if place not in held_out]
+        _write_training(stage, trained, names)
+        tested, more = _write_tests(stage, [sounds[place] for place in sorted(held_out)], sorted(names))
+        collection.write_facts(stage, out, folder)
+    known = {sound.author for sound in sounds if sound.author}
+    return Collected(len(trained), len(held_out), len(names), tested, (*problems, *more), len(known))
+
+
+def _sounds(folder: Path, authors: Mapping[str, str] | None) -> tuple[list[Sound], list[str], dict[str, str]]:
+    """Recordings by label and path, a line for each file that is none, and the name of each label's folder."""
+    names: dict[str, str] = {}
+    sounds: list[Sound] = []
+    problems: list[str] = []
+    for home in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        own = [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]
+        if not own:
+            problems.append(f"{printable(home.name)}: no recordings in it")
+            continue
+        label = _label(home.name)
+        if label in names:
+            raise TableError(f"{folder}: expected a folder a species, found {names[label]!r} and {home.name!r}")
+        names[label] = printable(home.name)
+        for path in own:
+            author = _author(path, folder, authors)
+            if author is None:
+                problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
+                continue
+            taken = {sound.name.casefold() for sound in sounds if sound.label == label}
+            sounds.append(Sound(path, label, author, _name(path.relative_to(home), taken)))
+        if not any(sound.label == label for sound in sounds):
+            del names[label]
+    if len(names) < 1 or not sounds:
+        raise TableError(f"{folder}: expected a folder of recordings a species, found {kind_of(folder)}")
+    if authors is not None and not any(sound.author for sound in sounds):
+        raise TableError(f"{folder}: expected a table of authors with files of this folder, found none of them in it")
+    return sounds, problems, names
+
+
+def _files(home: Path) -> Iterator[Path]:
+    """Files at any depth, sorted; links to folders are not followed, so that no walk is endless."""
+    for place, inside, names in os.walk(home):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _label(name: str) -> str:
+    """The label of a species' folder.
+
+    >>> _label("Barn Swallow"), _label("barswa"), _label("Cyanistes caeruleus (L.)")
+    ('Barn_Swallow', 'barswa', 'Cyanistes_caeruleus_L.')
+    """
+    label = _OTHERS.sub("_", printable(name)).strip("_")[:60]
+    label = label if is_label(label) else f"species_{label.strip('.')}"[:60]
+    if not is_label(label):
+        raise TableError(f"{printable(name)}: expected a folder whose name can be a label of letters and digits")
+    return label
+
+
+def _name(path: Path, taken: Collection[str]) -> str:
+    """The name of a link: what the path below the species' folder says, as far as every system can give it."""
+    stem = _OTHERS_IN_NAMES.sub("_", printable("__".join(path.with_suffix("").parts))).strip(". ") or "sound"
+    while len(stem.encode()) > _LONGEST_NAME:
+        stem = stem[:-1]
+    stem = f"_{stem}" if is_reserved(stem) else stem
+    suffix, number, name = path.suffix.lower(), 1, f"{stem}{path.suffix.lower()}"
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}_{number}{suffix}"
+    return name
+
+
+def _author(path: Path, folder: Path, authors: Mapping[str, str] | None) -> str | None:
+    """Who recorded a file, "" where nobody is named; None for a file that is no sound."""
+    try:
+        if audio.read_header(path) is None:
+            return None
+    except Exception:  # Whatever a library makes of one file, the others are collected.
+        return None
+    if authors is None:
+        return printable(audio.artist_of(path)).strip()
+    return authors.get(path.relative_to(folder).as_posix()) or authors.get(path.name, "")
+
+
+def _authors(table: Path, folder: Path) -> dict[str, str]:
+    """Authors by file name, with or without its folders."""
+    found: dict[str, str] = {}
+    for row, cells in table_rows(table, ("filename", "author")):
+        name, author = cells["filename"].removeprefix(f"{folder.name}/"), cells["author"].strip()
+        if found.setdefault(name, author) != author:
+            raise TableError(f"{table.name}, row {row}: expected one author of {name!r}, got {author!r} too")
+    return found
+
+
+def _held_out(sounds: Sequence[Sound], wanted: int, rng: np.random.Generator) -> set[int]:
+    """Places of recordings to hold out: of whole authors, until each species has enough, and never all of a species.
+
+    Of authors the one goes first of whose recordings most are wanted; chance decides among equals.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, sound in enumerate(sounds):
+        groups.setdefault(f"author {sound.author}" if sound.author else f"recording {place}", []).append(place)
+    counts = {name: Counter(sounds[place].label for place in own) for name, own in groups.items()}
+    left = Counter(sound.label for sound in sounds)
+    needed = Counter(dict.fromkeys(left, wanted))
+
+    def waste(name: str) -> float:
+        """The share of an author's recordings that nobody needs."""
+        return 1 - sum(min(number, needed[label]) for label, number in counts[name].items()) / counts[name].total()
+
+    waiting = [(waste(str(name)), int(turn), str(name)) for turn, name in enumerate(rng.permutation(sorted(groups)))]
+    heapify(waiting)
+    chosen: list[str] = []
+    while waiting:
+        before, turn, name = heappop(waiting)
+        now = waste(name)
+        if now >= 1 or any(left[label] <= number for label, number in counts[name].items()):
+            continue
+        if now > before:
+            heappush(waiting, (now, turn, name))
+            continue
+        chosen.append(name)
+        left -= counts[name]
+        needed -= counts[name]
+    spare = sum((counts[name] for name in chosen), Counter[str]())
+    for label in spare:
+        spare[label] -= min(wanted, spare[label])
+    # Some may have become needless through those after them; the largest are given back first.
+    for name in sorted(chosen, key=lambda name: -counts[name].total()):
+        if counts[name] <= spare:
+            spare -= counts[name]
+            chosen.remove(name)
+    return {place for name in chosen for place in groups[name]}
+
+
+def _write_training(out: Path, sounds: Sequence[Sound], names: Mapping[str, str]) -> None:
+    rows = []
+    for sound in sounds:
+        _link(sound.path, out / TRAIN_AUDIO / sound.label / sound.name)
+        rows.append([sound.label, "[]", sound.author, names[sound.label], f"{sound.label}/{sound.name}"])
+    files.write_text(out / METADATA, csv_text(_COLUMNS, rows))
+
+
+def _write_tests(out: Path, sounds: Sequence[Sound], labels: Sequence[str]) -> tuple[int, list[str]]:
+    """Write soundscapes, their truth and the sample submission: (rows, a line for each that has no length)."""
+    (out / TEST_SOUNDSCAPES).mkdir(parents=True)
+    rows: list[list[str]] = []
+    problems: list[str] = []
+    for number, sound in enumerate(sounds, start=1):
+        name = f"soundscape_{number:05d}"
+        duration_s = audio.duration_s(sound.path)
+        if not duration_s:
+            problems.append(f"{printable(sound.path.name)}: its length cannot be found, it is left out of the test")
+            continue
+        _link(sound.path, out / TEST_SOUNDSCAPES / f"{name}{sound.path.suffix.lower()}")
+        there = [str(int(label == sound.label)) for label in labels]
+        rows += [[f"{name}_{(row + 1) * ROW_S}", *there] for row in range(ROWS.count(duration_s))]
+    header = answer_header(SCORES, labels)
+    if rows:
+        files.write_text(out / TRUTH, csv_text(header, rows))
+    files.write_text(out / SAMPLE_SUBMISSION, csv_text(header, [[row[0], *["0"] * len(labels)] for row in rows]))
+    return len(rows), problems
+
+
+def _link(sound: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(sound.resolve())

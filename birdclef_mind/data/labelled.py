@@ -1,0 +1,138 @@
+"""Soundscapes that somebody labelled window by window: 2021's space-separated table, and 2026's with start and end."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from birdclef_mind.data.form import Form
+from birdclef_mind.data.labels import NOTHING, parse_labels
+from birdclef_mind.data.training_table import Recording, Window
+from birdclef_mind.errors import TableError
+from birdclef_mind.sound.audio import SUFFIXES
+from birdclef_mind.sound.settings import ROW_S
+from birdclef_mind.storage.tables import header_of, table_rows
+
+_IDS = ("row_id", "birds")
+_SPANS = ("filename", "start", "end", "primary_label")
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled soundscapes, sorted by name, as recordings with windows.
+
+    Attributes
+    ----------
+    rows, distinct : of the table, and how many of them differ. outside : how often labels were left out that are none
+        of the classes, by label.
+    """
+
+    soundscapes: tuple[Recording, ...] = ()
+    rows: int = 0
+    distinct: int = 0
+    outside: Counter[str] = field(default_factory=Counter)
+
+
+def read_labelled(root: Path, form: Form, known_labels: Collection[str]) -> Labelled:
+    """Read the labels of a competition's soundscapes; nothing where its form has no such table, or it is not there.
+
+    Rows that stand twice count once; of several rows of one window each label counts.
+
+    Raises
+    ------
+    TableError : columns of neither form, a row that is no window, or labels that are no list.
+    """
+    path = root / form.labelled
+    if not form.labelled or not path.is_file():
+        return Labelled()
+    found: dict[str, dict[tuple[float, float], dict[str, None]]] = {}
+    rows, distinct, outside = 0, set(), Counter[str]()
+    files = _files(root / form.soundscapes, form)
+    for name, start_s, end_s, labels in _rows(path):
+        rows += 1
+        file = name if PurePosixPath(name).suffix else files.get(name, f"{name}.ogg")
+        if (file, start_s, end_s, labels) in distinct:
+            continue
+        distinct.add((file, start_s, end_s, labels))
+        window = found.setdefault(file, {}).setdefault((start_s, end_s), {})
+        outside.update(label for label in labels if label not in known_labels)
+        window.update(dict.fromkeys(label for label in labels if label in known_labels))
+    soundscapes = [
+        Recording(
+            f"{form.soundscapes}/{file}", "", session=form.site_of(PurePosixPath(file).stem),
+            windows=tuple(Window(*span, tuple(labels)) for span, labels in sorted(windows.items())),
+        )
+        for file, windows in sorted(found.items())
+    ]  # fmt: skip
+    return Labelled(tuple(soundscapes), rows, len(distinct), outside)
+
+
+def unlabelled(root: Path, form: Form, labelled: Collection[str] = ()) -> Iterator[Recording]:
+    """Soundscapes to learn from that nobody labelled, sorted by name, without looking into them."""
+    for name in sorted(_files(root / form.soundscapes, form).values()) if form.soundscapes else []:
+        if f"{form.soundscapes}/{name}" not in labelled:
+            yield Recording(
+                f"{form.soundscapes}/{name}", "", session=form.site_of(PurePosixPath(name).stem), windows=()
+            )
+
+
+def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, ...] | None:
+    """Labels that are surely heard in a part of a soundscape; None where nobody listened to all of it.
+
+    What a window inside the part holds is heard in it; what a window holds that is only partly inside is so where all
+    such windows hold it.
+    """
+    near = [one for one in recording.windows or () if one.start_s < end_s - 1e-6 and one.end_s > start_s + 1e-6]
+    covered = sum(min(one.end_s, end_s) - max(one.start_s, start_s) for one in near)
+    if not near or covered < (end_s - start_s) * 0.98:
+        return None
+    inside = [one for one in near if one.start_s >= start_s - 1e-6 and one.end_s <= end_s + 1e-6]
+    sure = dict.fromkeys(label for one in inside for label in one.labels)
+    shared = set.intersection(*(set(one.labels) for one in near))
+    return tuple({**sure, **dict.fromkeys(label for label in near[0].labels if label in shared)})
+
+
+def _files(folder: Path, form: Form) -> dict[str, str]:
+    """Sound files of a folder by the names that they have in row ids."""
+    if not folder.is_dir():
+        return {}
+    return {
+        form.row_name(path.stem): path.name
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    }
+
+
+def _rows(path: Path) -> Iterator[tuple[str, float, float, tuple[str, ...]]]:
+    """Soundscape, start, end and labels of each row."""
+    header = header_of(path)
+    required = _SPANS if set(_SPANS) <= set(header) else _IDS
+    for row, cells in table_rows(path, required):
+        where = f"{path.name}, row {row}"
+        if required is _SPANS:
+            name, text = cells["filename"], cells["primary_label"]
+            start_s, end_s = (_seconds(where, column, cells[column]) for column in ("start", "end"))
+        else:
+            name, _, end = cells["row_id"].rpartition("_")
+            end_s, text = _seconds(where, "row_id", end), cells["birds"]
+            start_s = end_s - ROW_S
+        if not 0 <= start_s < end_s or not name or len(PurePosixPath(name).parts) > 1 or "\\" in name:
+            raise TableError(f"{where}: expected a window of a soundscape, got {', '.join(list(cells.values())[:3])}")
+        labels = parse_labels(text)
+        if labels is None:
+            raise TableError(f"{where}: expected labels, got {text[:60]!r}")
+        yield name, start_s, end_s, tuple(dict.fromkeys(label for label in labels if label != NOTHING))
+
+
+def _seconds(where: str, column: str, text: str) -> float:
+    """Seconds, given as such or as hours, minutes and seconds."""
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock:
+        hours, minutes, seconds = clock.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise TableError(f"{where}, column {column}: expected a time in seconds, got {text!r}") from error
