@@ -10,5 +10,6 @@ pictures     samples to levels to 8-bit pictures, and back
 playable     a copy of a recording that every browser plays
 likeness     how alike two pictures are
 copies       which recordings hold the same sound
-landmarks    moments by which a sound is known again, and where they meet
+matches      which segments share landmarks
+landmarks    moments by which a sound is known again
 """

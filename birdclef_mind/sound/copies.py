@@ -5,7 +5,7 @@ alike, differ there: candidates are found by landmarks, and judged by what is le
 steady, slow, loud or common to all bands has been taken away.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import scipy.fft
@@ -13,7 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from birdclef_mind.arrays import Array, Pixels
-from birdclef_mind.sound.landmarks import SHIFT, Matches, find_landmarks, in_threads, match_landmarks
+from birdclef_mind.sound.landmarks import find_landmarks, in_threads
+from birdclef_mind.sound.matches import SHIFT, Matches, match_landmarks
 from birdclef_mind.storage.progress import Track, untracked
 
 Read = Callable[[Array], Array]
@@ -28,8 +29,9 @@ _BLOCK = 32
 _SAME = np.array([np.inf, np.inf, 0.8, 0.7, 0.6, 0.5])
 # Fewer votes are chance. Of each two recordings so many pairs of segments are judged, of each segment with so many.
 _VOTES, _TRIES, _OTHERS = 28, 8, 16
-# A fifth as many as there are segments are judged, or these, so that time grows no faster than the segments.
-_LEAST_JUDGED = 4_000
+# A fifth as many as there are segments are judged, or these, so that time grows no faster than the segments; so many
+# times as many wait to be judged.
+_LEAST_JUDGED, _KEPT = 4_000, 2
 _CHUNK = 32
 
 
@@ -51,27 +53,33 @@ def alike_recordings(
 
     Returns
     -------
-    Each pair once, in order of the segments. Of many copies of one sound not every pair need be among them.
+    Each pair once, in order of the names. Of many copies of one sound not every pair need be among them.
 
     Notes
     -----
     Two of their segments have to have a second in common, better two and a half, in which the pictures are not black.
     Not found are copies played faster or slower, copies under other sound as loud as they are, and sound from which its
     noise was taken.
+
+    Memory stays below 100 MB or so, besides some bytes a segment. What is looked up lies in files without a name where
+    `tempfile` puts them, about two kilobytes a segment of five seconds; OSError where there is no room for them.
     """
-    names, owners = np.unique(recordings, return_inverse=True)
+    names = sorted(set(recordings))
+    numbers = {name: number for number, name in enumerate(names)}
+    owners = np.array([numbers[name] for name in recordings], int)
     places = np.arange(len(pixels)) if places is None else places
 
     def read(own: Array) -> Array:
         return _bands_of(pixels[own]) if cepstral else pixels[own]
 
-    matches = match_landmarks(find_landmarks(read, places, track), owners)
     found, left = np.zeros(0, np.int64), max(_LEAST_JUDGED, len(places) // 5)
-    for some in _rounds(matches, owners):
+    with find_landmarks(read, places, pixels.shape[2], track) as landmarks:
+        candidates = _likeliest(match_landmarks(landmarks, owners, _VOTES), owners, _KEPT * left)
+    for some in _rounds(candidates, owners):
         some = some[:, ~np.isin(_pair(some, owners), found)][:, :left]
         left -= some.shape[1]
         found = np.union1d(found, _pair(some[:, _judge(read, places, some)], owners))
-    return [(str(names[one]), str(names[other])) for one, other in zip(*np.divmod(found, len(names)), strict=True)]
+    return [(names[one], names[other]) for one, other in zip(*np.divmod(found, len(names)), strict=True)]
 
 
 def _bands_of(pixels: Pixels) -> Array:
@@ -88,17 +96,29 @@ def _pair(candidates: Array, owners: Array) -> Array:
     return one * (owners.max(initial=0) + 1) + other
 
 
-def _rounds(matches: Matches, owners: Array) -> Iterator[Array]:
-    """Pairs of segments and shifts to be judged, (3, n), int64: the likeliest of each two recordings, then the next."""
-    likely = matches.votes >= _VOTES
-    candidates = np.stack([matches.first, matches.second, matches.shifts])[:, likely]
-    order = np.argsort(-matches.votes[likely], kind="stable")
+def _likeliest(matches: Iterable[Matches], owners: Array, most: int) -> Array:
+    """Segments, shifts and votes of what is worth a judgement, likeliest first, about so many: (4, n), int64."""
+    kept = [np.zeros((4, 0), np.int64)]
+    for some in matches:
+        kept.append(_first_of(np.stack([some.first, some.second, some.shifts, some.votes]), owners))
+        if sum(candidates.shape[1] for candidates in kept) > 2 * most:
+            kept = [_first_of(np.concatenate(kept, axis=1), owners)[:, :most]]
+    return _first_of(np.concatenate(kept, axis=1), owners)[:, :most]
+
+
+def _first_of(candidates: Array, owners: Array) -> Array:
+    """Candidates (4, n) by votes; only the first of each segment and of each two recordings."""
+    candidates = candidates[:, np.argsort(-candidates[3], kind="stable")]
     # However many others sound like a segment, only the likeliest of them are judged.
     for side in range(2):
-        order = order[_rank(candidates[side, order]) < _OTHERS]
-    candidates = candidates[:, order]
+        candidates = candidates[:, _rank(candidates[side]) < _OTHERS]
+    return candidates[:, _rank(_pair(candidates, owners)) < _TRIES]
+
+
+def _rounds(candidates: Array, owners: Array) -> Iterator[Array]:
+    """Pairs of segments and shifts to be judged, (3, n), int64: the likeliest of each two recordings, then the next."""
     rank = _rank(_pair(candidates, owners))
-    yield from (candidates[:, rank == tries] for tries in range(_TRIES))
+    yield from (candidates[:3, rank == tries] for tries in range(_TRIES))
 
 
 def _rank(values: Array) -> Array:

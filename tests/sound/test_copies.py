@@ -6,9 +6,10 @@ import soundfile
 import soxr
 
 from birdclef_mind.data.sample import Sample, write_sample
-from birdclef_mind.sound import audio
+from birdclef_mind.sound import audio, matches
+from birdclef_mind.sound import copies as copies_
 from birdclef_mind.sound.copies import _agree, _textures, alike_recordings
-from birdclef_mind.sound.landmarks import SHIFT, Landmarks, _neighbours, _ones, find_landmarks, match_landmarks
+from birdclef_mind.sound.matches import SHIFT
 from birdclef_mind.sound.recordings import picture_windows
 from birdclef_mind.sound.settings import PRESETS
 
@@ -88,45 +89,18 @@ def test_silence_around_a_click_makes_no_copies(rng):
     assert alike_recordings(pixels, list("abcdefghijkl")) == []
 
 
-def test_neighbours_are_those_of_the_definition(rng):
-    """In a loop: in order of the bytes, the most alike of those that follow and belong to another."""
-    count = 300
-    signs = rng.integers(0, 256, (count, 16), np.uint8)
-    signs[200:] = signs[:100] ^ (1 << rng.integers(0, 8, (100, 16))).astype(np.uint8) * (rng.random((100, 16)) < 0.1)
-    owners = np.arange(count) % 7
-    landmarks = Landmarks(np.arange(count, dtype=np.int32), np.zeros(count, np.int32), signs)
-    both, clear = _neighbours(landmarks, owners, 0, 1)
-    expected = {}
-    order = sorted(range(count), key=lambda place: bytes(signs[place, :8]))
-    for at, place in enumerate(order):
-        distances = {next_: int(np.unpackbits(signs[place] ^ signs[next_]).sum()) for next_ in order[at + 1 : at + 13]}
-        others = [next_ for next_ in distances if owners[next_] != owners[place]]
-        nearest = min(others, key=distances.__getitem__, default=None)
-        if nearest is not None and min(40, max(distances.values())) - distances[nearest] >= 10:
-            expected[min(place, nearest), max(place, nearest)] = min(40, max(distances.values())) - distances[nearest]
-    pairs = list(zip(*(part.tolist() for part in np.divmod(both, count)), strict=True))
-    assert dict(zip(pairs, clear.tolist(), strict=True)) == expected
-    assert len(expected) > 50
-
-
-def test_ones_are_counted(rng, monkeypatch):
-    words = rng.integers(0, 2**64, 1000, np.uint64, endpoint=False)
-    expected = [int(word).bit_count() for word in words]
-    assert _ones(words).tolist() == expected
-    monkeypatch.delattr(np, "bitwise_count", raising=False)
-    assert _ones(words).tolist() == expected
-
-
-def test_matches_say_how_a_copy_is_shifted(rng):
-    samples = sounds(rng, 1)[0]
-    shifted = samples[int(0.512 * RATE_HZ) :]
-    pixels = np.concatenate([pictures_of(own, "logmel128").pictures.pixels for own in (samples, shifted)])
-    matches = match_landmarks(
-        find_landmarks(pixels.__getitem__, np.arange(len(pixels))), np.array([0, 0, 1, 1])[: len(pixels)]
-    )
-    best = matches.votes.argmax()
-    assert (matches.first[best], matches.second[best]) in [(0, 2), (1, 3)]
-    assert abs(matches.shifts[best] - 32) <= SHIFT
+def test_how_much_is_sorted_or_kept_at_once_does_not_matter(rng, monkeypatch):
+    originals = [pictures_of(samples, "mel32").pictures.pixels for samples in sounds(rng, 8)]
+    copies = [np.roll(own, -20 * number, axis=2) for number, own in enumerate(originals[:5])]
+    pixels = np.concatenate([*originals, *copies])
+    names = [f"r{number}" for number, own in enumerate([*originals, *copies]) for _ in own]
+    expected = [("r0", "r8"), ("r1", "r9"), ("r10", "r2"), ("r11", "r3"), ("r12", "r4")]
+    assert alike_recordings(pixels, names) == expected
+    for block, shelves, judged in ((200, 256, 4_000), (50, 7, 4_000), (2**20, 1, 10)):
+        monkeypatch.setattr(matches, "_BLOCK", block)
+        monkeypatch.setattr(matches, "_SHELVES", shelves)
+        monkeypatch.setattr(copies_, "_LEAST_JUDGED", judged)
+        assert alike_recordings(pixels, names) == expected
 
 
 def test_textures_agree_at_their_shift_alone(rng):
