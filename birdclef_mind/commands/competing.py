@@ -15,9 +15,11 @@ from birdclef_mind.commands.words import (
     found_lines,
     score_lines,
 )
+from birdclef_mind.data.event_tables import CSV, FORMATS
 from birdclef_mind.storage.places import reached
 
 _LAYOUT = one_of("2026", "2025", "both")
+_EVENTS = one_of(*FORMATS)
 
 
 def add_dry_run(group: Group) -> None:
@@ -75,6 +77,10 @@ def add_infer(group: Group) -> None:
         "--events", type=place, metavar="CSV",
         help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
     )  # fmt: skip
+    parser.add_argument(
+        "--format", type=_EVENTS, default="csv",
+        help="of the events: csv (default), or a folder of tables of raven or of audacity, one a soundscape",
+    )  # fmt: skip
 
 
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -85,7 +91,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
 
-    refuse_outputs(args.out, args.events)
+    refuse_outputs(args.out, args.events, folder=args.format != CSV)
     bundle, root = load(args.bundle), args.competition
     if args.events:
         Listener(bundle)
@@ -94,7 +100,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if args.events:
-        count, unheard = write_events(bundle, root, args.events, terminal.track)
+        count, unheard = write_events(bundle, root, args.events, terminal.track, form=args.format)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
     for line in (*failed, *report.remarks):
@@ -113,7 +119,11 @@ def add_score(group: Group) -> None:
         group, "score", score,
         "measure a submission against the truth", "score submission.csv runs/sample/truth.csv",
     )  # fmt: skip
-    parser.add_argument("submission", type=place, help="the submission")
+    parser.add_argument("submission", type=place, help="the submission, or with --events a table of events")
+    parser.add_argument(
+        "--events", action="store_true",
+        help="the first is no submission but events: CSV, Raven's or Audacity's, or a folder of such tables",
+    )  # fmt: skip
     parser.add_argument("truth", type=place, help="a table of the same shape with 0 and 1")
     parser.add_argument(
         "--year", type=YEAR,
@@ -128,7 +138,7 @@ def score(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.data.scoring import score as score_submission
 
     metric = FORMS[int(args.year)].metric if args.year else ""
-    scores = score_submission(args.submission, args.truth, metric)
+    scores = score_submission(args.submission, args.truth, metric, events=args.events)
     if args.json:
         print(json.dumps(scores, indent=1))
     else:

@@ -126,7 +126,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.data.cache import FAILURES
     from birdclef_mind.data.competition import open_competition
     from birdclef_mind.data.labels import choose_labels
-    from birdclef_mind.data.overrides import START, read_overrides
+    from birdclef_mind.data.override import START
+    from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.data.write_cache import write_cache
     from birdclef_mind.sound.settings import Features
 

@@ -11,6 +11,9 @@ answers           how rows are answered in each year's form
 soundscapes       test soundscapes matched with the rows of the submission
 collect           a folder a species becomes a competition of links
 collection        how such a competition is known, whose links are followed
+override          one correction
+spans             what was marked in a sound, as corrections of windows
+event_tables      who sings when: CSV, Raven, Audacity
 overrides         the expert's corrections, read and laid over a cache
 sample            a small invented competition whose truth is known
 sample_sounds     its invented songs and places

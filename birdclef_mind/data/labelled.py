@@ -1,16 +1,19 @@
-"""Soundscapes that somebody labelled window by window: 2021's space-separated table, and 2026's with start and end."""
+"""Soundscapes that somebody labelled: 2021's table of windows, 2026's with start and end, or Raven's and Audacity's."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path, PurePosixPath
 
+from birdclef_mind.data.event_tables import heard_between, read_event_tables, sound_of
 from birdclef_mind.data.form import Form
 from birdclef_mind.data.labels import NOTHING, parse_labels
 from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound.audio import SUFFIXES
+from birdclef_mind.sound.audio import duration_s as duration_of
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage.tables import header_of, table_rows
 
@@ -45,12 +48,14 @@ def read_labelled(root: Path, form: Form, known_labels: Collection[str]) -> Labe
     TableError : columns of neither form, a row that is no window, or labels that are no list.
     """
     path = root / form.labelled
-    if not form.labelled or not path.is_file():
+    marked = _marked(root, form)
+    if not marked and (not form.labelled or not path.is_file()):
         return Labelled()
     found: dict[str, dict[tuple[float, float], dict[str, None]]] = {}
     rows, distinct, outside = 0, set(), Counter[str]()
     files = _files(root / form.soundscapes, form)
-    for name, start_s, end_s, labels in _rows(path):
+    own = _rows(path) if form.labelled and path.is_file() else iter(())
+    for name, start_s, end_s, labels in (*own, *marked):
         rows += 1
         file = name if PurePosixPath(name).suffix else files.get(name, f"{name}.ogg")
         if (file, start_s, end_s, labels) in distinct:
@@ -92,6 +97,25 @@ def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, .
     sure = dict.fromkeys(label for one in inside for label in one.labels)
     shared = set.intersection(*(set(one.labels) for one in near))
     return tuple({**sure, **dict.fromkeys(label for label in near[0].labels if label in shared)})
+
+
+def _marked(root: Path, form: Form) -> list[tuple[str, float, float, tuple[str, ...]]]:
+    """What tables of Raven or Audacity beside the soundscapes say, as rows of five seconds up to each one's end."""
+    folder = root / form.soundscapes
+    tables = sorted(folder.glob("*.txt")) if form.soundscapes and folder.is_dir() else []
+    sounds = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES} if tables else {}
+    found = []
+    for table in tables:
+        sound = sounds.get(sound_of(table))
+        duration_s = duration_of(sound) if sound else None
+        # A text of another kind, such as a list of places, is about no sound.
+        if not sound or not duration_s:
+            continue
+        events = read_event_tables(table).get(sound.stem, [])
+        for number in range(ceil(duration_s / ROW_S)):
+            begin_s = float(number * ROW_S)
+            found.append((sound.name, begin_s, begin_s + ROW_S, tuple(heard_between(events, begin_s, begin_s + ROW_S))))
+    return found
 
 
 def _files(folder: Path, form: Form) -> dict[str, str]:

@@ -8,25 +8,28 @@
     barswa/XC2.ogg,5,start,7.25
 
 `start_s` names a window by its regular start, moved or not, so that a line stays right after the window was moved.
-`cache` moves windows, `train` does the rest.
+`cache` moves windows, `train` does the rest. Raven's selections and Audacity's labels are corrections too, see `spans`.
 """
 
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import Competition
+from birdclef_mind.data.event_tables import is_event_table
+from birdclef_mind.data.override import ACTIONS, ALSO, DROP, NONE, RELABEL, START
+from birdclef_mind.data.override import Override as Override
+from birdclef_mind.data.spans import by_window, read_spans, recording_named
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.tables import table_rows
 
 COLUMNS = ("recording", "start_s", "action", "value")
-DROP, NONE, RELABEL, ALSO, START = ACTIONS = ("drop", "none", "relabel", "also", "start")
 _WORDS = {
     DROP: "dropped",
     NONE: "marked as without a bird",
@@ -36,31 +39,16 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Override:
-    """One correction of one window.
-
-    Attributes
-    ----------
-    place : "overrides.csv, row 3", for messages. recording, start_s : the window, by its regular start.
-    action : one of `ACTIONS`. value : the bird for "relabel" and "also", the new start in seconds for "start".
-    """
-
-    place: str
-    recording: str
-    start_s: float
-    action: str
-    value: str = ""
-
-
 Moves = Mapping[str, Mapping[int, float]]
 
 
 def read_overrides(path: Path) -> tuple[Override, ...]:
-    """Read a table of corrections.
+    """Read a table of corrections, or tables of Raven or Audacity.
 
     TableError names the row that is no correction or contradicts an earlier one, or says that there is none.
     """
+    if is_event_table(path):
+        return read_spans(path)
     found = [_override(f"{path.name}, row {row}", cells) for row, cells in table_rows(path, COLUMNS)]
     if not found:
         raise TableError(f"{path.name}: expected at least one correction, got none")
@@ -77,7 +65,8 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
     recordings = {recording.filename: recording for recording in competition.recordings}
     moves: dict[str, dict[int, float]] = {}
     for override in overrides:
-        if override.recording not in recordings:
+        name = override.recording if override.end_s is None else recording_named(override.recording, recordings)
+        if name not in recordings:
             raise _unknown_recording(override, "the competition")
         if override.action != START:
             continue
@@ -104,6 +93,8 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
     rows = {(row.recording, row.segment): row for row in cache.rows}
     regular = regular_starts(cache)
     names = set(cache.classes.names)
+    own = {row.recording: row.label for row in cache.rows if not row.soundscape}
+    overrides = by_window(overrides, regular, cache.features.windowing.length_s, own)
     for override in overrides:
         if override.recording not in regular:
             raise _unknown_recording(override, "the cache")

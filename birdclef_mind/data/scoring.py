@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.checks import some_of
 from birdclef_mind.data import metrics
+from birdclef_mind.data.event_tables import heard_between, read_event_tables
 from birdclef_mind.data.form import ANSWERS, FORMS, NAMES, SCORES, form_of_rows, rows_of_header
 from birdclef_mind.data.labels import NOTHING, parse_labels
 from birdclef_mind.data.sample_submission import part_answer
 from birdclef_mind.errors import TableError
+from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.tables import rows_of
 
@@ -85,15 +88,17 @@ def read_scores(path: Path) -> Scores:
     return Scores(ids, tuple(header[1:]), _numbers(path, header, rows), SCORES, numbers)
 
 
-def score(submission: Path, truth: Path, metric: str = "") -> Scored:
+def score(submission: Path, truth: Path, metric: str = "", *, events: bool = False) -> Scored:
     """Measures of a submission, for its rows and for whole soundscapes (maximum over rows).
 
     Rows and columns are those of the truth, matched by name; in the form of names what only the submission names is a
     column too. `metric` is the measure to put first, by its name in `metrics.OF_YEARS`; without one the form tells, and
-    the competition's folder that the truth stands in. TableError where the submission lacks a row or column, is of
+    the competition's folder that the truth stands in. With `events` the submission is a table of events, or a folder of
+    them: a row has the highest score of what sings in it. TableError where the submission lacks a row or column, is of
     another form, a score does not lie from 0 to 1, or the truth holds anything but 0 and 1, or no 1.
     """
-    given, wanted = read_scores(submission), read_scores(truth)
+    wanted = read_scores(truth)
+    given = _of_events(submission, wanted) if events else read_scores(submission)
     if given.form != wanted.form:
         raise TableError(f"{submission.name}: expected rows in the form of {truth.name}, found another year's")
     if wanted.form == NAMES:
@@ -116,6 +121,25 @@ def score(submission: Path, truth: Path, metric: str = "") -> Scored:
     levels = metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
     passed_over = len(given.row_ids) - len(wanted.row_ids)
     return {"metric": metric or _metric(truth, wanted.form), "passed_over": passed_over, **levels}
+
+
+def _of_events(path: Path, wanted: Scores) -> Scores:
+    """Events as scores of the truth's rows and columns."""
+    found = read_event_tables(path)
+    names = {row_id.rpartition("_")[0] for row_id in wanted.row_ids}
+    if not names & set(found):
+        few = some_of(sorted(found), 3) or "none"
+        raise TableError(f"{path}: expected events of the soundscapes of the truth, such as {min(names)}, found {few}")
+    values = np.zeros((len(wanted.row_ids), len(wanted.columns)))
+    places = {name: place for place, name in enumerate(wanted.columns)}
+    for row, row_id in enumerate(wanted.row_ids):
+        name, _, end = row_id.rpartition("_")
+        if not end.isdecimal():
+            raise TableError(f"the truth: expected rows that end in a second, got the row_id {row_id!r}")
+        for bird, score in heard_between(found.get(name, ()), int(end) - ROW_S, int(end)).items():
+            if bird in places:
+                values[row, places[bird]] = score
+    return replace(wanted, values=values)
 
 
 def _metric(truth: Path, form: str) -> str:

@@ -105,15 +105,20 @@ def log_path(out: Path) -> Path:
     return out.with_suffix(".log") if out.suffix.lower() == ".csv" else out.with_name(f"{out.name}.log")
 
 
-def refuse_outputs(out: Path, events: Path | None = None) -> None:
-    """Raise ConfigError unless submission, log and events are different files that this program may write."""
+def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = False) -> None:
+    """Raise ConfigError unless submission, log and events are different files that this program may write.
+
+    `folder` says that events are one: several files, each of which is looked at when it is written.
+    """
     if out.suffix.lower() == ".log":
         raise ConfigError(f"submission: expected another ending than its log has, got {out}")
     places = {"submission": out, "log": log_path(out)} | ({"events": events} if events else {})
     for (one, path), (other, second) in combinations(places.items(), 2):
         if os.path.realpath(path) == os.path.realpath(second):
             raise ConfigError(f"{one} and {other}: expected different files, got {path} for both")
-    refuse_others(places.values(), ConfigError)
+    if events and folder and events.exists() and not events.is_dir():
+        raise ConfigError(f"{events}: expected a folder for a table a soundscape, found a file")
+    refuse_others([path for name, path in places.items() if name != "events" or not folder], ConfigError)
 
 
 def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track) -> SubmissionReport:

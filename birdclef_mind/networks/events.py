@@ -1,42 +1,31 @@
 """When a bird sings: onset and offset of every song that a network with scores a moment hears in soundscapes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
+from birdclef_mind.data.event_tables import COLUMNS, CSV, Event, event_tables, read_event_tables
 from birdclef_mind.data.form import form_of_rows
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
-from birdclef_mind.errors import BundleError, printable, reason_of
+from birdclef_mind.errors import BundleError, ConfigError, printable, reason_of
 from birdclef_mind.networks.build import moments
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import BATCH, averaged, soundscape_pictures
 from birdclef_mind.sound import audio
-from birdclef_mind.storage.ledger import write_own
+from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import csv_text, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("soundscape", "onset_s", "offset_s", "bird", "score")
 # Songs of a bird with less silence between them are one event; what is shorter than two moments is none.
 _GAP_S = 0.5
 _SHORTEST_MOMENTS = 2
-
-
-@dataclass(frozen=True)
-class Event:
-    """One bird, from its onset to its offset in seconds of the soundscape; score is its highest chance."""
-
-    onset_s: float
-    offset_s: float
-    bird: str
-    score: float
 
 
 class Listener:
@@ -89,30 +78,39 @@ def find_events(chances: Array, thresholds: Array, names: Sequence[str], moment_
     return sorted(found, key=lambda event: (event.onset_s, event.bird))
 
 
-def write_events(bundle: Bundle, root: Path, out: Path, track: Track = untracked) -> tuple[int, list[str]]:
-    """Write the events of all test soundscapes as a table: (events, a line for each soundscape that failed).
+def write_events(
+    bundle: Bundle, root: Path, out: Path, track: Track = untracked, *, form: str = CSV
+) -> tuple[int, list[str]]:
+    """Write the events of all test soundscapes: (events, a line for each soundscape that failed).
 
-    BundleError for a network that has no scores a moment.
+    As `CSV` into the file `out`, else a file a soundscape into the folder `out`, see `event_tables`. BundleError for a
+    network that has no scores a moment, ConfigError where somebody else's file stands.
     """
     listener = Listener(bundle)
     sample = sample_of(root)
     asked = sample.row_ids if sample else ()
     found_sounds = find_soundscapes(root, asked, form_of_rows(root)).found
     problems: list[str] = []
-    rows: list[list[str]] = []
+    events: dict[str, list[Event]] = {}
     for one, found in _events_of(listener, bundle, found_sounds, problems, track):
         # The last window is padded, so that a song may seem to outlast the sound.
         end_s = audio.duration_s(one.path) or np.inf
-        for event in found:
-            seconds = [f"{event.onset_s:.2f}", f"{min(event.offset_s, end_s):.2f}"]
-            rows.append([one.name, *seconds, event.bird, f"{event.score:.4f}"])
-    write_own(out, csv_text(COLUMNS, rows).encode("utf-8"))
-    return len(rows), problems
+        events[one.name] = [replace(event, offset_s=min(event.offset_s, end_s)) for event in found]
+    features = bundle.features
+    tables = event_tables(events, form, features.fmin_hz, features.fmax_hz)
+    refuse_others([out / name if name else out for name in tables], ConfigError)
+    for name, text in tables.items():
+        write_own(out / name if name else out, text.encode("utf-8"))
+    return sum(map(len, events.values())), problems
 
 
 def read_events(path: Path) -> "pd.DataFrame":
-    """Events as `write_events` wrote them: "soundscape", "onset_s", "offset_s", "bird", "score"."""
-    return read_frame(path, ("soundscape", "bird"))
+    """Events as `write_events` wrote them in any form: "soundscape", "onset_s", "offset_s", "bird", "score"."""
+    import pandas as pd
+
+    found = read_event_tables(path)
+    rows = [(name, one.onset_s, one.offset_s, one.bird, one.score) for name, own in found.items() for one in own]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _events_of(

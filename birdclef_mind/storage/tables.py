@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LONGEST_CELL = 1_000_000
 
 
-def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield (row number, cells) of a CSV table; the header is row 1, and empty lines are passed over.
 
     Raises TableError for a row of another length than the header, and for what is no UTF-8, no CSV or no file.
@@ -26,7 +26,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     width = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for row, cells in enumerate(csv.reader(file, strict=True), start=1):
+            for row, cells in enumerate(csv.reader(file, strict=True, delimiter=delimiter), start=1):
                 if not cells:
                     continue
                 width = width or len(cells)

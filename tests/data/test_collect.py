@@ -1,0 +1,145 @@
+"""A folder a species becomes a competition of links, with whole authors held out."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import tree
+
+from birdclef_mind.commands.cli import main
+from birdclef_mind.data.collect import collect
+from birdclef_mind.data.competition import list_soundscapes, open_competition, recording_path
+from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.errors import TableError
+
+
+@pytest.fixture
+def collection(tmp_path, rng):
+    """Three species, one deep, one with odd names, in several formats, with authors in tags and files that are no sound."""
+    root = tmp_path / "my recordings"
+    for number, (name, author) in enumerate(
+        [
+            ("Barn Swallow/a.wav", "Ann"), ("Barn Swallow/2020/b.flac", "Bob"), ("Barn Swallow/2021/b.flac", "Ann"),
+            ("comsan/x.ogg", "Bob"), ("comsan/y.ogg", "Cy"), ("comsan/con.wav", ""), ("Größe <1>/ü.wav", "Cy"),
+            ("Größe <1>/z.wav", "Dee"),
+        ]
+    ):  # fmt: skip
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with soundfile.SoundFile(path, "w", 32_000, 1) as file:
+            if author:
+                file.artist = author
+            file.write(rng.normal(0, 0.1, 32_000 * (6 + number)).astype(np.float32))
+    (root / "comsan" / "notes.txt").write_text("mine")
+    (root / "comsan" / "broken.ogg").write_bytes(b"no sound")
+    (root / "empty").mkdir()
+    return root
+
+
+def labels_of(root):
+    with (root / "train_metadata.csv").open(encoding="utf-8") as file:
+        return [(row["primary_label"], row["author"], row["filename"]) for row in csv.DictReader(file)]
+
+
+def test_a_collection_is_a_competition(collection, tmp_path):
+    before = tree(collection)
+    found = collect(collection, tmp_path / "c")
+    assert tree(collection) == before
+    assert (found.trained, found.held_out, found.species) == (8, 0, 3)
+    assert sorted(found.problems) == ["comsan/broken.ogg: cannot be read", "empty: no recordings in it"]
+    competition = open_competition(tmp_path / "c")
+    assert all(competition.audio_path(one).is_symlink() for one in competition.recordings)
+    assert all(recording_path(competition.root, one.filename) for one in competition.recordings)
+    assert {one.label for one in competition.recordings} == {"Barn_Swallow", "comsan", "Größe_1"}
+    assert {one.common_name for one in competition.recordings} == {"Barn Swallow", "comsan", "Größe <1>"}
+    assert {author for _, author, _ in labels_of(tmp_path / "c")} >= {"Ann", "Bob", "Cy"}
+    names = [name for _, _, name in labels_of(tmp_path / "c")]
+    assert "Barn_Swallow/2020__b.flac" in names
+    assert "comsan/_con.wav" in names
+
+
+def test_whole_authors_are_held_out_and_every_species_keeps_some(collection, tmp_path):
+    found = collect(collection, tmp_path / "c", hold_out=1)
+    rows = labels_of(tmp_path / "c")
+    assert {label for label, _, _ in rows} == {"Barn_Swallow", "comsan", "Größe_1"}
+    truth = read_scores(tmp_path / "c" / "truth.csv")
+    assert found.held_out == len(list_soundscapes(tmp_path / "c")) == 8 - len(rows)
+    assert (truth.values.sum(axis=1) == 1).all()
+    assert (truth.values.sum(axis=0) > 0).all()
+    tested = {path.resolve() for path in list_soundscapes(tmp_path / "c")}
+    trained = {(tmp_path / "c" / "train_audio" / name).resolve() for _, _, name in rows}
+    assert not tested & trained
+    artists = [{soundfile.SoundFile(path).artist for path in side} - {""} for side in (tested, trained)]
+    assert not artists[0] & artists[1]
+
+
+def test_a_table_tells_authors(collection, tmp_path):
+    (tmp_path / "authors.csv").write_text("filename,author\nx.ogg,Zoe\nBarn Swallow/a.wav,Zoe\n")
+    found = collect(collection, tmp_path / "c", authors=tmp_path / "authors.csv")
+    assert found.authors == 1
+    assert sorted(label for label, author, _ in labels_of(tmp_path / "c") if author == "Zoe") == [
+        "Barn_Swallow",
+        "comsan",
+    ]
+    (tmp_path / "authors.csv").write_text("filename,author\nnobody.ogg,Zoe\n")
+    with pytest.raises(TableError, match="expected a table of authors with files of this folder"):
+        collect(collection, tmp_path / "c2", authors=tmp_path / "authors.csv")
+    assert not (tmp_path / "c2").exists()
+
+
+def test_again_gives_the_same_and_leaves_nothing_of_before(collection, tmp_path):
+    collect(collection, tmp_path / "c", hold_out=1)
+    first = sorted(str(path) for path in (tmp_path / "c").rglob("*"))
+    collect(collection, tmp_path / "c", hold_out=1)
+    assert sorted(str(path) for path in (tmp_path / "c").rglob("*")) == first
+    collect(collection, tmp_path / "c")
+    assert not (tmp_path / "c" / "truth.csv").exists()
+    assert not list_soundscapes(tmp_path / "c")
+    (tmp_path / "c" / "mine.txt").write_text("mine")
+    with pytest.raises(TableError, match=r"expected a new, empty or collection folder, found mine\.txt"):
+        collect(collection, tmp_path / "c")
+
+
+def test_a_copy_of_a_collection_leads_nowhere(collection, tmp_path):
+    """Links are followed only in the folder that was made here: a stranger's archive cannot say that it is one."""
+    collect(collection, tmp_path / "c")
+    copy = shutil.copytree(tmp_path / "c", tmp_path / "copy", symlinks=True)
+    with pytest.raises(TableError, match="a link that leads out of it"):
+        open_competition(copy)
+    (tmp_path / "c" / "train_audio" / "comsan" / "x.ogg").unlink()
+    (tmp_path / "c" / "train_audio" / "comsan" / "x.ogg").symlink_to("/etc/hostname")
+    with pytest.raises(TableError, match="a link that leads out of it"):
+        open_competition(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: (root / "Barn_Swallow").mkdir() or shutil.copy(root / "comsan" / "x.ogg", root / "Barn_Swallow"),
+         "expected a folder a species, found 'Barn Swallow' and 'Barn_Swallow'"),
+        (shutil.rmtree, "expected a folder with a folder of recordings a species, found nothing"),
+        (lambda root: [shutil.rmtree(path) for path in root.iterdir()], "found an empty folder"),
+    ],
+)  # fmt: skip
+def test_what_is_no_collection_is_refused(collection, tmp_path, make, message):
+    make(collection)
+    with pytest.raises(TableError, match=message):
+        collect(collection, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_it_is_not_made_inside_itself(collection):
+    with pytest.raises(TableError, match="expected another place than in the collection"):
+        collect(collection, collection / "competition")
+
+
+def test_the_command_names_what_it_left_out(collection, tmp_path, capsys):
+    assert main(["collect", str(collection), str(tmp_path / "c"), "--hold-out", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "comsan/broken.ogg: cannot be read" in said
+    assert "of 3 species to train on" in said
+    assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache"), "--jobs", "1", "--quiet"]) == 0
+    collection.rename(tmp_path / "moved")
+    assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache2"), "--jobs", "1"]) == 1
