@@ -116,7 +116,7 @@ def train_split(
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
     learn, check = sides(cache, corrected, pictures, split, training)
     if not learn.rows:
-        raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
+        raise StoreError(f"{cache.root}: expected segments to train on, found none that is labelled and not silent")
     if not learn.targets.any():
         raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
     silent = sum(row.silent for row in corrected.rows)
