@@ -80,6 +80,13 @@ def test_the_submission_is_whole_however_little_time_there_is(
     assert said.count("kept its priors: soundscape_9000") == (2 if minutes else 0)
 
 
+@pytest.mark.parametrize(("year", "minutes"), [(2021, 530), (2023, 110), (2024, 110), (2025, 80), (2026, 80)])
+def test_the_deadline_is_the_competitions(year_folder, monkeypatch, year, minutes):
+    assert kernels._deadline_minutes(year_folder(year)) == minutes
+    monkeypatch.setenv("BIRDCLEF_MIND_DEADLINE", "7")
+    assert kernels._deadline_minutes(year_folder(year)) == 7
+
+
 def test_a_hidden_run_may_lack_the_training_table(trained_there, inputs, tmp_path):
     table = inputs / "competitions" / "birdclef-2023" / "train_metadata.csv"
     content = table.read_bytes()

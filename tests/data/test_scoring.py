@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from birdclef_mind.data import metrics
+from birdclef_mind.data.event_tables import AUDACITY, CSV, FORMATS, Event, event_tables
 from birdclef_mind.data.scoring import score
 from birdclef_mind.errors import TableError
 
@@ -73,3 +74,74 @@ def test_what_is_no_text_is_refused_in_our_own_words(files, tmp_path):
 def test_a_missing_file_is_refused(files, tmp_path):
     with pytest.raises(TableError, match="none.csv: expected a table of scores, found nothing"):
         score(tmp_path / "none.csv", files(TRUTH)[1])
+
+
+NAMES = "row_id,birds\ns_5,a b\ns_10,nocall\nt_5,c\n"
+ANSWERS = "row_id,target\ns_a_5,True\ns_b_5,False\ns_a_10,False\ns_b_10,True\n"
+
+
+def test_names_are_measured_row_by_row(files):
+    found = score(*files("row_id,birds\nt_5,c\ns_5,a d\ns_10,nocall\n", NAMES))
+    assert found["metric"] == "micro_f1"
+    assert found["segments"]["micro_f1"] == pytest.approx((0.5 + 1 + 1) / 3)
+    # What the submission alone names is a column too, and wrong.
+    assert [one["label"] for one in found["segments"]["per_class"]] == ["a", "b", "c", "d"]
+
+
+def test_answers_are_measured_label_by_label(files):
+    found = score(*files(ANSWERS.replace("s_a_5,True", "s_a_5,False"), ANSWERS))
+    assert found["metric"] == "balanced_accuracy"
+    assert found["segments"]["rows"] == 2
+    assert found["segments"]["balanced_accuracy"] == pytest.approx((0.5 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("submission", "truth", "message"),
+    [
+        (NAMES, TRUTH, "expected rows in the form of truth.csv, found another year's"),
+        ("row_id,birds\ns_5,\n", NAMES, "row 2, column birds: expected names or nocall, got ''"),
+        ("row_id,target\ns_a_5,maybe\n", ANSWERS, "row 2, column target: expected True or False, got 'maybe'"),
+        ("row_id,target\na_5,True\n", ANSWERS, "row 2: expected a soundscape, a label and a second, got the row_id 'a_5'"),
+        ("row_id,target\ns_a_5,True\ns_b_10,True\n", ANSWERS, "expected a row of every label for s_5, found none for b"),
+    ],
+)  # fmt: skip
+def test_rows_of_another_form_are_named(files, submission, truth, message):
+    with pytest.raises(TableError, match=message):
+        score(*files(submission, truth))
+
+
+def test_rows_are_numbered_as_they_stand_in_the_file(files):
+    with pytest.raises(TableError, match="row 5, column b: expected a score from 0 to 1, got 2"):
+        score(*files("row_id,a,b\n\n\ns_5,1,0\ns_10,0,2\nt_5,0,0\n"))
+
+
+def test_the_folder_of_the_truth_tells_the_measure(files, tmp_path):
+    found = files("row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\nx_5,0,0\n")
+    assert score(*found)["metric"] == "padded_cmap"
+    assert score(*found)["passed_over"] == 1
+    (tmp_path / "taxonomy.csv").write_text("primary_label\n")
+    assert score(*found)["metric"] == "roc_auc"
+    assert score(*found, "micro_f1")["metric"] == "micro_f1"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_events_are_measured_as_rows(files, tmp_path, form):
+    _, truth = files("", TRUTH)
+    folder = tmp_path / "events"
+    folder.mkdir()
+    events = {"s": [Event(1, 3, "a", 0.75), Event(4.95, 9, "b", 0.5), Event(6, 7, "other", 1.0)], "elsewhere": []}
+    for name, text in event_tables(events, form, 0, 16_000).items():
+        (folder / (name or "events.csv")).write_text(text)
+    found = score(folder / "events.csv" if form == CSV else folder, truth, events=True)
+    assert found["segments"] == metrics.measures(
+        np.array([[1, 0], [0, 1], [0, 0]]),
+        np.array([[1.0, 0], [0, 1.0], [0, 0]]) * (1 if form == AUDACITY else [[0.75], [0.5], [0]]),
+        ["a", "b"],
+    )
+
+
+def test_events_of_other_soundscapes_are_refused(files, tmp_path):
+    _, truth = files("", TRUTH)
+    (tmp_path / "x.txt").write_text("0\t1\ta\n")
+    with pytest.raises(TableError, match="expected events of the soundscapes of the truth, such as s, found x"):
+        score(tmp_path / "x.txt", truth, events=True)

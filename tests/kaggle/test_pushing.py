@@ -409,6 +409,7 @@ def test_settings_are_read_before_anything_is_staged(tmp_path, capsys):
         ({"id": "me/birdclef-mind", "title": "birdclef mind"}, "id: expected another name than the dataset's"),
         ({"dataset_sources": []}, "dataset_sources: expected me/birdclef-mind among them"),
         ({"competition_sources": []}, "competition_sources"),
+        ({"competition_sources": ["BirdCLEF+ 2026"]}, "competition_sources: expected the competition's name"),
         ({"kernel_sources": ["me/birdclef-mind-train"]}, "kernel_sources: expected other kernels than itself"),
         ({"kernel_sources": ["you/birdclef-mind-submit"]}, "kernel_sources: expected kernels of this project"),
     ],
@@ -420,6 +421,22 @@ def test_metadata_is_checked_before_any_request(tmp_path, changes, message):
     check_kernel(metadata, "me/birdclef-mind")
     with pytest.raises(KaggleError, match=message):
         check_kernel({**metadata, **changes}, "me/birdclef-mind")
+
+
+@pytest.mark.parametrize("by", ["flag", "settings", "neither"])
+def test_the_kernels_are_of_the_competition_that_is_asked_for(tmp_path, by):
+    (tmp_path / "settings.toml").write_text('competition = "birdclef-2026"\n' if by == "settings" else "labels = 3\n")
+    words = ["push-kernel", "all", "--work", str(tmp_path / "w"), "--owner", OWNER, "--dry-run"]
+    words += [
+        "--config",
+        str(tmp_path / "settings.toml"),
+        *(["--competition", "birdclef-2026"] if by == "flag" else []),
+    ]
+    assert main(words) == 0
+    wanted = "birdclef-2023" if by == "neither" else "birdclef-2026"
+    for name in KERNELS:
+        metadata = json.loads((tmp_path / "w" / name / "kernel-metadata.json").read_text())
+        assert metadata["competition_sources"] == [wanted]
 
 
 def test_a_dry_run_stages_everything_and_asks_nothing(tmp_path, capsys, monkeypatch):

@@ -9,7 +9,7 @@ from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.networks.events import Event, Listener, find_events, write_events
+from birdclef_mind.networks.events import Event, Listener, find_events, read_events, write_events
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 
@@ -76,3 +76,22 @@ def test_a_soundscape_that_cannot_be_read_is_listed(listening, sample_folder, tm
     (folder / "test_soundscapes" / "soundscape_1.ogg").write_bytes(b"no sound")
     _, problems = write_events(bundles.load(listening), folder, tmp_path / "e.csv")
     assert [line.split(":")[0] for line in problems] == ["soundscape_1.ogg"]
+
+
+@pytest.mark.parametrize("form", ["raven", "audacity"])
+def test_events_are_written_for_other_programs(listening, sample_folder, tmp_path, form):
+    words = ["infer", str(listening), str(sample_folder), str(tmp_path / "s.csv"), "--events", str(tmp_path / "e")]
+    for _ in range(2):
+        assert main([*words, "--format", form, "--quiet"]) == 0
+    names = sorted(path.name for path in (tmp_path / "e").glob("*.txt"))
+    ending = ".Table.1.selections.txt" if form == "raven" else ".txt"
+    assert names == [f"soundscape_90001{ending}", f"soundscape_90002{ending}"]
+    assert main(["infer", *words[1:4], "--events", str(tmp_path / "e.csv"), "--quiet"]) == 0
+    table, other = read_events(tmp_path / "e.csv"), read_events(tmp_path / "e")
+    assert len(table) == len(other) > 0
+    np.testing.assert_allclose(table.onset_s, other.onset_s, atol=0.006)
+    assert table.bird.tolist() == other.bird.tolist()
+    assert main(["score", str(tmp_path / "e"), str(sample_folder / "truth.csv"), "--events", "--quiet"]) == 0
+    (tmp_path / "e" / names[0]).write_text("mine")
+    assert main([*words, "--format", form, "--quiet"]) == 2
+    assert (tmp_path / "e" / names[0]).read_text() == "mine"
