@@ -20,8 +20,8 @@ FLAGS = {
     "silent": "silent: nothing to hear",
     "clipped": "clipped: louder than the recorder could take",
     "copy": "near-duplicate of another recording",
-    "unlike": "least like the rest of its bird",
-    "called_other": "the network is sure that it is another bird",
+    "unlike": "least like the others of its label",
+    "called_other": "the network is sure that it is another",
 }
 # A thousandth of the samples at full scale is heard as a crackle.
 _CLIPPED = 1e-3

@@ -14,6 +14,7 @@ import soundfile
 from conftest import tree
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.data.form import FORMS
 from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
@@ -98,17 +99,39 @@ def test_the_whole_day(sample_folder, tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_day_in_the_older_layout_with_little_time(sample_folder, tiny, tmp_path, capsys, monkeypatch):
+def test_the_day_of_another_year(year_folder, tiny, tmp_path):
+    root = year_folder(2026)
+    kernels = ("cache-images", "train", "submit")
+    result = rehearse(root, tmp_path / "r", Rehearsing(config=tiny, kernels=kernels, hidden=1))
+    assert_hidden(result, root, 2026, hidden=1, computed=12)
+    index = (tmp_path / "r" / "staged" / "cache-images-output" / "cache" / "index.csv").read_text()
+    assert "train_soundscapes/" in index
+    assert result.scores["metric"] == "roc_auc"
+
+
+@pytest.mark.slow
+def test_the_day_in_the_older_layout_with_little_time(year_folder, tiny, tmp_path, capsys, monkeypatch):
+    root = year_folder(2024)
     kernels = ("cache-images", "train", "submit")
     rehearsing = Rehearsing(layout="2025", config=tiny, kernels=kernels, hidden=2, deadline_minutes=0.0001)
     monkeypatch.chdir(tmp_path)
-    result = rehearse(sample_folder, Path("r"), rehearsing)
-    sample = read_sample_submission(sample_folder / "sample_submission.csv")
-    hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
-    assert find_fault(result.submission, "scores", ("row_id", *sample.labels), hidden) is None
-    assert "computed 0" in result.submission.with_suffix(".log").read_text()
-    assert main(["rehearse", str(sample_folder), str(tmp_path / "r"), "--layout", "1999"]) == 2
+    result = rehearse(root, Path("r"), rehearsing)
+    assert_hidden(result, root, 2024, hidden=2, computed=0)
+    assert main(["rehearse", str(root), str(tmp_path / "r"), "--layout", "1999"]) == 2
     assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err
+
+
+def assert_hidden(result, root, year, *, hidden, computed):
+    """The hidden run's submission is what the year's sample asks for, and the kernels were of that year."""
+    form = FORMS[year]
+    ends = range(5, int(form.soundscape_s) + 1, 5)
+    rows = [f"{form.test_name(1000 + number)}_{end}" for number in range(hidden) for end in ends]
+    sample = read_sample_submission(root / "sample_submission.csv")
+    assert find_fault(result.submission, "scores", ("row_id", *sample.labels), rows) is None
+    assert f"computed {computed}" in result.submission.with_suffix(".log").read_text()
+    staged = result.submission.parents[3] / "staged"
+    metadata = json.loads((staged / "submit" / "kernel-metadata.json").read_text())
+    assert metadata["competition_sources"] == [form.slug]
 
 
 def test_both_layouts_at_once(staged, sample_folder, tmp_path):

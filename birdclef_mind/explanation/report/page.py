@@ -23,7 +23,7 @@ from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
-from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies
+from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
@@ -130,7 +130,12 @@ def _environment(address: Callable[[str], str], common_names: dict[str, str], ar
     )
     environment.globals["measures"] = OF_YEARS
     environment.filters.update(
-        asset=address, percent=_percent, best=_best, shell=shlex.quote, bird=partial(_bird, common_names)
+        asset=address,
+        percent=_percent,
+        best=_best,
+        shell=shlex.quote,
+        bird=partial(_bird, common_names),
+        worded=partial(in_words, are=are),
     )
     return environment
 

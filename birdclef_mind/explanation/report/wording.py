@@ -6,6 +6,8 @@ from jinja2.ext import Extension
 
 # What a page's reader does not see: tags of templates and of HTML.
 _UNSEEN = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>)", re.DOTALL)
+# Of tags of templates, though, sentences in quotes are read; names in quotes have no space in them.
+_QUOTED = re.compile(r'"[^"]*"')
 _BIRD = re.compile(r"\b([Bb])irds?\b")
 BIRDS = "birds"
 
@@ -27,4 +29,12 @@ class OfSpecies(Extension):
         if not (name or "").endswith(".html"):
             return source
         parts = _UNSEEN.split(source)
-        return "".join(part if _UNSEEN.fullmatch(part) else in_words(part, "species") for part in parts)
+        return "".join(_of_species(part) for part in parts)
+
+
+def _of_species(part: str) -> str:
+    if not _UNSEEN.fullmatch(part):
+        return in_words(part, "species")
+    if part.startswith("<"):
+        return part
+    return _QUOTED.sub(lambda found: in_words(found[0], "species") if " " in found[0] else found[0], part)
