@@ -23,7 +23,7 @@ from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.cache import Cache, Sides
 from birdclef_mind.data.overrides import apply
 from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
@@ -37,16 +37,10 @@ FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"
 
 
-def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]:
-    """Segments of a cache that are not silent: of recordings the network was trained on, and of those held out.
-
-    BundleError for another cache than the network's.
-    """
+def sides(bundle: Bundle, cache: Cache) -> Sides:
+    """What the network was trained on, and what was held out; BundleError for another cache than the network's."""
     require_cache(bundle, cache)
-    held_out = set(bundle.record.validation_recordings)
-    heard = [row for row in cache.rows if not row.silent]
-    learn = [row for row in heard if row.recording not in held_out]
-    return learn, [row for row in heard if row.recording in held_out]
+    return cache.sides(bundle.record.validation_recordings)
 
 
 def corrected(bundle: Bundle, cache: Cache) -> Cache:
@@ -76,13 +70,13 @@ def train_bundle_decoders(
     same network on the same pictures, are kept. ConfigError where no segment is left to learn from, BundleError for
     another cache than the network's.
     """
-    learn, check = sides(bundle, corrected(bundle, cache))
-    if not learn:
+    both = sides(bundle, corrected(bundle, cache))
+    if not both.learn:
         raise ConfigError(f"{cache.root}: expected segments with sound to train decoders on, got none")
     with bundle_folder.claimed(folder) as ledger:
         ledger.add(dict.fromkeys(bundle_folder.ADDED, OWN))
-        pixels = cache.pictures(learn, track).pixels
-        lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
+        pixels = cache.pictures(both.learn, track).pixels
+        lessons = Lessons(pixels, cache.pictures(both.check, track).pixels if both.check else pixels)
         found = _keep_or_train(
             ledger, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say, track=track
         )

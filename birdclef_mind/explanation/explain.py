@@ -105,8 +105,8 @@ def explain(
     """
     bundle = bundles.load(bundle_folder)
     as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)
-    learn, check = bundle_decoders.sides(bundle, cache)
-    check = [row for row in check if row.label and not row.birdless]
+    both = bundle_decoders.sides(bundle, cache)
+    learn, check = _with_a_bird(both.learn), _with_a_bird(both.check)
     competition = _competition(explaining, cache)
     named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
@@ -122,10 +122,10 @@ def explain(
             bundle=bundle, cache=cache, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
             second=second, competition=competition, failed={},
         )  # fmt: skip
-        measured = check or learn
+        measured = check or both.learn
         unseen = [row for row in measured if row.recording not in second_saw] or measured
         shown = examples.evenly(unseen, _MOST_MEASURED)
-        known = examples.evenly([row for row in learn if row.label and not row.birdless], _MOST_LEARNED)
+        known = examples.evenly(learn, _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         fidelity = _fidelity(reading, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
@@ -167,6 +167,10 @@ def explain(
         }
         folder.finish(facts)
     return facts
+
+
+def _with_a_bird(rows: Sequence[IndexRow]) -> list[IndexRow]:
+    return [row for row in rows if row.label and not row.birdless]
 
 
 def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:

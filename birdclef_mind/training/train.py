@@ -31,7 +31,7 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.draws import Material, gather_material
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, heard_pictures, one_split, sides
+from birdclef_mind.training.held_out import Part, heard_pictures, one_split, parts
 from birdclef_mind.training.learner import Learner, compile_learner
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, write_results
@@ -114,7 +114,8 @@ def train_split(
     out = ledger.folder
     corrected = apply(extras.overrides, cache)
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
-    learn, check = sides(cache, corrected, pictures, split, training)
+    both = parts(cache, corrected, pictures, split, training)
+    learn, check = both.learn, both.check
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
     if not learn.targets.any():
@@ -122,7 +123,7 @@ def train_split(
     silent = sum(row.silent for row in corrected.rows)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
-    say(describe(split, learn, check, silent, bool(training.validation_share)))
+    say(describe(split, both, silent, bool(training.validation_share)))
     untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()

@@ -25,7 +25,7 @@ from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, sides
+from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, parts
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
@@ -99,7 +99,7 @@ def train_folds(
     if len(done) < folds:
         return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught))
     corrected = apply(extras.overrides, cache)
-    checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
+    checks = [parts(cache, corrected, pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
