@@ -92,22 +92,6 @@ def require_cache(bundle: Bundle, cache: Cache) -> None:
         )
 
 
-def save(bundle: Bundle, folder: Path) -> None:
-    """Make a folder, new or of an earlier bundle, hold a bundle and nothing else; what stood there stays until then.
-
-    BundleError for a folder of something else, and for weights that are not finite.
-    """
-
-    def own(folder: Path) -> list[str]:
-        return [FACTS, WEIGHTS] if files.is_sealed(folder / FACTS) else []
-
-    with (
-        folders.claimed(folder, "bundle", BundleError, adopt=own) as ledger,
-        folders.renewed(ledger, last=FACTS) as stage,
-    ):
-        write(bundle, stage)
-
-
 def write(bundle: Bundle, folder: Path) -> None:
     """Write a bundle's files into a folder; BundleError, before any is, for weights that are not finite."""
     for model in bundle.members:

@@ -1,7 +1,7 @@
 """Training a network on a cache: split, fit, keep the best epoch, measure on held-out recordings, write a bundle."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,8 +91,8 @@ def train(
     refuse_unfit(cache, training)
     with bundle_folder.claimed(out) as ledger:
         pictures = heard_pictures(cache, track)
-        split = one_split(cache, pictures, training, say, track)
-        return train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
+        split, source = one_split(cache, pictures, training, say, track), made_from(cache, pictures, extras)
+        return train_split(cache, pictures, ledger, training, split, source=source, extras=extras, say=say)
 
 
 def train_split(
@@ -102,14 +102,16 @@ def train_split(
     training: Training,
     split: Split,
     *,
+    source: Mapping[str, str | None],
     extras: Extras = Extras(),
     say: Say = lambda line: None,
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
 
-    `pictures` are what `heard_pictures` gives. StoreError where there is no segment, or no bird, to train on;
-    TableError for corrections that do not fit the cache. DivergedError when an epoch's numbers are not finite; the best
-    epoch before is written where it was measured and the folder holds no other bundle.
+    `pictures` are what `heard_pictures` gives, `source` what `made_from` gives for them. StoreError where there is no
+    segment, or no bird, to train on; TableError for corrections that do not fit the cache. DivergedError when an
+    epoch's numbers are not finite; the best epoch before is written where it was measured and the folder holds no other
+    bundle.
     """
     out = ledger.folder
     corrected = apply(extras.overrides, cache)
@@ -132,7 +134,7 @@ def train_split(
     )
     for line in resting(material, training):
         say(line)
-    state = Checkpoint(ledger, TRAINING, _key(material, check, training, extras))
+    state = Checkpoint(ledger, TRAINING, _key(material, check, training, source))
     bundle_folder.begin(ledger)
     if not (out / bundles.FACTS).is_file():
         # Beside a network that is there already its own settings stay, until the new one is done.
@@ -153,7 +155,7 @@ def train_split(
         segments={"training": len(learn.rows), "validation": len(check.rows)},
         overrides=tuple(extras.overrides),
         tensorflow=tf.__version__,
-        made_from=made_from(cache, pictures, extras),
+        made_from=source,
         metric=cache.metric,
         are=cache.are,
     )
@@ -243,14 +245,14 @@ def _begin_at_chance(model: keras.Model, material: Material) -> None:
     model.get_layer("classes").bias.assign(np.log(chance / (1 - chance)))
 
 
-def _key(material: Material, check: Part, training: Training, extras: Extras) -> str:
+def _key(material: Material, check: Part, training: Training, source: Mapping[str, str | None]) -> str:
     """What a state kept on disk must have been made with."""
     return json.dumps(
         [
             asdict(training),
             material.features.fingerprint(),
-            files.digest_of(material.pictures.pixels, material.own, material.targets, check.places, check.targets),
-            files.sha256(extras.weights) if extras.weights else None,
+            dict(source),
+            files.digest_of(material.own, material.targets, check.places, check.targets),
             [__version__, keras.__version__, tf.__version__],
         ]
     )

@@ -92,7 +92,7 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
+            report = train_split(cache, pictures, ledger, training, split, source=source, extras=extras, say=say)
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
