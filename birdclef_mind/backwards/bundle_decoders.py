@@ -23,11 +23,10 @@ from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.data.cache import Cache, Sides
-from birdclef_mind.data.overrides import apply
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
+from birdclef_mind.networks.bundle import Bundle, as_trained, values_digest
 from birdclef_mind.storage import files
 from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.ledger import OWN, Ledger
@@ -35,17 +34,6 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 
 FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"
-
-
-def sides(bundle: Bundle, cache: Cache) -> Sides:
-    """What the network was trained on, and what was held out; BundleError for another cache than the network's."""
-    require_cache(bundle, cache)
-    return cache.sides(bundle.record.validation_recordings)
-
-
-def corrected(bundle: Bundle, cache: Cache) -> Cache:
-    """The cache with the corrections that the bundle was trained with."""
-    return apply(bundle.record.overrides, cache)
 
 
 def random_twin(model: keras.Model, seed: int) -> keras.Model:
@@ -70,7 +58,7 @@ def train_bundle_decoders(
     same network on the same pictures, are kept. ConfigError where no segment is left to learn from, BundleError for
     another cache than the network's.
     """
-    both = sides(bundle, corrected(bundle, cache))
+    both = as_trained(bundle, cache).sides(bundle.record.validation_recordings)
     if not both.learn:
         raise ConfigError(f"{cache.root}: expected segments with sound to train decoders on, got none")
     with bundle_folder.claimed(folder) as ledger:

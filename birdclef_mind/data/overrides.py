@@ -53,6 +53,16 @@ class Override:
     value: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CorrectedCache(Cache):
+    """A cache with its rows as they were corrected, be it by nothing; `as_cached` is the one without corrections.
+
+    What is learned, measured or shown wants this one; what is held out must not depend on corrections.
+    """
+
+    as_cached: Cache
+
+
 Moves = Mapping[str, Mapping[int, float]]
 
 
@@ -95,11 +105,11 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
     return moves
 
 
-def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
-    """The cache as corrected: rows dropped, named anew, with more birds or none; moved windows must already be in it.
+def corrected(cache: Cache, overrides: Sequence[Override]) -> CorrectedCache:
+    """Lay corrections over a cache: rows dropped, named anew, with more birds or none.
 
-    TableError for a recording, a window or a bird that the cache does not have, a window that it has not moved, and
-    corrections that contradict each other.
+    Windows that were moved must already be in it. TableError for a recording, a window or a bird that the cache does
+    not have, a window that it has not moved, and corrections that contradict each other.
     """
     rows = {(row.recording, row.segment): row for row in cache.rows}
     regular = regular_starts(cache)
@@ -129,7 +139,7 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
         row = rows.get((override.recording, _segment(override, regular[override.recording])))
         if row and override.action == ALSO and override.value == row.label:
             raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
-    return replace(cache, rows=tuple(rows.values()))
+    return CorrectedCache(**{**vars(cache), "rows": tuple(rows.values()), "as_cached": cache})
 
 
 def regular_starts(cache: Cache) -> dict[str, list[float]]:

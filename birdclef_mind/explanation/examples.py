@@ -11,6 +11,7 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
+from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
@@ -77,7 +78,7 @@ def evenly(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
     return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
-def find_row(cache: Cache, wanted: str) -> IndexRow:
+def find_row(cache: CorrectedCache, wanted: str) -> IndexRow:
     """The segment named RECORDING@SECONDS, its own start; ConfigError says what there is."""
     recording, _, seconds = wanted.rpartition("@")
     own = [row for row in cache.rows if row.recording == recording]

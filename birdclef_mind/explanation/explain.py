@@ -104,11 +104,11 @@ def explain(
     cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
-    as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)
-    both = bundle_decoders.sides(bundle, cache)
+    corrected = bundles.as_trained(bundle, cache)
+    both = corrected.sides(bundle.record.validation_recordings)
     learn, check = _with_a_bird(both.learn), _with_a_bird(both.check)
     competition = _competition(explaining, cache)
-    named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
+    named = [(examples.find_row(corrected, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
@@ -116,10 +116,10 @@ def explain(
     if not explaining.replaces:
         explanation.check_folder(out, digest)
     with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
-        second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say=say, track=track)
+        second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say=say, track=track)
         folder = opened.enter_context(explanation.renewed(ledger, bundle.features))
         reading = Reading(
-            bundle=bundle, cache=cache, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
+            bundle=bundle, cache=corrected, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
             second=second, competition=competition, failed={},
         )  # fmt: skip
         measured = check or both.learn

@@ -22,6 +22,7 @@ from birdclef_mind import __version__
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.labels import Classes
+from birdclef_mind.data.overrides import CorrectedCache, corrected
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.calibration import Calibration
@@ -90,6 +91,12 @@ def require_cache(bundle: Bundle, cache: Cache) -> None:
             f"{where}: expected the cache that the bundle's network was trained on, found other recordings or windows; "
             "give that one, or train on this one"
         )
+
+
+def as_trained(bundle: Bundle, cache: Cache) -> CorrectedCache:
+    """The cache with the corrections that the network was trained with; BundleError as in `require_cache`."""
+    require_cache(bundle, cache)
+    return corrected(cache, bundle.record.overrides)
 
 
 def write(bundle: Bundle, folder: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array, Targets
 from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.sound.pictures import Pictures
@@ -100,10 +101,13 @@ def _window(row: IndexRow, length_s: float) -> Window:
     return Window(row.start_s, row.start_s + length_s, tuple(name for name in (row.label, *row.also) if name))
 
 
-def parts(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> Parts:
-    """Segments to train on and held out; of overlapping windows those held out stand side by side."""
-    places = {(row.recording, row.segment): place for place, row in enumerate(cache.heard)}
-    apart, both = _apart(cache), corrected.sides(split.validation)
+def parts(cache: CorrectedCache, pictures: Pictures, split: Split, training: Training) -> Parts:
+    """Segments to train on and held out; of overlapping windows those held out stand side by side.
+
+    `pictures` are those of the cache without corrections, from `heard_pictures`.
+    """
+    places = {(row.recording, row.segment): place for place, row in enumerate(cache.as_cached.heard)}
+    apart, both = _apart(cache), cache.sides(split.validation)
 
     def part(rows: list[IndexRow], secondary_weight: float) -> Part:
         own = np.array([places[row.recording, row.segment] for row in rows], int)

@@ -13,7 +13,7 @@ from birdclef_mind import __version__
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import Override, apply, summary
+from birdclef_mind.data.overrides import CorrectedCache, Override, corrected, summary
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
@@ -85,18 +85,18 @@ def train(
 
     The same cache, settings and machine give the same weights on a CPU, interrupted or not: TensorFlow is told to work
     deterministically, for this process. On another processor the last digits may differ. What is held out does not
-    depend on corrections. What is raised, `refuse_unfit` and `train_split` say; BundleError where `out` is no place for
-    a bundle.
+    depend on corrections. TableError for corrections that do not fit the cache, BundleError where `out` is no place for
+    a bundle; what else is raised, `refuse_unfit` and `train_split` say.
     """
     refuse_unfit(cache, training)
     with bundle_folder.claimed(out) as ledger:
-        pictures = heard_pictures(cache, track)
+        asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
         split, source = one_split(cache, pictures, training, say, track), made_from(cache, pictures, extras)
-        return train_split(cache, pictures, ledger, training, split, source=source, extras=extras, say=say)
+        return train_split(asked, pictures, ledger, training, split, source=source, extras=extras, say=say)
 
 
 def train_split(
-    cache: Cache,
+    cache: CorrectedCache,
     pictures: Pictures,
     ledger: Ledger,
     training: Training,
@@ -109,20 +109,18 @@ def train_split(
     """Train one network on one side of a split, into a folder that is claimed.
 
     `pictures` are what `heard_pictures` gives, `source` what `made_from` gives for them. StoreError where there is no
-    segment, or no bird, to train on; TableError for corrections that do not fit the cache. DivergedError when an
-    epoch's numbers are not finite; the best epoch before is written where it was measured and the folder holds no other
-    bundle.
+    segment, or no bird, to train on. DivergedError when an epoch's numbers are not finite; the best epoch before is
+    written where it was measured and the folder holds no other bundle.
     """
     out = ledger.folder
-    corrected = apply(extras.overrides, cache)
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
-    both = parts(cache, corrected, pictures, split, training)
+    both = parts(cache, pictures, split, training)
     learn, check = both.learn, both.check
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is not silent")
     if not learn.targets.any():
         raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
-    silent = sum(row.silent for row in corrected.rows)
+    silent = sum(row.silent for row in cache.rows)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
     say(describe(split, both, silent, bool(training.validation_share)))
