@@ -132,10 +132,8 @@ def explain(
         if not named and not files:
             named = _choose(reading, shown, held_out, explaining.examples)
         say("working backwards from each layer")
-        chosen = examples.join(
-            [*([examples.from_rows(cache, named, competition, reading.failed)] if named else []), *files]
-        )
-        cards = write_examples(reading, *chosen, distance=fidelity["mean_distance"])
+        cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
+        cards = write_examples(reading, examples.join([*cached, *files]), distance=fidelity["mean_distance"])
         say("asking what each bird sounds like to it")
         skipped = dict(backwards.skipped)
         answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
