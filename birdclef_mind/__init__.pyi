@@ -8,7 +8,7 @@ from .commands.runs import list_runs
 from .data.cache import Cache, open_cache
 from .data.competition import Competition, open_competition
 from .data.labels import Classes, choose_labels
-from .data.overrides import apply, read_overrides
+from .data.overrides import corrected, read_overrides
 from .data.sample import Sample, write_sample
 from .data.scoring import read_submission, score
 from .data.write_cache import write_cache
@@ -48,8 +48,8 @@ __all__ = [
     "Sample",
     "Training",
     "Windowing",
-    "apply",
     "choose_labels",
+    "corrected",
     "explain",
     "list_runs",
     "load",

@@ -218,6 +218,15 @@ def add_decoders(bundle, cache_folder, out):
     train(cache, copy / SECOND, replace(settings, seed=settings.seed + 1))
 
 
+def put_bundle(bundle, folder):
+    """Write a bundle into a folder, as training does at its end."""
+    from birdclef_mind.networks import bundle as bundles
+    from birdclef_mind.networks import bundle_folder
+
+    with bundle_folder.claimed(folder) as ledger, bundle_folder.renewed(ledger) as stage:
+        bundles.write(bundle, stage)
+
+
 def tree(folder):
     """Every file of a folder and its bytes."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

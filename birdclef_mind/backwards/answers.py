@@ -5,7 +5,7 @@ patches), and by a search for an embedding that the network is sure of and that 
 by the trained decoder. Their control is noise that is optimised in the same way, pixel by pixel.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from birdclef_mind.errors import ConfigError, Obstacle
 _STEPS = 60
 _RATE = 0.1
 _NOISE_RATE = 4.0
+# So many searches at a time bound memory.
+_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,37 @@ class EmbeddingRange:
         return cls(mean, deviation, counts)
 
 
-def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Array:
-    """One-hot answers of classes (n,) to pictures (n, rows, frames), 0–255, by the weights alone.
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """Pictures of some classes, all found in one way.
+
+    Attributes
+    ----------
+    way : "weights", "search" or "noise". seed : of what the search began with; None without a search.
+    pictures : (n, rows, frames), 0–255. embeddings : those that a search for embeddings found, (n, units), else None.
+    """
+
+    way: str
+    seed: int | None = None
+    pictures: Array
+    embeddings: Array | None = None
+
+
+def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Answered:
+    """One-hot answers of classes (n,) to pictures, by the weights alone.
 
     ConfigError for a class that the network does not have, Obstacle as in `stamp_back`.
     """
     _require_classes(anatomy, classes)
     one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
-    return raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
+    pictures = raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
+    return Answered(way="weights", pictures=pictures)
 
 
 def searched_answers(
-    anatomy: Anatomy, decoders: Decoders, classes: Array, within: EmbeddingRange, *, seed: int | Array = 0
-) -> tuple[Array, Array]:
-    """Search an embedding for each class and decode it.
+    anatomy: Anatomy, decoders: Decoders, classes: Array, within: EmbeddingRange, seeds: Sequence[int] = (0,)
+) -> list[Answered]:
+    """Search an embedding for each class and decode it, once with each seed.
 
     Each search starts at random where the class's real embeddings lie, and goes up the network's certainty of the
     class, both of the embedding itself and of its decoded picture; what goes further than one deviation from the mean
@@ -71,76 +90,108 @@ def searched_answers(
 
     Parameters
     ----------
-    classes : (n,), places of the classes. seed : one for all, or one a class, (n,).
+    classes : (n,), places of the classes.
 
     Returns
     -------
-    pictures (n, rows, frames), 0–255, and embeddings (n, units). ConfigError for a class that the network does not
-    have, and for decoders without one of the embedding.
+    Answers of all classes, one a seed. ConfigError for a class that the network does not have, and for decoders without
+    one of the embedding.
     """
     _require_classes(anatomy, classes)
     name = anatomy.embedding.name
     if name not in decoders.networks:
         raise ConfigError(f"answers: expected a decoder of {name}, got those of {', '.join(decoders.networks)}")
-    decode = decoders.networks[name]
-    sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
-    sure_of_picture = log_certainty(anatomy, anatomy.picture)
-    mean, deviation = within.mean[classes], within.deviation[classes]
-    seeds = np.broadcast_to(seed, len(classes)).tolist()
-    drawn = (np.random.default_rng([own, int(index)]) for own, index in zip(seeds, classes, strict=True))
-    noise = np.stack([rng.normal(size=mean.shape[1]) for rng in drawn])
-    spread = np.maximum(deviation, 1e-3).astype(np.float32)
-    start = (mean + np.clip(noise, -1, 1) * deviation).astype(np.float32)
-    # Rectified units are never negative; others may be.
-    lowest = 0.0 if within.mean.min() >= 0 else -np.inf
-    embedding = tf.Variable(np.maximum(start, lowest))
-    optimizer = keras.optimizers.Adam(_RATE)
-    optimizer.build([embedding])
-    places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def step() -> None:
-        with tf.GradientTape() as tape:
-            sure = tf.gather_nd(sure_of_embedding(embedding), places)
-            again = tf.gather_nd(sure_of_picture(_clipped(decode(embedding, training=False))), places)
-            deviations = tf.abs(embedding - mean.astype(np.float32)) / spread
-            beyond = tf.reduce_mean(tf.square(tf.maximum(deviations - 1, 0)), axis=1)
-            loss = tf.reduce_sum(beyond - sure - again)
-        gradient = tape.gradient(loss, embedding) * tf.constant(spread)
-        optimizer.apply_gradients([(gradient, embedding)])
-        embedding.assign(tf.maximum(embedding, lowest))
-
-    for _ in range(_STEPS):
-        step()
-    found = embedding.numpy()
-    return decoders.pictures(name, found), found
+    # All seeds in one row, so that the searches at a time are as many as may be.
+    every, drawn = np.tile(classes, len(seeds)), np.repeat(seeds, len(classes))
+    parts = _slices(len(every))
+    found = [_search(anatomy, decoders.networks[name], every[part], within, drawn[part]) for part in parts]
+    pictures = [decoders.pictures(name, embeddings) for embeddings in found]
+    of_seeds = zip(seeds, _split(pictures, len(seeds)), _split(found, len(seeds)), strict=True)
+    return [Answered(way="search", seed=seed, pictures=own, embeddings=at) for seed, own, at in of_seeds]
 
 
-def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Array:
-    """The control: noise pushed, pixel by pixel, towards each of some classes (n,): pictures (n, rows, frames), 0–255.
+def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Answered:
+    """The control: noise pushed, pixel by pixel, towards each of some classes (n,).
 
     ConfigError for a class that the network does not have, Obstacle where no gradient reaches the picture.
     """
     _require_classes(anatomy, classes)
     _require_gradient(anatomy)
+    pushed = [_pushed_noise(anatomy, classes[part], seed) for part in _slices(len(classes))]
+    return Answered(way="noise", seed=seed, pictures=np.concatenate(pushed))
+
+
+def _search(anatomy: Anatomy, decode: keras.Model, classes: Array, within: EmbeddingRange, seeds: Array) -> Array:
+    sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
+    sure_of_picture = log_certainty(anatomy, anatomy.picture)
+    mean, deviation = within.mean[classes], within.deviation[classes]
+    drawn = (np.random.default_rng([seed, place]) for seed, place in zip(seeds.tolist(), classes.tolist(), strict=True))
+    noise = np.stack([rng.normal(size=mean.shape[1]) for rng in drawn])
+    spread = np.maximum(deviation, 1e-3).astype(np.float32)
+    start = (mean + np.clip(noise, -1, 1) * deviation).astype(np.float32)
+    places = _places(classes)
+
+    def loss(embeddings: Any) -> Any:
+        sure = tf.gather_nd(sure_of_embedding(embeddings), places)
+        again = tf.gather_nd(sure_of_picture(_clipped(decode(embeddings, training=False))), places)
+        deviations = tf.abs(embeddings - mean.astype(np.float32)) / spread
+        beyond = tf.reduce_mean(tf.square(tf.maximum(deviations - 1, 0)), axis=1)
+        return tf.reduce_sum(beyond - sure - again)
+
+    # Rectified units are never negative; others may be.
+    lowest = 0.0 if within.mean.min() >= 0 else -np.inf
+    return _descend(np.maximum(start, lowest), loss, rate=_RATE, scale=spread, keep=lambda at: tf.maximum(at, lowest))
+
+
+def _pushed_noise(anatomy: Anatomy, classes: Array, seed: int) -> Array:
     rows, frames = anatomy.rows_frames
     start = np.stack([np.random.default_rng([seed, int(c)]).uniform(0, 255, (rows, frames)) for c in classes])
-    pictures = tf.Variable(as_input(start))
-    certainty = log_certainty(anatomy, anatomy.picture)
-    optimizer = keras.optimizers.Adam(_NOISE_RATE)
-    optimizer.build([pictures])
-    places = tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
+    certainty, places = log_certainty(anatomy, anatomy.picture), _places(classes)
+    found = _descend(
+        as_input(start),
+        lambda pictures: -tf.reduce_sum(tf.gather_nd(certainty(pictures), places)),
+        rate=_NOISE_RATE,
+        scale=np.float32(1),
+        keep=_clipped,
+    )
+    return found[..., 0]
+
+
+def _descend(
+    start: Array, loss: Callable[[Any], Any], *, rate: float, scale: Array | np.float32, keep: Callable[[Any], Any]
+) -> Array:
+    """Go down a loss from some values, a fixed number of steps.
+
+    `scale` is the width of each value, by which its gradient is multiplied; `keep` brings values back to where they may
+    be.
+    """
+    values = tf.Variable(start)
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build([values])
 
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> None:
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_sum(tf.gather_nd(certainty(pictures), places))
-        optimizer.apply_gradients([(tape.gradient(loss, pictures), pictures)])
-        pictures.assign(tf.clip_by_value(pictures, 0.0, 255.0))
+            lost = loss(values)
+        optimizer.apply_gradients([(tape.gradient(lost, values) * tf.constant(scale), values)])
+        values.assign(keep(values))
 
     for _ in range(_STEPS):
         step()
-    return pictures.numpy()[..., 0]
+    return values.numpy()
+
+
+def _places(classes: Array) -> Any:
+    """Where the scores of some classes (n,) stand in a table of one row each."""
+    return tf.constant(np.stack([np.arange(len(classes)), classes], axis=1))
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
+
+
+def _split(parts: list[Array], count: int) -> list[Array]:
+    return np.split(np.concatenate(parts), count)
 
 
 def log_certainty(anatomy: Anatomy, tensor: Tensor) -> Callable[[Any], Any]:

@@ -23,11 +23,10 @@ from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
 from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
 from birdclef_mind.backwards.settings import Decoding
-from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import apply
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.networks.bundle import Bundle, require_cache, values_digest
+from birdclef_mind.networks.bundle import Bundle, as_trained, values_digest
 from birdclef_mind.storage import files
 from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.ledger import OWN, Ledger
@@ -35,23 +34,6 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 
 FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"
-
-
-def sides(bundle: Bundle, cache: Cache) -> tuple[list[IndexRow], list[IndexRow]]:
-    """Segments of a cache that are not silent: of recordings the network was trained on, and of those held out.
-
-    BundleError for another cache than the network's.
-    """
-    require_cache(bundle, cache)
-    held_out = set(bundle.record.validation_recordings)
-    heard = [row for row in cache.rows if not row.silent]
-    learn = [row for row in heard if row.recording not in held_out]
-    return learn, [row for row in heard if row.recording in held_out]
-
-
-def corrected(bundle: Bundle, cache: Cache) -> Cache:
-    """The cache with the corrections that the bundle was trained with."""
-    return apply(bundle.record.overrides, cache)
 
 
 def random_twin(model: keras.Model, seed: int) -> keras.Model:
@@ -76,13 +58,13 @@ def train_bundle_decoders(
     same network on the same pictures, are kept. ConfigError where no segment is left to learn from, BundleError for
     another cache than the network's.
     """
-    learn, check = sides(bundle, corrected(bundle, cache))
-    if not learn:
+    both = as_trained(bundle, cache).sides(bundle.record.validation_recordings)
+    if not both.learn:
         raise ConfigError(f"{cache.root}: expected segments with sound to train decoders on, got none")
     with bundle_folder.claimed(folder) as ledger:
         ledger.add(dict.fromkeys(bundle_folder.ADDED, OWN))
-        pixels = cache.pictures(learn, track).pixels
-        lessons = Lessons(pixels, cache.pictures(check, track).pixels if check else pixels)
+        pixels = cache.pictures(both.learn, track).pixels
+        lessons = Lessons(pixels, cache.pictures(both.check, track).pixels if both.check else pixels)
         found = _keep_or_train(
             ledger, DECODERS, bundle, read_anatomy(bundle.model), lessons, decoding=decoding, say=say, track=track
         )

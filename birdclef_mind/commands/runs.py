@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from birdclef_mind.errors import BundleError, reason_of
-from birdclef_mind.storage.folder_kinds import BUNDLE, CACHE, COMPARISON, COMPETITION, EXPLANATION, kind_of
+from birdclef_mind.storage.folder_kinds import BUNDLE, CACHE, COMPARISON, COMPETITION, EXPLANATION, SCORES, kind_of
 from birdclef_mind.storage.tables import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SCORES = "scores.json"
 _WITHOUT_BUNDLES = {CACHE, COMPARISON, COMPETITION, EXPLANATION}
 # Stands in every bundle of ours, near its beginning.
 _OWN_WORD = '"noise_floor"'
@@ -81,7 +80,7 @@ def list_runs(root: Path) -> "pd.DataFrame":
 
 def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Run:
     training, features = facts["record"]["training"], facts["features"]
-    scores = _scores(path.parent / _SCORES, broken)
+    scores = _scores(path.parent / SCORES, broken)
     return Run(
         folder=str(path.parent.relative_to(root)),
         written=datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
@@ -98,7 +97,7 @@ def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Ru
 
 
 def _scores(path: Path, broken: list[str]) -> dict[str, Any]:
-    # A training that holds nothing out writes empty scores; a bundle that was saved by itself has none.
+    # A training that holds nothing out writes empty scores; a bundle that was copied by itself has none.
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
         return dict(scores["segments"]) if scores else {}

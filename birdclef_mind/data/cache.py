@@ -9,7 +9,7 @@ OUT/failures.csv              recordings that gave no picture, and why; absent w
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,14 @@ class IndexRow:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Segments with sound: `learn` of recordings that a network learns from, `check` of those held out."""
+
+    learn: tuple[IndexRow, ...]
+    check: tuple[IndexRow, ...]
+
+
+@dataclass(frozen=True)
 class Cache:
     """A complete cache, opened: its facts and its segments; pixels are read on demand.
 
@@ -95,6 +103,22 @@ class Cache:
     index_sha256: str = ""
     metric: str = USUAL.metric
     are: str = "birds"
+
+    @property
+    def heard(self) -> tuple[IndexRow, ...]:
+        """Segments that are not silent: all that is learned from, measured or explained."""
+        return tuple(row for row in self.rows if not row.silent)
+
+    def sides(self, held_out: Collection[str]) -> Sides:
+        """Segments that are not silent, on the side of their recordings: `held_out` names those that are not learned.
+
+        A recording is held out as a whole, so no segment on one side has a neighbour on the other.
+        """
+        apart, heard = frozenset(held_out), self.heard
+        return Sides(
+            tuple(row for row in heard if row.recording not in apart),
+            tuple(row for row in heard if row.recording in apart),
+        )
 
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
         """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.

@@ -14,7 +14,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,16 @@ _WORDS = {
     ALSO: "given one more bird",
     START: "moved",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedCache(Cache):
+    """A cache with its rows as they were corrected, be it by nothing; `as_cached` is the one without corrections.
+
+    What is learned, measured or shown wants this one; what is held out must not depend on corrections.
+    """
+
+    as_cached: Cache
 
 
 Moves = Mapping[str, Mapping[int, float]]
@@ -84,11 +94,11 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
     return moves
 
 
-def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
-    """The cache as corrected: rows dropped, named anew, with more birds or none; moved windows must already be in it.
+def corrected(cache: Cache, overrides: Sequence[Override]) -> CorrectedCache:
+    """Lay corrections over a cache: rows dropped, named anew, with more birds or none.
 
-    TableError for a recording, a window or a bird that the cache does not have, a window that it has not moved, and
-    corrections that contradict each other.
+    Windows that were moved must already be in it. TableError for a recording, a window or a bird that the cache does
+    not have, a window that it has not moved, and corrections that contradict each other.
     """
     rows = {(row.recording, row.segment): row for row in cache.rows}
     regular = regular_starts(cache)
@@ -111,16 +121,23 @@ def apply(overrides: Sequence[Override], cache: Cache) -> Cache:
         elif override.action == NONE:
             rows[place] = replace(rows[place], birdless=True)
         elif override.action == RELABEL:
-            rows[place] = replace(rows[place], label=override.value)
+            rows[place] = replace(rows[place], label=override.value, birdless=False)
         elif override.action == ALSO:
-            rows[place] = replace(rows[place], also=tuple({**dict.fromkeys(rows[place].also), override.value: None}))
+            rows[place] = _with(rows[place], override.value)
         else:
             _require_moved(override, rows[place], cache)
     for override in overrides:
         row = rows.get((override.recording, _segment(override, regular[override.recording])))
-        if row and override.action == ALSO and override.value == row.label:
+        if row and not row.soundscape and override.action == ALSO and override.value == row.label:
             raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
-    return replace(cache, rows=tuple(rows.values()))
+    return CorrectedCache(**{**vars(cache), "rows": tuple(rows.values()), "as_cached": cache})
+
+
+def _with(row: IndexRow, label: str) -> IndexRow:
+    """A row in which something else is heard, too; in a soundscape it may be the first."""
+    if not row.label:
+        return replace(row, label=label, birdless=False)
+    return replace(row, also=tuple({**dict.fromkeys(row.also), label: None}))
 
 
 def regular_starts(cache: Cache) -> dict[str, list[float]]:

@@ -6,16 +6,19 @@ from contextlib import suppress
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.answers import EmbeddingRange, optimised_noise, searched_answers, stamped_answers
+from birdclef_mind.backwards.answers import (
+    Answered,
+    EmbeddingRange,
+    optimised_noise,
+    searched_answers,
+    stamped_answers,
+)
 from birdclef_mind.backwards.reconstruction import Backwards, rounded
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.explanation.card_facts import AnswerCard, Answers, AnswerSummary
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
-
-# So many searches at a time bound memory.
-_CHUNK = 32
 
 
 def write_answers(
@@ -35,7 +38,7 @@ def write_answers(
     (embeddings,) = backwards.anatomy.activations([backwards.anatomy.embedding], learned.pixels)
     within = EmbeddingRange.of(embeddings.reshape(len(embeddings), -1), answered, count)
     low, width = _mean_scales(learned, truth, count)
-    ways = _pictures(backwards, classes, within, seeds, skipped)
+    found = _answers(backwards, classes, within, seeds, skipped)
     cards: list[AnswerCard] = []
     for index, name in enumerate(safe_names(count, "answer")):
         label = bundle.classes.names[index]
@@ -54,16 +57,16 @@ def write_answers(
             }
         )
     summary: list[AnswerSummary] = []
-    for way, seed, pictures in ways:
-        scores, witness = answer(pictures), reading.second(pictures)
+    for one in found:
+        scores, witness = answer(one.pictures), reading.second(one.pictures)
         for index, card in enumerate(cards):
-            stem = f"{card['name']}-{way}" + ("" if seed is None else f"-{seed}")
+            stem = f"{card['name']}-{one.way}" + ("" if one.seed is None else f"-{one.seed}")
             card["answers"].append(
                 {
-                    "way": way,
-                    "seed": seed,
-                    "picture": folder.picture(stem, pictures[index]),
-                    "sound": folder.sound_later(stem, pictures[index], float(low[index]), float(width[index])),
+                    "way": one.way,
+                    "seed": one.seed,
+                    "picture": folder.picture(stem, one.pictures[index]),
+                    "sound": folder.sound_later(stem, one.pictures[index], float(low[index]), float(width[index])),
                     "score": round(float(scores[index, index]), 4),
                     "recognised": bool(scores[index].argmax() == index),
                     "recognised_by_second": bool(witness[index].argmax() == index),
@@ -74,8 +77,8 @@ def write_answers(
             )
         summary.append(
             {
-                "way": way,
-                "seed": seed,
+                "way": one.way,
+                "seed": one.seed,
                 "classes": count,
                 "recognised": int((scores.argmax(axis=1) == classes).sum()),
                 "recognised_by_second": int((witness.argmax(axis=1) == classes).sum()),
@@ -84,32 +87,20 @@ def write_answers(
     return {"cards": cards, "summary": summary}
 
 
-def _pictures(
+def _answers(
     backwards: Backwards, classes: Array, within: EmbeddingRange, seeds: int, skipped: dict[str, str]
-) -> list[tuple[str, int | None, Array]]:
-    ways: list[tuple[str, int | None, Array]] = []
+) -> list[Answered]:
+    anatomy, found = backwards.anatomy, list[Answered]()
     # Where a layer stands in the way, the explanation already says which.
     with suppress(Obstacle):
-        ways.append(("weights", None, stamped_answers(backwards.anatomy, backwards.chain, classes)))
+        found.append(stamped_answers(anatomy, backwards.chain, classes))
     if backwards.decoders is not None:
-        every = np.tile(classes, seeds)
-        of_seed = np.repeat(np.arange(seeds), len(classes))
-        found = [
-            searched_answers(backwards.anatomy, backwards.decoders, every[part], within, seed=of_seed[part])[0]
-            for part in _slices(len(every))
-        ]
-        answers = np.split(np.concatenate(found), seeds)
-        ways += [("search", seed, pictures) for seed, pictures in enumerate(answers)]
+        found += searched_answers(anatomy, backwards.decoders, classes, within, range(seeds))
     try:
-        pushed = [optimised_noise(backwards.anatomy, classes[part]) for part in _slices(len(classes))]
-        ways.append(("noise", 0, np.concatenate(pushed)))
+        found.append(optimised_noise(anatomy, classes))
     except Obstacle as error:
         skipped["noise"] = f"noise is not pushed towards a bird, the control of its answers: {error}"
-    return ways
-
-
-def _slices(count: int) -> list[slice]:
-    return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
+    return found
 
 
 def _mean_scales(learned: Pictures, truth: Array, count: int) -> tuple[Array, Array]:

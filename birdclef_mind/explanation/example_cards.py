@@ -9,30 +9,28 @@ from birdclef_mind.backwards.fidelity import correlations, picture_errors
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.card_facts import Called, ExampleCard, Moments
-from birdclef_mind.explanation.examples import Example
+from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.facts import Fidelity
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
-from birdclef_mind.sound.pictures import ROUNDS, Pictures
+from birdclef_mind.sound.pictures import ROUNDS
 
 # Birds whose moments are shown below an example.
 _BIRDS_SHOWN = 2
 
 
-def write_examples(
-    reading: Reading, chosen: Sequence[Example], pictures: Pictures, *, distance: float
-) -> list[ExampleCard]:
+def write_examples(reading: Reading, chosen: Examples, *, distance: float) -> list[ExampleCard]:
     """Cards of examples with their reconstructions; pictures are written and sounds asked for.
 
     Parameters
     ----------
-    pictures : of the examples, in their order.
     distance : mean distance of two held-out pictures, the unit of the picture error.
     """
     backwards, folder, bundle = reading.backwards, reading.folder, reading.bundle
     anatomy, names = backwards.anatomy, bundle.classes.names
+    each, pictures = chosen.each, chosen.pictures
     pixels = pictures.pixels.astype(np.float32)
     *activations, embeddings, scores = anatomy.activations(
         [*backwards.taps, anatomy.embedding, anatomy.classes], pixels
@@ -40,7 +38,7 @@ def write_examples(
     rebuilt = backwards.pictures(pixels, activations)
     heard = _moments(bundle, pictures.pixels)
     cards: list[ExampleCard] = []
-    for place, (example, name) in enumerate(zip(chosen, safe_names(len(chosen), "example"), strict=True)):
+    for place, (example, name) in enumerate(zip(each, safe_names(len(each), "example"), strict=True)):
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])
         cards.append(
             {

@@ -11,6 +11,7 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
+from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
@@ -37,6 +38,14 @@ class Example:
     author: str
     why: str
     samples: Array | None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Segments to explain, and their pictures in the same order."""
+
+    each: tuple[Example, ...]
+    pictures: Pictures
 
 
 def choose_rows(rows: Sequence[IndexRow], scores: Array, truth: Array, count: int) -> list[tuple[int, str]]:
@@ -77,7 +86,7 @@ def evenly(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
     return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
-def find_row(cache: Cache, wanted: str) -> IndexRow:
+def find_row(cache: CorrectedCache, wanted: str) -> IndexRow:
     """The segment named RECORDING@SECONDS, its own start; ConfigError says what there is."""
     recording, _, seconds = wanted.rpartition("@")
     own = [row for row in cache.rows if row.recording == recording]
@@ -92,25 +101,18 @@ def find_row(cache: Cache, wanted: str) -> IndexRow:
 
 def from_rows(
     cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None, failed: dict[str, str]
-) -> tuple[list[Example], Pictures]:
+) -> Examples:
     """Cached segments as examples, with their real sound where the competition folder has it; see `real_sounds`."""
     sounds = real_sounds([row for row, _ in chosen], competition, cache.features, failed)
-    examples = [
-        Example(
-            row.recording,
-            row.start_s,
-            cache.features.windowing.start_s(row.segment),
-            row.label,
-            row.author,
-            why,
-            samples,
-        )
+    start_s = cache.features.windowing.start_s
+    each = tuple(
+        Example(row.recording, row.start_s, start_s(row.segment), row.label, row.author, why, samples)
         for (row, why), samples in zip(chosen, sounds, strict=True)
-    ]  # fmt: skip
-    return examples, cache.pictures([row for row, _ in chosen])
+    )
+    return Examples(each, cache.pictures([row for row, _ in chosen]))
 
 
-def from_files(paths: Sequence[Path], features: Features) -> list[tuple[list[Example], Pictures]]:
+def from_files(paths: Sequence[Path], features: Features) -> list[Examples]:
     """The first twelve windows of each of some sound files as examples; ConfigError for one that cannot be read.
 
     Files of one name are told apart by their paths.
@@ -119,22 +121,23 @@ def from_files(paths: Sequence[Path], features: Features) -> list[tuple[list[Exa
     return [_from_file(path, str(path) if names[path.name] > 1 else path.name, features) for path in paths]
 
 
-def _from_file(path: Path, name: str, features: Features) -> tuple[list[Example], Pictures]:
+def _from_file(path: Path, name: str, features: Features) -> Examples:
     try:
         windows = list(islice(audio.read_windows(path, features), _MOST_OF_A_FILE))
     except (AudioError, MemoryError) as error:
         raise ConfigError(f"{path}: {reason_of(error)}") from error
     shown = printable(name)
-    examples = [Example(shown, own.start_s, None, "", "", "your own recording", own.samples) for own in windows]
-    return examples, samples_to_pictures(np.stack([own.samples for own in windows]), features)
+    each = tuple(Example(shown, own.start_s, None, "", "", "your own recording", own.samples) for own in windows)
+    return Examples(each, samples_to_pictures(np.stack([own.samples for own in windows]), features))
 
 
-def join(parts: Sequence[tuple[list[Example], Pictures]]) -> tuple[list[Example], Pictures]:
+def join(groups: Sequence[Examples]) -> Examples:
     """Several groups of examples as one."""
-    examples = [example for group, _ in parts for example in group]
-    scales = [pictures.scale for _, pictures in parts]
+    each = tuple(example for group in groups for example in group.each)
+    pictures = [group.pictures for group in groups]
+    scales = [one.scale for one in pictures]
     scale = PixelScale(np.concatenate([s.low for s in scales]), np.concatenate([s.width for s in scales]))
-    return examples, Pictures(np.concatenate([pictures.pixels for _, pictures in parts]), scale)
+    return Examples(each, Pictures(np.concatenate([one.pixels for one in pictures]), scale))
 
 
 def real_sounds(

@@ -104,11 +104,11 @@ def explain(
     cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
-    as_cached, cache = cache, bundle_decoders.corrected(bundle, cache)
-    learn, check = bundle_decoders.sides(bundle, cache)
-    check = [row for row in check if row.label and not row.birdless]
+    corrected = bundles.as_trained(bundle, cache)
+    both = corrected.sides(bundle.record.validation_recordings)
+    learn, check = _with_a_bird(both.learn), _with_a_bird(both.check)
     competition = _competition(explaining, cache)
-    named = [(examples.find_row(cache, wanted), "named") for wanted in explaining.segments]
+    named = [(examples.find_row(corrected, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
@@ -116,26 +116,24 @@ def explain(
     if not explaining.replaces:
         explanation.check_folder(out, digest)
     with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
-        second, second_saw = _second(bundle_folder, bundle, as_cached, explaining.second, say=say, track=track)
+        second, second_saw = _second(bundle_folder, bundle, cache, explaining.second, say=say, track=track)
         folder = opened.enter_context(explanation.renewed(ledger, bundle.features))
         reading = Reading(
-            bundle=bundle, cache=cache, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
+            bundle=bundle, cache=corrected, folder=folder, backwards=backwards, answer=answer_of(backwards.anatomy),
             second=second, competition=competition, failed={},
         )  # fmt: skip
-        measured = check or learn
+        measured = check or both.learn
         unseen = [row for row in measured if row.recording not in second_saw] or measured
         shown = examples.evenly(unseen, _MOST_MEASURED)
-        known = examples.evenly([row for row in learn if row.label and not row.birdless], _MOST_LEARNED)
+        known = examples.evenly(learn, _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         fidelity = _fidelity(reading, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
         if not named and not files:
             named = _choose(reading, shown, held_out, explaining.examples)
         say("working backwards from each layer")
-        chosen = examples.join(
-            [*([examples.from_rows(cache, named, competition, reading.failed)] if named else []), *files]
-        )
-        cards = write_examples(reading, *chosen, distance=fidelity["mean_distance"])
+        cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
+        cards = write_examples(reading, examples.join([*cached, *files]), distance=fidelity["mean_distance"])
         say("asking what each bird sounds like to it")
         skipped = dict(backwards.skipped)
         answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
@@ -167,6 +165,10 @@ def explain(
         }
         folder.finish(facts)
     return facts
+
+
+def _with_a_bird(rows: Sequence[IndexRow]) -> list[IndexRow]:
+    return [row for row in rows if row.label and not row.birdless]
 
 
 def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:

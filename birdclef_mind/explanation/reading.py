@@ -5,7 +5,7 @@ from pathlib import Path
 
 from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards
-from birdclef_mind.data.cache import Cache
+from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle import Bundle
 
@@ -16,14 +16,14 @@ class Reading:
 
     Attributes
     ----------
-    folder : where pictures and sounds are put. cache : as corrected.
+    folder : where pictures and sounds are put.
     answer, second : from pictures (n, rows, frames) to scores (n, classes), of the network and an independent one.
     competition : folder of the real sound, None where it is not at hand.
     failed : gets recordings that cannot be heard, and why.
     """
 
     bundle: Bundle
-    cache: Cache
+    cache: CorrectedCache
     folder: Folder
     backwards: Backwards
     answer: Answer

@@ -22,6 +22,7 @@ from birdclef_mind import __version__
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.labels import Classes
+from birdclef_mind.data.overrides import CorrectedCache, corrected
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks.calibration import Calibration
@@ -92,20 +93,10 @@ def require_cache(bundle: Bundle, cache: Cache) -> None:
         )
 
 
-def save(bundle: Bundle, folder: Path) -> None:
-    """Make a folder, new or of an earlier bundle, hold a bundle and nothing else; what stood there stays until then.
-
-    BundleError for a folder of something else, and for weights that are not finite.
-    """
-
-    def own(folder: Path) -> list[str]:
-        return [FACTS, WEIGHTS] if files.is_sealed(folder / FACTS) else []
-
-    with (
-        folders.claimed(folder, "bundle", BundleError, adopt=own) as ledger,
-        folders.renewed(ledger, last=FACTS) as stage,
-    ):
-        write(bundle, stage)
+def as_trained(bundle: Bundle, cache: Cache) -> CorrectedCache:
+    """The cache with the corrections that the network was trained with; BundleError as in `require_cache`."""
+    require_cache(bundle, cache)
+    return corrected(cache, bundle.record.overrides)
 
 
 def write(bundle: Bundle, folder: Path) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.storage import checkpoint, files, folders
+from birdclef_mind.storage import checkpoint, files, folder_kinds, folders
 from birdclef_mind.storage.ledger import OWN, Ledger
 
 HISTORY = "history.csv"
 VALIDATION = "validation.csv"
-SCORES = "scores.json"
+SCORES = folder_kinds.SCORES
 SETTINGS = "settings.json"
 OUT_OF_FOLD = "out_of_fold.csv"
 # The state of a training that is under way has this before its key; curves are such as TensorBoard reads.

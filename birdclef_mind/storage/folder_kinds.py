@@ -7,6 +7,8 @@ BUNDLE = "bundle.json"
 EXPLANATION = "explanation.json"
 COMPARISON = "comparison.json"
 COMPETITION = "train_metadata.csv"
+# Beside a bundle: how well its network does.
+SCORES = "scores.json"
 
 _KINDS = {
     CACHE: "a cache",

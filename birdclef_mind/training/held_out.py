@@ -6,6 +6,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array, Targets
 from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.sound.pictures import Pictures
@@ -16,7 +17,7 @@ from birdclef_mind.training.recipe import Training
 
 @dataclass(frozen=True)
 class Part:
-    """Segments on one side of the split.
+    """Segments on one side of a split, as they are trained on or measured.
 
     Attributes
     ----------
@@ -35,6 +36,14 @@ class Part:
         return self.pictures.pixels[self.places]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Both sides of a split: `learn` is trained on, `check` is held out and empty where nothing is."""
+
+    learn: Part
+    check: Part
+
+
 def one_split(cache: Cache, pictures: Pictures, training: Training, say: Say, track: Track = untracked) -> Split:
     """The split of a single training; copies are looked for only where any recordings are to be held out."""
     pairs = pairs_of_copies(cache, pictures, say, track) if training.validation_share else []
@@ -51,12 +60,12 @@ def fold_splits(
 
 def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
     """Pictures of all segments that are not silent, in the cache's order."""
-    return cache.pictures([row for row in cache.rows if not row.silent], track)
+    return cache.pictures(cache.heard, track)
 
 
 def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = untracked) -> list[tuple[str, str]]:
     """Pairs of recordings that hold the same sound, as far as their windows that stand side by side show it."""
-    heard = [row for row in cache.rows if not row.silent]
+    heard = cache.heard
     chosen = np.array([place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0], int)
     recordings = [heard[place].recording for place in chosen]
     cepstral = cache.features.kind == "mfcc"
@@ -74,8 +83,8 @@ def recordings_of(cache: Cache) -> list[Recording]:
     measure, and no say in the split.
     """
     rows: dict[str, list[IndexRow]] = {}
-    for row in cache.rows:
-        if not row.silent and row.told:
+    for row in cache.heard:
+        if row.told:
             rows.setdefault(row.recording, []).append(row)
     length_s = cache.features.windowing.length_s
     return [
@@ -92,20 +101,22 @@ def _window(row: IndexRow, length_s: float) -> Window:
     return Window(row.start_s, row.start_s + length_s, tuple(name for name in (row.label, *row.also) if name))
 
 
-def sides(cache: Cache, corrected: Cache, pictures: Pictures, split: Split, training: Training) -> tuple[Part, Part]:
-    """Segments to train on and held out; of overlapping windows those held out stand side by side."""
-    places = {(row.recording, row.segment): place for place, row in enumerate(r for r in cache.rows if not r.silent)}
-    apart = _apart(cache)
-    heard = [row for row in corrected.rows if not row.silent and row.told]
+def parts(cache: CorrectedCache, pictures: Pictures, split: Split, training: Training) -> Parts:
+    """Segments to train on and held out; of overlapping windows those held out stand side by side.
+
+    `pictures` are those of the cache without corrections, from `heard_pictures`.
+    """
+    places = {(row.recording, row.segment): place for place, row in enumerate(cache.as_cached.heard)}
+    apart, both = _apart(cache), cache.sides(split.validation)
 
     def part(rows: list[IndexRow], secondary_weight: float) -> Part:
         own = np.array([places[row.recording, row.segment] for row in rows], int)
         return Part(tuple(rows), pictures, own, cache.targets(rows, secondary_weight))
 
-    return (
-        part([row for row in heard if row.recording in split.training], training.secondary_weight),
-        part([row for row in heard if row.recording in split.validation and row.segment % apart == 0], 0.0),
-    )
+    # Recordings that nobody listened to are on no side of the split, even where corrections tell what is in them.
+    learn = [row for row in both.learn if row.told and row.recording in split.training]
+    check = [row for row in both.check if row.told and row.segment % apart == 0]
+    return Parts(part(learn, training.secondary_weight), part(check, 0.0))
 
 
 def _apart(cache: Cache) -> int:

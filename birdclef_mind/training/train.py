@@ -1,7 +1,7 @@
 """Training a network on a cache: split, fit, keep the best epoch, measure on held-out recordings, write a bundle."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from birdclef_mind import __version__
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import Override, apply, summary
+from birdclef_mind.data.overrides import CorrectedCache, Override, corrected, summary
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
@@ -31,7 +31,7 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.draws import Material, gather_material
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, heard_pictures, one_split, sides
+from birdclef_mind.training.held_out import Part, heard_pictures, one_split, parts
 from birdclef_mind.training.learner import Learner, compile_learner
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, write_results
@@ -85,44 +85,45 @@ def train(
 
     The same cache, settings and machine give the same weights on a CPU, interrupted or not: TensorFlow is told to work
     deterministically, for this process. On another processor the last digits may differ. What is held out does not
-    depend on corrections. What is raised, `refuse_unfit` and `train_split` say; BundleError where `out` is no place for
-    a bundle.
+    depend on corrections. TableError for corrections that do not fit the cache, BundleError where `out` is no place for
+    a bundle; what else is raised, `refuse_unfit` and `train_split` say.
     """
     refuse_unfit(cache, training)
     with bundle_folder.claimed(out) as ledger:
-        pictures = heard_pictures(cache, track)
-        split = one_split(cache, pictures, training, say, track)
-        return train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
+        asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
+        split, source = one_split(cache, pictures, training, say, track), made_from(cache, pictures, extras)
+        return train_split(asked, pictures, ledger, training, split, source=source, extras=extras, say=say)
 
 
 def train_split(
-    cache: Cache,
+    cache: CorrectedCache,
     pictures: Pictures,
     ledger: Ledger,
     training: Training,
     split: Split,
     *,
+    source: Mapping[str, str | None],
     extras: Extras = Extras(),
     say: Say = lambda line: None,
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
 
-    `pictures` are what `heard_pictures` gives. StoreError where there is no segment, or no bird, to train on;
-    TableError for corrections that do not fit the cache. DivergedError when an epoch's numbers are not finite; the best
-    epoch before is written where it was measured and the folder holds no other bundle.
+    `pictures` are what `heard_pictures` gives, `source` what `made_from` gives for them. StoreError where there is no
+    segment, or no bird, to train on. DivergedError when an epoch's numbers are not finite; the best epoch before is
+    written where it was measured and the folder holds no other bundle.
     """
     out = ledger.folder
-    corrected = apply(extras.overrides, cache)
     earlier = _earlier(cache, extras.before or out, extras.before is not None, say) if extras.overrides else None
-    learn, check = sides(cache, corrected, pictures, split, training)
+    both = parts(cache, pictures, split, training)
+    learn, check = both.learn, both.check
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is labelled and not silent")
     if not learn.targets.any():
         raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
-    silent = sum(row.silent for row in corrected.rows)
+    silent = sum(row.silent for row in cache.rows)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")
-    say(describe(split, learn, check, silent, bool(training.validation_share)))
+    say(describe(split, both, silent, bool(training.validation_share)))
     untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
@@ -131,7 +132,7 @@ def train_split(
     )
     for line in resting(material, training):
         say(line)
-    state = Checkpoint(ledger, TRAINING, _key(material, check, training, extras))
+    state = Checkpoint(ledger, TRAINING, _key(material, check, training, source))
     bundle_folder.begin(ledger)
     if not (out / bundles.FACTS).is_file():
         # Beside a network that is there already its own settings stay, until the new one is done.
@@ -152,7 +153,7 @@ def train_split(
         segments={"training": len(learn.rows), "validation": len(check.rows)},
         overrides=tuple(extras.overrides),
         tensorflow=tf.__version__,
-        made_from=made_from(cache, pictures, extras),
+        made_from=source,
         metric=cache.metric,
         are=cache.are,
     )
@@ -242,14 +243,14 @@ def _begin_at_chance(model: keras.Model, material: Material) -> None:
     model.get_layer("classes").bias.assign(np.log(chance / (1 - chance)))
 
 
-def _key(material: Material, check: Part, training: Training, extras: Extras) -> str:
+def _key(material: Material, check: Part, training: Training, source: Mapping[str, str | None]) -> str:
     """What a state kept on disk must have been made with."""
     return json.dumps(
         [
             asdict(training),
             material.features.fingerprint(),
-            files.digest_of(material.pictures.pixels, material.own, material.targets, check.places, check.targets),
-            files.sha256(extras.weights) if extras.weights else None,
+            dict(source),
+            files.digest_of(material.own, material.targets, check.places, check.targets),
             [__version__, keras.__version__, tf.__version__],
         ]
     )

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import apply
+from birdclef_mind.data.overrides import corrected
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
@@ -25,7 +25,7 @@ from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, sides
+from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, parts
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
@@ -73,7 +73,7 @@ def train_folds(
     own_folders = [out / f"{FOLD}{number}" for number in range(1, folds + 1)]
     refuse_unfit(cache, training)
     folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
-    pictures = heard_pictures(cache, track)
+    asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
     source = made_from(cache, pictures, extras)
     # By its number, each fold that is done, trained now or there already.
@@ -92,14 +92,13 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(cache, pictures, ledger, training, split, extras=extras, say=say)
+            report = train_split(asked, pictures, ledger, training, split, source=source, extras=extras, say=say)
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
     if len(done) < folds:
         return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught))
-    corrected = apply(extras.overrides, cache)
-    checks = [sides(cache, corrected, pictures, split, training)[1] for split in splits]
+    checks = [parts(asked, pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:

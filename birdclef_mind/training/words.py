@@ -3,7 +3,7 @@
 from birdclef_mind.checks import some_of
 from birdclef_mind.training.draws import Material
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part
+from birdclef_mind.training.held_out import Parts
 from birdclef_mind.training.recipe import Training
 
 
@@ -17,12 +17,12 @@ def resting(material: Material, training: Training) -> list[str]:
     return lines
 
 
-def describe(split: Split, learn: Part, check: Part, silent: int, asked: bool) -> str:
+def describe(split: Split, parts: Parts, silent: int, asked: bool) -> str:
     """Lines on both sides of a split; `silent` segments are left out, `asked` tells whether any were to be held out."""
     lines = [
-        f"{len(learn.rows)} segments of {len(split.training)} recordings to train on, "
+        f"{len(parts.learn.rows)} segments of {len(split.training)} recordings to train on, "
         + (
-            f"{len(check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
+            f"{len(parts.check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
             if split.validation
             else "none held out"
         )

@@ -43,7 +43,8 @@ def mind():
 
 def test_searched_answers_are_recognised_and_look_like_their_class(mind):
     anatomy, decoders, within, _ = mind
-    pictures, embeddings = searched_answers(anatomy, decoders, CLASSES, within)
+    (found,) = searched_answers(anatomy, decoders, CLASSES, within)
+    pictures, embeddings = found.pictures, found.embeddings
     assert recognised(answer_of(anatomy), pictures, CLASSES).all()
     bands = pictures.reshape(3, 3, 4, 20).mean(axis=(2, 3))
     assert (bands.argmax(axis=1) == CLASSES).all()
@@ -55,27 +56,33 @@ def test_searched_answers_are_recognised_and_look_like_their_class(mind):
 
 def test_an_answer_depends_on_its_seed_and_on_nothing_else(mind):
     anatomy, decoders, within, _ = mind
-    together = searched_answers(anatomy, decoders, CLASSES, within, seed=1)[0]
-    alone = searched_answers(anatomy, decoders, CLASSES[2:], within, seed=1)[0]
-    other = searched_answers(anatomy, decoders, CLASSES, within, seed=2)[0]
-    again = searched_answers(anatomy, decoders, CLASSES, within, seed=1)[0]
+
+    def answers(classes, *seeds):
+        found = searched_answers(anatomy, decoders, classes, within, seeds)
+        assert [(one.way, one.seed) for one in found] == [("search", seed) for seed in seeds]
+        return [one.pictures for one in found]
+
+    (together,), (again,), (alone,) = answers(CLASSES, 1), answers(CLASSES, 1), answers(CLASSES[2:], 1)
+    other, beside = answers(CLASSES, 2, 1)
     np.testing.assert_array_equal(again, together)
     # Rounding differs with the size of a batch, and sixty steps let it grow a little.
     np.testing.assert_allclose(alone[0], together[2], atol=2)
+    np.testing.assert_allclose(beside, together, atol=2)
     assert np.abs(other - together).max() > 1
 
 
 def test_answers_by_the_weights_have_no_input(mind):
     anatomy, _, _, _ = mind
-    pictures = stamped_answers(anatomy, read_chain(anatomy), CLASSES)
+    pictures = stamped_answers(anatomy, read_chain(anatomy), CLASSES).pictures
     assert pictures.shape == (3, 12, 20)
-    np.testing.assert_allclose(pictures[1], stamped_answers(anatomy, read_chain(anatomy), CLASSES[1:2])[0], atol=1e-3)
+    alone = stamped_answers(anatomy, read_chain(anatomy), CLASSES[1:2]).pictures
+    np.testing.assert_allclose(pictures[1], alone[0], atol=1e-3)
     np.testing.assert_allclose(pictures.max(axis=(1, 2)), 255, rtol=1e-5)
 
 
 def test_noise_can_be_pushed_to_any_class(mind):
     anatomy, _, _, _ = mind
-    pictures = optimised_noise(anatomy, CLASSES)
+    pictures = optimised_noise(anatomy, CLASSES).pictures
     assert recognised(answer_of(anatomy), pictures, CLASSES).all()
     assert 0 <= pictures.min() <= pictures.max() <= 255
 

@@ -67,9 +67,9 @@ def test_every_method_works_or_says_what_it_cannot_pass(rng, make, obstacle):
             assert np.isfinite(picture).all()
     embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
     within = EmbeddingRange.of(embeddings, scores.argmax(axis=1), scores.shape[1])
-    pictures, _ = searched_answers(anatomy, decoders, np.array([0, 2]), within)
-    assert pictures.shape == (2, rows, frames)
-    assert np.isfinite(optimised_noise(anatomy, np.array([1]))).all()
+    (found,) = searched_answers(anatomy, decoders, np.array([0, 2]), within)
+    assert found.pictures.shape == (2, rows, frames)
+    assert np.isfinite(optimised_noise(anatomy, np.array([1])).pictures).all()
 
 
 @pytest.fixture
@@ -114,9 +114,9 @@ def test_networks_of_every_make_are_read(rng, quick, name):
     places = np.arange(min(2, anatomy.head.units))
     embeddings, scores = anatomy.activations([anatomy.embedding, anatomy.classes], pixels)
     within = EmbeddingRange.of(embeddings, scores.argmax(axis=1), scores.shape[1])
-    for found in (searched_answers(anatomy, decoders, places, within)[0], optimised_noise(anatomy, places)):
-        assert found.shape == (len(places), *pixels.shape[1:])
-        assert np.isfinite(found).all()
+    for found in (*searched_answers(anatomy, decoders, places, within), optimised_noise(anatomy, places)):
+        assert found.pictures.shape == (len(places), *pixels.shape[1:])
+        assert np.isfinite(found.pictures).all()
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(after, before)
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from conftest import make_cache
 
-from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data import overrides
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.overrides import read_overrides
-from birdclef_mind.errors import TableError
-from birdclef_mind.networks.bundle import load
+from birdclef_mind.errors import BundleError, TableError
+from birdclef_mind.networks.bundle import as_trained, load
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.training import held_out
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import Extras, train
 
@@ -31,7 +31,7 @@ def write(path, *lines):
 
 
 def corrected(cache_folder, tmp_path, *lines):
-    return overrides.apply(read_overrides(write(tmp_path / "overrides.csv", *lines)), open_cache(cache_folder))
+    return overrides.corrected(open_cache(cache_folder), read_overrides(write(tmp_path / "overrides.csv", *lines)))
 
 
 def row_at(cache, recording, segment=0):
@@ -134,7 +134,7 @@ def test_a_moved_window_shows_the_sound_from_there(sample_folder, tmp_path):
         None
     ]
     assert np.array_equal(cache.pictures([row]).pixels, samples_to_pictures(wanted, MEL32).pixels)
-    assert overrides.apply(moved, cache) == cache
+    assert overrides.corrected(cache, moved).rows == cache.rows
     assert make_cache(sample_folder, tmp_path / "c", overrides=moved).made == 0
     assert make_cache(sample_folder, tmp_path / "c").made == 1
     assert {path: path.read_bytes() for path in (tmp_path / "c").glob("*/*.png")} == untouched
@@ -174,20 +174,41 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
     for label, change in [(dropped.label, -1), (named.label, -1), (others[0], 1), (others[1], 1)]:
         expected[cache.classes.indices([label])] += change
     np.testing.assert_allclose(np.array(report.bundle.priors) * (len(learned) - 1), expected, atol=1e-4)
-    kept = bundle_decoders.corrected(load(tmp_path / "b"), cache)
+    kept = as_trained(report.bundle, cache)
+    assert kept.as_cached == cache
+    assert kept.rows == as_trained(load(tmp_path / "b"), cache).rows
+    with pytest.raises(BundleError, match="expected the cache that the bundle's network was trained on"):
+        as_trained(report.bundle, replace(cache, rows=cache.rows[:1], index_sha256="0" * 64))
     assert row_at(kept, both.recording, both.segment).also == (others[1],)
     changed = json.loads((tmp_path / "b" / "scores.json").read_text())["corrected"]
     assert changed["before"] == {name: plain.scores[name] for name in ("segments", "recordings")}
     assert changed["after"]["segments"] == report.scores["segments"]
 
 
+def test_a_recording_nobody_listened_to_is_on_no_side_whatever_corrections_tell(cache_folder, tmp_path, first):
+    cache = open_cache(cache_folder)
+    unheard = replace(first, label="", soundscape=True)
+    cache = replace(cache, rows=(unheard, *(row for row in cache.rows if row.recording != first.recording)))
+    line = [first.recording, 0, "relabel", first.label]
+    told = overrides.corrected(cache, read_overrides(write(tmp_path / "o.csv", line)))
+    assert told.rows[0].told
+    pictures = held_out.heard_pictures(cache)
+    split = held_out.one_split(cache, pictures, QUICK, say=lambda line: None)
+    both = held_out.parts(told, pictures, split, QUICK)
+    assert {row.recording for row in both.learn.rows} == split.training
+    assert {row.recording for row in both.check.rows} == split.validation
+    assert first.recording not in split.training | split.validation
+    for part in (both.learn, both.check):
+        assert np.array_equal(part.pixels, cache.pictures(part.rows).pixels)
+
+
 def test_a_segment_with_two_birds_is_right_with_either(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     kept_back = train(cache, tmp_path / "p", QUICK).split.validation
-    held_out = [row for row in cache.rows if row.recording in kept_back]
+    check = [row for row in cache.rows if row.recording in kept_back]
     lines = [
         [row.recording, row.start_s, "also", name]
-        for row in held_out for name in cache.classes.names if name != row.label
+        for row in check for name in cache.classes.names if name != row.label
     ]  # fmt: skip
     report = train(cache, tmp_path / "b", QUICK, Extras(read_overrides(write(tmp_path / "o.csv", *lines))))
     assert report.scores["segments"]["top1"] == 1
@@ -227,4 +248,4 @@ def test_corrections_of_one_window_that_is_named_in_two_ways_contradict(cache_fo
     lines = [f"{recording},0,{one.format(label)}", f"{recording},0.0004,{other.format(label)}"]
     (tmp_path / "o.csv").write_text("\n".join(["recording,start_s,action,value", *lines]) + "\n")
     with pytest.raises(TableError, match="contradicts"):
-        overrides.apply(read_overrides(tmp_path / "o.csv"), cache)
+        overrides.corrected(cache, read_overrides(tmp_path / "o.csv"))

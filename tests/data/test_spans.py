@@ -7,7 +7,7 @@ import pytest
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
-from birdclef_mind.data.overrides import apply, from_record, read_overrides, to_record
+from birdclef_mind.data.overrides import corrected, from_record, read_overrides, to_record
 from birdclef_mind.errors import TableError
 
 
@@ -27,12 +27,12 @@ def test_what_a_span_reaches_into_is_corrected(cache_folder, tmp_path):
     (tmp_path / f"{stem}.txt").write_text(f"4.0\t6.0\t{other}\n1.0\t2.0\t{rows[0].label}\n")
     overrides = read_overrides(tmp_path / f"{stem}.txt")
     assert from_record(to_record(overrides)) == overrides
-    found = {row.segment: row for row in apply(overrides, cache).rows if row.recording == recording}
+    found = {row.segment: row for row in corrected(cache, overrides).rows if row.recording == recording}
     assert [found[segment].also for segment in (0, 1)] == [(other,), (other,)]
     assert all(not row.also for segment, row in found.items() if segment > 1)
     assert {row.label for row in found.values()} == {rows[0].label}
     (tmp_path / f"{stem}.txt").write_text("0.5\t3.0\tnone\n5.5\t6\tdrop\n")
-    found = {row.segment: row for row in apply(read_overrides(tmp_path), cache).rows if row.recording == recording}
+    found = {row.segment: row for row in corrected(cache, read_overrides(tmp_path)).rows if row.recording == recording}
     assert found[0].birdless
     assert 1 not in found
 
@@ -53,7 +53,7 @@ def test_spans_that_fit_nothing_are_named(cache_folder, tmp_path, name, text, me
     path = tmp_path / name.format(stem=recording.rpartition("/")[2].removesuffix(".ogg"))
     path.write_text(text.format(bird=bird))
     with pytest.raises(TableError, match=message):
-        apply(read_overrides(path), cache)
+        corrected(cache, read_overrides(path))
 
 
 def test_tables_beside_soundscapes_label_them(year_folder, tmp_path):
@@ -85,3 +85,20 @@ def test_unlabelled_soundscapes_are_cached_alone_and_teach_nothing(year_folder, 
     assert "expected segments to train on, found none" in capsys.readouterr().err
     assert main(["cache", str(year_folder(2023)), str(tmp_path / "d"), "--unlabelled"]) == 2
     assert "expected recordings to make pictures of, found none" in capsys.readouterr().err
+
+
+def test_a_soundscape_is_corrected_window_by_window(year_folder, tmp_path):
+    main(["cache", str(year_folder(2026)), str(tmp_path / "c"), "--jobs", "1", "--quiet"])
+    cache = open_cache(tmp_path / "c")
+    rows = [row for row in cache.rows if row.soundscape and row.label]
+    first, other = rows[0], next(name for name in cache.classes.names if name not in (rows[0].label, *rows[0].also))
+    stem = first.recording.rpartition("/")[2].removesuffix(".ogg")
+    (tmp_path / f"{stem}.txt").write_text(f"{first.start_s + 1}\t{first.start_s + 2}\t{other}\n")
+    found = {
+        (row.recording, row.segment): row for row in corrected(cache, read_overrides(tmp_path / f"{stem}.txt")).rows
+    }
+    assert other in found[first.recording, first.segment].also
+    (tmp_path / f"{stem}.txt").write_text(f"{first.start_s + 1}\t{first.start_s + 2}\t{first.label}\n")
+    again = corrected(cache, read_overrides(tmp_path / f"{stem}.txt"))
+    (row,) = (one for one in again.rows if (one.recording, one.segment) == (first.recording, first.segment))
+    assert again.targets([row]).sum() == len({row.label, *row.also})

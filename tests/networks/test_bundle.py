@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from conftest import put_bundle
 
 from birdclef_mind.errors import BundleError
 from birdclef_mind.networks import bundle as bundles
@@ -96,19 +97,19 @@ def test_members_are_averaged_and_travel_together(trained, tmp_path, rng):
     bundle = bundles.load(trained[0])
     other = keras.models.clone_model(bundle.model)
     both = replace(bundle, others=(other,))
-    bundles.save(both, tmp_path / "b")
+    put_bundle(both, tmp_path / "b")
     loaded = bundles.load(tmp_path / "b")
     assert len(loaded.members) == 2
     pixels = rng.integers(0, 256, (4, 32, 313), np.uint8)
     alone = [model(pixels[..., None].astype("float32"), training=False).numpy() for model in (bundle.model, other)]
     np.testing.assert_allclose(Predictor(loaded).scores(pixels), np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
-    bundles.save(bundle, tmp_path / "b")
+    put_bundle(bundle, tmp_path / "b")
     assert not (tmp_path / "b" / "member_2.weights.h5").exists()
 
 
 def test_a_spoilt_member_is_refused(trained, tmp_path):
     bundle = bundles.load(trained[0])
-    bundles.save(replace(bundle, others=(bundle.model,)), tmp_path / "b")
+    put_bundle(replace(bundle, others=(bundle.model,)), tmp_path / "b")
     (tmp_path / "b" / "member_2.weights.h5").write_bytes(b"pickle")
     with pytest.raises(BundleError, match="member_2.* expected Keras weights"):
         bundles.load(tmp_path / "b")

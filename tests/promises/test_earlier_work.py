@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import make_cache, tree
+from conftest import make_cache, put_bundle, tree
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
@@ -75,12 +75,12 @@ def spoilt(bundle, value):
 def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(little, standing, monkeypatch, value):
     out, before = standing
     with pytest.raises(BundleError, match="expected weights that are finite"):
-        bundles.save(spoilt(bundles.load(out), value), out)
+        put_bundle(spoilt(bundles.load(out), value), out)
     assert lasting(out) == before
     bundle = spoilt(bundles.load(out), value)
     with monkeypatch.context() as patch:
         patch.setattr(bundles, "_require_finite", lambda *_: None)
-        bundles.save(bundle, out)
+        put_bundle(bundle, out)
     with pytest.raises(BundleError, match="expected weights that are finite"):
         bundles.load(out)
 
