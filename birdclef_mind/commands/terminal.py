@@ -24,11 +24,21 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
         return 130
     words = " ".join(str(error).split()) or reason_of(error)
     if isinstance(error, OSError):
-        words = (error.strerror or words) + (f" ({error.filename})" if error.filename else "")
+        where = error.filename or _lost_folder()
+        words = (error.strerror or words) + (f" ({where})" if where else "")
     elif not foreseen:
         words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)
     return 2
+
+
+def _lost_folder() -> str:
+    """Words for the folder a command was started in, where that is gone: what fails for it names no path."""
+    try:
+        Path.cwd()
+    except OSError:
+        return f"the folder that this was started in, {os.environ.get('PWD', 'whose name is lost')}, is gone"
+    return ""
 
 
 def ended_by(error: Exception, name: str) -> int:
