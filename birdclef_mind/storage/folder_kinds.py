@@ -73,7 +73,7 @@ def known_kinds() -> tuple[str, ...]:
 def kind_of(path: Path) -> str:
     """What a path leads to, in words for a message: "a cache", "nothing", "a file", "an empty folder", …"""
     if not path.exists():
-        return "nothing"
+        return f"a link that leads nowhere, to {path.readlink()}" if path.is_symlink() else "nothing"
     if not path.is_dir():
         return "a file"
     for name, kind in _KINDS.items():

@@ -55,6 +55,7 @@ def claimed(
     ------
     error : a file stands there, another process is at work in it, it is of another kind, or holds something else.
     """
+    _refuse_lost(folder, kind, error)
     if folder.exists() and not folder.is_dir():
         raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
     refuse_others(folder, kind, error, adopt, shared=shared)
@@ -98,6 +99,13 @@ def refuse_others(
     if not (shared and (ledger.kind or own)):
         _refuse_strangers(folder, kind, {*ledger.names, *own}, error)
     return own if not ledger.kind else ()
+
+
+def _refuse_lost(folder: Path, kind: str, error: type[BirdclefMindError]) -> None:
+    """Raise `error` for a link that leads nowhere, at the place of a folder to write or above it."""
+    for path in [] if is_remote(folder) else (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise error(f"{path}: expected a folder to write the {kind} to, or nothing, found {kind_of(path)}")
 
 
 def _refuse_strangers(folder: Path, kind: str, own: Collection[str], error: type[BirdclefMindError]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from conftest import make_cache, tree
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.commands.terminal import ended_early
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.explanation import folder
 from birdclef_mind.storage import files
@@ -388,6 +389,27 @@ def test_a_folder_of_another_kind_is_refused(kept):
         claimed(out, "other", ConfigError),
     ):
         pass
+
+
+def test_a_folder_of_curves_is_named_in_words(little, tmp_path, capsys):
+    bundle = shutil.copytree(little.bundle, tmp_path / "b")
+    assert main(["cache", str(little.competition), str(bundle / "logs"), "--quiet"]) == 2
+    assert "expected a new, empty or cache folder, found the curves of a training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "/c"])
+def test_a_link_that_leads_nowhere_is_named(little, tmp_path, capsys, below):
+    (tmp_path / "dang").symlink_to("/nowhere")
+    asked = ["cache", str(little.competition), f"{tmp_path}/dang{below}", "--quiet"]
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/dang: expected a folder to write the cache to, or nothing, found a link that leads" in said
+    assert "nowhere, to /nowhere" in said
+    assert main(["cache", f"{tmp_path}/dang", str(tmp_path / "c"), "--quiet"]) == 2
+    assert "found a link that leads nowhere, to /nowhere" in capsys.readouterr().err
+    error = FileExistsError(17, "File exists", tmp_path / "dang")
+    assert ended_early(error, "x") == 2
+    assert f"File exists ({tmp_path}/dang, a link that leads nowhere)" in capsys.readouterr().err
 
 
 def test_a_claim_that_fails_leaves_no_folder(tmp_path):
