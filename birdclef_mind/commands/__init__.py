@@ -15,4 +15,5 @@ arguments     words to checked values
 terminal      what a person sees: progress, last words, errors
 words         results as lines
 surroundings  variables, locales and streams as they may be found
+variables     which variables of libraries are dropped, and why
 """

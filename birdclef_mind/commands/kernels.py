@@ -15,6 +15,7 @@ from pathlib import Path
 from birdclef_mind.commands.config import Config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.commands.variables import settle_variables
 from birdclef_mind.commands.words import score_lines
 from birdclef_mind.data.cache import FACTS as CACHE_FACTS
 from birdclef_mind.data.competition import open_competition
@@ -30,7 +31,11 @@ _NO_TIME = 1e-9
 
 
 def check_build(inputs: Path, build: str) -> Config:
-    """The dataset's settings; ConfigError when the dataset is of another build than the kernel."""
+    """The dataset's settings; ConfigError when the dataset is of another build than the kernel.
+
+    Every kernel begins with it, so that variables which would change its work are dropped here.
+    """
+    settle_variables()
     folder = find_folder(inputs, BUILD_FILE, "the dataset of this project")
     mounted = files.read_object(folder, BUILD_FILE, "a dataset", ConfigError).get("build")
     if mounted != build:

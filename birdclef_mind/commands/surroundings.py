@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any, TextIO
 
+from birdclef_mind.commands.variables import settle_variables
 from birdclef_mind.errors import ConfigError
 
 # No settings of another project are found there, and none are left there for it.
@@ -26,8 +27,6 @@ _SETTINGS = {
     # Of processes that are started too.
     "PYTHONWARNINGS": "ignore",
 }
-# One that TensorFlow does not know ends the process without a sentence.
-_FLAGS = ("TF_XLA_FLAGS", "XLA_FLAGS")
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -36,9 +35,7 @@ def settle() -> None:
     """Prepare a process that is this program and nothing else, before any library is imported."""
     _open_streams()
     sys.stdout, sys.stderr = _Patient(sys.stdout), _Patient(sys.stderr)
-    os.environ.update(_SETTINGS)
-    for name in _FLAGS:
-        os.environ.pop(name, None)
+    _settle_variables()
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
@@ -53,7 +50,7 @@ def import_tensorflow_quietly() -> None:
 
     The banners are written by C++ before any log level is read. ConfigError when Keras is in use with another backend.
     """
-    os.environ.update(_SETTINGS)
+    _settle_variables()
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -72,6 +69,18 @@ def import_tensorflow_quietly() -> None:
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
+    # Where Keras was imported before, its variables have been read; older versions have neither limit.
+    for limit in ("set_max_epochs", "set_max_steps_per_epoch"):
+        getattr(keras.config, limit, _ignore)(None)
+
+
+def _settle_variables() -> None:
+    settle_variables()
+    os.environ.update(_SETTINGS)
+
+
+def _ignore(_: object) -> None:
+    pass
 
 
 def _open_streams() -> None:

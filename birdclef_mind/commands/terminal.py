@@ -24,11 +24,29 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
         return 130
     words = " ".join(str(error).split()) or reason_of(error)
     if isinstance(error, OSError):
-        words = (error.strerror or words) + (f" ({error.filename})" if error.filename else "")
+        where = _named(error.filename) if error.filename else _lost_folder()
+        words = (error.strerror or words) + (f" ({where})" if where else "")
     elif not foreseen:
         words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)
     return 2
+
+
+def _named(path: Any) -> str:
+    """A path that something failed at; one that is there as a link alone looks as if nothing were wrong with it."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return str(path)
+    place = Path(os.fsdecode(path))
+    return f"{place}, a link that leads nowhere" if place.is_symlink() and not place.exists() else str(place)
+
+
+def _lost_folder() -> str:
+    """Words for the folder a command was started in, where that is gone: what fails for it names no path."""
+    try:
+        Path.cwd()
+    except OSError:
+        return f"the folder that this was started in, {os.environ.get('PWD', 'whose name is lost')}, is gone"
+    return ""
 
 
 def ended_by(error: Exception, name: str) -> int:

@@ -62,8 +62,12 @@ def _is_score(text: str) -> bool:
         return False
 
 
+def _is_name(text: str) -> bool:
+    return text == NOTHING or is_label(text)
+
+
 _CELLS = {
     SCORES: ("a score in [0, 1)", _is_score),
-    NAMES: ("names, or nocall", lambda cell: bool(cell) and all(map(is_label, cell.split(" ")))),
+    NAMES: ("names, or nocall", lambda cell: bool(cell) and all(map(_is_name, cell.split(" ")))),
     ANSWERS: ("True or False", lambda cell: cell in ("True", "False")),
 }

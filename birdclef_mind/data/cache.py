@@ -9,7 +9,7 @@ OUT/failures.csv              recordings that gave no picture, and why; absent w
 import csv
 import hashlib
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -244,18 +244,31 @@ def _index_row(cells: dict[str, str]) -> IndexRow:
     )
 
 
-def write_index(root: Path, recordings: Sequence[Recording], features: Features, classes: Classes) -> tuple[int, float]:
-    """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one)."""
+def write_index(
+    root: Path,
+    recordings: Sequence[Recording],
+    features: Features,
+    classes: Classes,
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> tuple[int, float]:
+    """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one).
+
+    `before` is called before an index that differs takes the place of the one that stands there.
+    """
     segments, seconds = 0, 0.0
-    with files.whole(root / INDEX) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = table_writer(file)
-        writer.writerow(COLUMNS)
-        paths = (picture_path(root, recording.folder, recording.filename) for recording in recordings)
-        read = ask_each(strips.read_facts, paths, remote=is_remote(root))
-        for recording, facts in zip(recordings, read, strict=True):
-            writer.writerows(_cells(recording, facts, features, classes))
-            segments += len(facts.starts_s)
-            seconds += max(facts.starts_s) + features.windowing.length_s
+    with files.whole(root / INDEX) as part:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = table_writer(file)
+            writer.writerow(COLUMNS)
+            paths = (picture_path(root, recording.folder, recording.filename) for recording in recordings)
+            read = ask_each(strips.read_facts, paths, remote=is_remote(root))
+            for recording, facts in zip(recordings, read, strict=True):
+                writer.writerows(_cells(recording, facts, features, classes))
+                segments += len(facts.starts_s)
+                seconds += max(facts.starts_s) + features.windowing.length_s
+        if not (root / INDEX).is_file() or files.sha256(part) != files.sha256(root / INDEX):
+            before()
     return segments, seconds
 
 

@@ -5,13 +5,47 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from uuid import uuid4
 
 from birdclef_mind.data import cache, strips
 from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import StoreError
+from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import archives, files, folders, places
+
+_MARKING = Lock()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """That a cache is not complete, set by whichever process changes the first thing in it, before it does.
+
+    Until then what stood there is as it was, and a run that fails or is interrupted leaves it so.
+    """
+
+    out: Path
+    features: Features
+    # Processes outlive a run, and have to set the mark once a run.
+    run: str = field(default_factory=lambda: uuid4().hex)
+
+    def set(self) -> None:
+        """Write it, once a process; threads of one wait for each other."""
+        with _MARKING:
+            _set(self)
+
+
+@lru_cache(maxsize=8)
+def _set(mark: Mark) -> None:
+    try:
+        files.write_facts(mark.out / cache.FACTS, {"complete": False, "features": asdict(mark.features)}, cache.FORMAT)
+    except FileNotFoundError:
+        # On another machine a process of the same number may have written it under the same temporary name.
+        if files.read_object(mark.out, cache.FACTS, "a cache", StoreError).get("complete"):
+            raise
 
 
 @dataclass(frozen=True)
@@ -86,11 +120,13 @@ def refuse_meeting(out: Path, recordings: Sequence[Recording], pack: bool = Fals
             )
 
 
-def remove_strangers(out: Path, wanted: set[Path]) -> int:
+def remove_strangers(mark: Mark, wanted: set[Path]) -> int:
     """Delete pictures of this store that do not belong to the run, so that configurations never mix; how many."""
+    out = mark.out
     removed = 0
     for path in sorted(out.glob("*/*.png")):
         if path not in wanted and _is_own_place(out, path):
+            mark.set()
             path.unlink()
             removed += 1
             if not places.is_remote(out) and not any(path.parent.iterdir()):

@@ -18,15 +18,36 @@ _LIST = re.compile(rf"{_IN_LIST}(?:(?:\s+|\s*[,;]\s*){_IN_LIST})*\s*,?")
 NOTHING = "nocall"
 # Devices on Windows, whatever their ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+# Columns that tables have beside those of labels, and what stands there for no label at all.
+_TAKEN = frozenset({
+    "row_id", "birds", "target", "label", "recording", "segment", "start_s", "also", "secondary_labels", NOTHING,
+})  # fmt: skip
 
 
 def is_label(text: str) -> bool:
     """Whether it can name a bird: a folder of the cache, a column of the submission, a word of a list.
 
-    >>> is_label("barswa"), is_label("../barswa"), is_label("barswa,comsan"), is_label("aux")
-    (True, False, False, False)
+    >>> is_label("barswa"), is_label("../barswa"), is_label("barswa,comsan"), is_label("aux"), is_label("row_id")
+    (True, False, False, False, False)
     """
-    return bool(_LABEL.fullmatch(text)) and not text.startswith(".") and not is_reserved(text)
+    shaped = bool(_LABEL.fullmatch(text)) and not text.startswith(".")
+    return shaped and not is_reserved(text) and not is_taken(text)
+
+
+def is_taken(text: str) -> bool:
+    """Whether tables have a word for something else than a bird, in whatever letters."""
+    return text.casefold() in _TAKEN
+
+
+def no_label(text: str) -> str:
+    """What a message says of a text that is no label.
+
+    >>> no_label("a b"), no_label("row_id")
+    ("expected a label, got 'a b'", "expected a label, got 'row_id', which tables have for something else than a bird")
+    """
+    return f"expected a label, got {text!r}" + (
+        ", which tables have for something else than a bird" if is_taken(text) else ""
+    )
 
 
 def is_reserved(name: str) -> bool:
@@ -75,7 +96,7 @@ class Classes:
             raise ConfigError(f"classes: expected at least one name, each once, got {list(self.names)!r}")
         for name in self.names:
             if not is_label(name):
-                raise ConfigError(f"classes: expected labels, got {name!r}")
+                raise ConfigError(f"classes: {no_label(name)}")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdclef_mind.data.form import ANSWERS, NAMES, SAMPLE_SUBMISSION, SCORED, SCORES, rows_of_header
+from birdclef_mind.data.labels import is_taken, no_label
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.tables import rows_of, table_rows
 
@@ -45,6 +46,8 @@ def read_sample_submission(path: Path) -> SampleSubmission:
             raise TableError(f"{path.name}: expected each label once, got the column {label!r} twice")
     rows = rows_of_header(header)
     if rows == SCORES:
+        for label in filter(is_taken, header[1:]):
+            raise TableError(f"{path.name}: {no_label(label)}")
         return SampleSubmission(tuple(header[1:]), tuple(row_ids))
     if rows == NAMES:
         return SampleSubmission((), tuple(row_ids), rows)

@@ -61,6 +61,7 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
     A name is the same however its letters with accents are composed. What lies deeper, or has no ending, is taken only
     where the sample lists it; of two sounds with one name the first is taken.
     """
+    row_ids = list(row_ids)
     listed = {_composed(name): name for name in names_in(row_ids)}
     folder = root / TEST_SOUNDSCAPES
     taken: dict[str, Soundscape] = {}
@@ -82,7 +83,7 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
     lengths = [one.header.duration_s for one in taken.values() if one.header and one.header.duration_s]
     return Soundscapes(
         found=tuple(sorted(taken.values(), key=lambda one: one.name)),
-        missing=tuple(_missing(name, file) for name, file in missing),
+        missing=(*_nameless(row_ids), *(_missing(name, file) for name, file in missing if name)),
         odd=tuple(odd),
         absent=frozenset(name for name, file in missing if file is None),
         usual_s=median(lengths) if lengths else form.soundscape_s,
@@ -178,6 +179,15 @@ def _file_of(folder: Path, name: str) -> str | None:
     """A file that has the name of a soundscape and is none; None where there is none."""
     names = sorted(folder.iterdir()) if folder.is_dir() else []
     return next((printable(path.name) for path in names if _composed(printable(path.stem)) == _composed(name)), None)
+
+
+def _nameless(row_ids: Iterable[str]) -> list[str]:
+    """A line for each row that is of no soundscape at all."""
+    return [
+        f"row_id {row_id!r}: expected a soundscape's name, _ and a second; the row is asked for, and no sound is meant"
+        for row_id in row_ids
+        if not row_id.rpartition("_")[0]
+    ]
 
 
 def _missing(name: str, file: str | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from birdclef_mind.data.form import SAMPLE_SUBMISSION, USUAL, Form
-from birdclef_mind.data.labels import is_empty, is_label, is_reserved, parse_labels
+from birdclef_mind.data.labels import is_empty, is_label, is_reserved, no_label, parse_labels
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.tables import table_rows
 
@@ -161,7 +161,7 @@ def _safe_filename(table: str, row: int, name: str, form: Form) -> str:
 
 def _safe_label(table: str, row: int, column: str, label: str, known: Collection[str] | None) -> str:
     if not is_label(label) or (column == "primary_label" and is_empty(label)):
-        raise TableError(f"{table}, row {row}, column {column}: expected a label, got {label!r}")
+        raise TableError(f"{table}, row {row}, column {column}: {no_label(label)}")
     if known is not None and label not in known:
         raise TableError(
             f"{table}, row {row}, column {column}: expected one of the {len(known)} labels of "

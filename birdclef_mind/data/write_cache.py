@@ -7,7 +7,7 @@ from pathlib import Path
 
 from birdclef_mind import __version__
 from birdclef_mind.data import cache, cache_folder, strips
-from birdclef_mind.data.cache_folder import Earlier
+from birdclef_mind.data.cache_folder import Earlier, Mark
 from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
@@ -88,7 +88,8 @@ def write_cache(
     wanted = tuple(competition.unlabelled()) if unlabelled else (*wanted, *competition.labelled.soundscapes)
     if not wanted:
         raise TableError(f"{competition.root}: expected recordings to make pictures of, found none")
-    making = _Making(competition, classes, features, wanted, find_moves(overrides, competition, features), out)
+    moves, mark = find_moves(overrides, competition, features), Mark(out.absolute(), features)
+    making = _Making(competition, classes, features, wanted, moves, out, mark)
     cache_folder.refuse_meeting(out, wanted, pack)
     folders = {*classes.names, *(recording.folder for recording in wanted)}
     with cache_folder.claimed(out):
@@ -97,16 +98,15 @@ def write_cache(
         earlier = cache_folder.read_earlier(out)
         if not places.is_remote(out):
             archives.unpack(out, {*earlier.folders, *folders})
-        # What stands here is right until the first picture is made anew; a failure of all leaves it as it was.
-        before = (out / cache.FACTS).read_bytes() if (out / cache.FACTS).is_file() else None
-        files.write_facts(out / cache.FACTS, {"complete": False, "features": asdict(features)}, cache.FORMAT)
+        stood = (out / cache.FACTS).is_file()
+        if not stood:
+            making.mark.set()
         made = run_all(_make, [(task,) for task in _tasks(making, earlier)], jobs, scheduler, lost=_ended)
         by_name = {result.filename: result for result in track(made, len(wanted), "recordings")}
         results = [by_name[recording.filename] for recording in wanted]
         # Processes that were ended leave what they were writing.
         files.remove_parts(out)
-        if before and not any(not result.failure for result in results):
-            files.write_text(out / cache.FACTS, before.decode("utf-8"))
+        if stood and not any(not result.failure for result in results):
             first = results[0]
             raise StoreError(
                 f"{competition.root}: expected recordings that can be read, found none among {len(results)}, such as "
@@ -117,7 +117,7 @@ def write_cache(
 
 @dataclass(frozen=True)
 class _Making:
-    """What a cache is made of, and where."""
+    """What a cache is made of, and where; `mark` is set before anything in it changes."""
 
     competition: Competition
     classes: Classes
@@ -125,6 +125,7 @@ class _Making:
     wanted: tuple[Recording, ...]
     moves: Moves
     out: Path
+    mark: Mark
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,9 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
     failures = [Failure(result.filename, result.failure) for result in results if result.failure]
     good = [recording for recording, result in zip(wanted, results, strict=True) if not result.failure]
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
-    removed = cache_folder.remove_strangers(out, {cache.picture_path(out, r.folder, r.filename) for r in wanted})
-    segments, seconds = cache.write_index(out, good, features, making.classes)
+    places_of = {cache.picture_path(making.mark.out, r.folder, r.filename) for r in wanted}
+    removed = cache_folder.remove_strangers(making.mark, places_of)
+    segments, seconds = cache.write_index(out, good, features, making.classes, before=making.mark.set)
     _write_failures(out, failures)
     if pack:
         archives.pack(sorted({cache.picture_path(out, r.folder, r.filename).parent for r in good}))
@@ -179,6 +181,7 @@ class _Task:
     moved: Mapping[int, float]
     target: Path
     known: bool
+    mark: Mark
 
 
 def _names(making: _Making) -> dict[str, str]:
@@ -196,6 +199,7 @@ def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
             making.moves.get(recording.filename, {}),
             cache.picture_path(making.out.absolute(), recording.folder, recording.filename),
             recording.filename in earlier.recordings,
+            making.mark,
         )
         for recording in making.wanted
     ]
@@ -225,6 +229,7 @@ def _make(task: _Task) -> _Result:
         raise
     except Exception as error:
         return _Result(filename, failure=reason_of(error))
+    task.mark.set()
     with files.whole(target) as part:
         part.write_bytes(content)
     return _Result(filename, made=True)

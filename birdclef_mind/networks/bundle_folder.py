@@ -78,7 +78,7 @@ def own_files(out: Path) -> list[str]:
     numbered = ("member_*.weights.h5", f"*.*{checkpoint.ENDING}")
     weights = [path.name for pattern in numbered for path in out.glob(pattern)]
     names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
-    below = [f"{path.name}/{bundles.FACTS}" for path in (out / SECOND, *out.glob(f"{FOLD}*"))]
-    second = [f"{SECOND}/{name}" for name in own_files(out / SECOND)]
+    folds = [path.name for path in (out / SECOND, *sorted(out.glob(f"{FOLD}*")))]
+    below = [f"{fold}/{name}" for fold in folds for name in own_files(out / fold)]
     logs = [path.relative_to(out).as_posix() for path in (out / LOGS).glob("events.out.tfevents.*")]
-    return [name for name in (*names, *below, *second, *logs) if (out / name).is_file()]
+    return [name for name in (*names, *below, *logs) if (out / name).is_file()]

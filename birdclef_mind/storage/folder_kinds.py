@@ -18,6 +18,10 @@ _KINDS = {
     COMPETITION: "a competition folder",
 }
 
+# Kinds that ledgers name by a word that is none for people.
+_CALLED = {"logs": "the curves of a training", "staging": "a folder of what is pushed to Kaggle"}
+_FILES_OF_PAGE = " files"
+
 _MAKERS = {
     CACHE: "run `cache` again",
     BUNDLE: "train again",
@@ -35,6 +39,34 @@ def remedy(name: str) -> str:
     return _MAKERS.get(name, "run `train-decoders` again")
 
 
+def place_for(kind: str) -> str:
+    """Where a folder of a kind may be written, in words for a message; the kinds are those that ledgers name.
+
+    >>> place_for("cache"), place_for("page.html files")
+    ('a new, empty or cache folder', 'a new or empty folder, or that of the files of page.html')
+    """
+    page = kind.removesuffix(_FILES_OF_PAGE)
+    return (
+        f"a new or empty folder, or that of the files of {page}" if page != kind else f"a new, empty or {kind} folder"
+    )
+
+
+def called(kind: str) -> str:
+    """What a folder is whose ledger names its kind, in words for a message.
+
+    >>> called("explanation"), called("logs"), called("page.html files")
+    ('an explanation', 'the curves of a training', 'the files of page.html')
+    """
+    if kind.endswith(_FILES_OF_PAGE):
+        return f"the files of {kind.removesuffix(_FILES_OF_PAGE)}"
+    return _CALLED.get(kind, f"{'an' if kind[:1] in tuple('aeiou') else 'a'} {kind}")
+
+
+def files_of(page: str) -> str:
+    """The kind of the folder in which the pictures and sounds of a page stand."""
+    return f"{page}{_FILES_OF_PAGE}"
+
+
 def known_kinds() -> tuple[str, ...]:
     """The kinds that `kind_of` can tell by name."""
     return tuple(dict.fromkeys(_KINDS.values()))
@@ -43,7 +75,7 @@ def known_kinds() -> tuple[str, ...]:
 def kind_of(path: Path) -> str:
     """What a path leads to, in words for a message: "a cache", "nothing", "a file", "an empty folder", …"""
     if not path.exists():
-        return "nothing"
+        return f"a link that leads nowhere, to {path.readlink()}" if path.is_symlink() else "nothing"
     if not path.is_dir():
         return "a file"
     for name, kind in _KINDS.items():

@@ -4,19 +4,21 @@
         with renewed(ledger) as stage:
             ...  # fill `stage`; when the block ends, what stood in `out` gives way to it
 
-A claim refuses a folder with anything in it that this program did not write (see `ledger`). What is renewed is made in
-a hidden folder first, then moved into its place; a move that was stopped is finished by whoever opens the folder next.
+A claim refuses a folder with anything in it, at any depth, that this program did not write (see `ledger`). What is
+renewed is made in a hidden folder first, then moved into its place, never onto anybody's file; a move that was stopped
+is finished by whoever opens the folder next.
 """
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from birdclef_mind.errors import BirdclefMindError, StoreError
 from birdclef_mind.storage import files, locks
-from birdclef_mind.storage.folder_kinds import kind_of, known_kinds
+from birdclef_mind.storage.folder_kinds import called, kind_of, known_kinds, place_for
 from birdclef_mind.storage.ledger import NAME, OWN, Ledger
 from birdclef_mind.storage.places import is_remote
 
@@ -53,6 +55,7 @@ def claimed(
     ------
     error : a file stands there, another process is at work in it, it is of another kind, or holds something else.
     """
+    _refuse_lost(folder, kind, error)
     if folder.exists() and not folder.is_dir():
         raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
     refuse_others(folder, kind, error, adopt, shared=shared)
@@ -91,15 +94,47 @@ def refuse_others(
     refuse_links(folder, error)
     ledger, own = Ledger(folder), adopt(folder)
     if ledger.kind not in ("", kind):
-        found = kind_of(folder) if kind_of(folder) in known_kinds() else f"a {ledger.kind}"
-        raise error(f"{folder}: expected a new, empty or {kind} folder, found {found}")
-    known = {name.partition("/")[0] for name in (*ledger.names, *own)}
-    for path in [] if shared and (ledger.kind or own) else sorted(folder.iterdir()):
+        found = kind_of(folder) if kind_of(folder) in known_kinds() else called(ledger.kind)
+        raise error(f"{folder}: expected {place_for(kind)}, found {found}")
+    if not (shared and (ledger.kind or own)):
+        _refuse_strangers(folder, kind, {*ledger.names, *own}, error)
+    return own if not ledger.kind else ()
+
+
+def _refuse_lost(folder: Path, kind: str, error: type[BirdclefMindError]) -> None:
+    """Raise `error` for a link that leads nowhere, at the place of a folder to write or above it."""
+    for path in [] if is_remote(folder) else (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise error(f"{path}: expected a folder to write the {kind} to, or nothing, found {kind_of(path)}")
+
+
+def _refuse_strangers(folder: Path, kind: str, own: Collection[str], error: type[BirdclefMindError]) -> None:
+    """Raise `error` for the first file, link or device at any depth that is none of `own`, hidden ones aside."""
+    known = {name.partition("/")[0] for name in own}
+    for path in sorted(folder.iterdir()):
         if not path.name.startswith(".") and path.name not in known and not (path / NAME).is_file():
             found = kind_of(folder)
             what = found if found in known_kinds() and kind not in found and not known else path.name
-            raise error(f"{folder}: expected a new, empty or {kind} folder, found {what}")
-    return own if not ledger.kind else ()
+            raise error(f"{folder}: expected {place_for(kind)}, found {what}")
+    for stranger in [] if is_remote(folder) else _strangers(folder, own):
+        raise error(f"{stranger}: expected what this program wrote alone, and this may be yours; move it away")
+
+
+def _strangers(folder: Path, own: Collection[str]) -> Iterator[Path]:
+    """What stands below a folder and is none of its own; below a folder with a ledger that one's claim looks."""
+    for place, folders, names in os.walk(folder):
+        below = {name: (Path(place) / name).relative_to(folder).as_posix() for name in sorted((*folders, *names))}
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        others = [name for name in (*links, *names) if not name.startswith(".") and below[name] not in own]
+        # In the place of a file of ours a folder is somebody's.
+        others += [name for name in folders if name not in links and below[name] in own]
+        yield from (Path(place) / name for name in sorted(others))
+        # A folder that is listed as a whole is all our own.
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and f"{below[name]}/" not in own and not (Path(place) / name / NAME).is_file()
+        ]
 
 
 def refuse_links(folder: Path, error: type[BirdclefMindError]) -> None:
@@ -115,6 +150,8 @@ def renewed(
 ) -> Iterator[Path]:
     """Give an empty folder to fill; when the block ends without an error its files take the place of what was listed.
 
+    StoreError, and what stood there stays, when somebody else's file stands in the place of a new one by then.
+
     Parameters
     ----------
     ledger : of a folder that is claimed. last : the file that is moved at the end, by which the folder is whole.
@@ -127,10 +164,11 @@ def renewed(
     try:
         yield stage
         new = sorted(_files_below(stage), key=lambda name: (name == last, name))
+        fresh = _refuse_taken(ledger, new)
         ledger.add(dict.fromkeys(new, OWN))
         own = [name for name in ledger.names if not ledger.is_single(name) or (name in pages and ledger.wrote(name))]
         going = [name for name in own if name not in new and not keep(name)]
-        (stage / _GOING).write_text(json.dumps({"going": going, "new": new}), encoding="ascii")
+        (stage / _GOING).write_text(json.dumps({"going": going, "new": new, "fresh": fresh}), encoding="ascii")
         stage.rename(ledger.folder / READY)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -176,11 +214,32 @@ def _move(folder: Path) -> None:
             _remove(folder, name)
         for name in plan["new"]:
             if (ready / name).is_file():
+                if name in plan.get("fresh", ()):
+                    _refuse_file(folder, name)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (ready / name).replace(folder / name)
         ledger.settle(gone=plan["going"])
         (ready / _GOING).unlink()
     shutil.rmtree(ready)
+
+
+def _refuse_taken(ledger: Ledger, new: Iterable[str]) -> list[str]:
+    """Raise StoreError where somebody else's file would give way to a new one; names at which nothing of ours stood."""
+    fresh = []
+    for name in new:
+        if (ledger.folder / name).is_dir() or not ledger.owns(name):
+            _refuse_file(ledger.folder, name)
+            fresh.append(name)
+    return fresh
+
+
+def _refuse_file(folder: Path, name: str) -> None:
+    """Raise StoreError when something stands at the place of a file, or a file or a link at that of a folder above."""
+    path = folder / name
+    above = [folder / one for one in path.relative_to(folder).parents if one != Path()]
+    taken = [one for one in above if one.is_symlink() or one.is_file()]
+    if taken or os.path.lexists(path):
+        raise StoreError(f"{[*taken, path][0]}: expected nothing there, found what may be yours; move it away")
 
 
 def _files_below(folder: Path) -> list[str]:
@@ -189,7 +248,8 @@ def _files_below(folder: Path) -> list[str]:
 
 def _remove(folder: Path, name: str) -> None:
     """Remove a file, and the folders above it that are empty then."""
-    (folder / name).unlink(missing_ok=True)
+    if not (folder / name).is_dir() or (folder / name).is_symlink():
+        (folder / name).unlink(missing_ok=True)
     for above in (folder / name).relative_to(folder).parents:
         if above != Path() and (folder / above).is_dir():
             with suppress(OSError):

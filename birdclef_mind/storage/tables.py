@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A cell of a table is a name or a short list; the csv module refuses anything longer with a clear error.
 _LONGEST_CELL = 1_000_000
+# What the csv module says of a quote that begins and does not end.
+_UNCLOSED = "unexpected end of data"
 
 
 def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
@@ -23,7 +25,7 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     Raises TableError for a row of another length than the header, and for what is no UTF-8, no CSV or no file.
     """
     csv.field_size_limit(_LONGEST_CELL)
-    width = 0
+    width = row = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for row, cells in enumerate(csv.reader(file, strict=True, delimiter=delimiter), start=1):
@@ -36,7 +38,8 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     except UnicodeDecodeError as error:
         raise TableError(f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#04x}") from error
     except csv.Error as error:
-        raise TableError(f"{path.name}: expected comma-separated values, got {error}") from error
+        got = "a quote that nothing closes" if str(error) == _UNCLOSED else error
+        raise TableError(f"{path.name}, row {row + 1}: expected comma-separated values, got {got}") from error
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
 

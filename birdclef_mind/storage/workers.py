@@ -1,12 +1,16 @@
 """Where work on many recordings is done: here, in a few processes, or on the machines of a Dask cluster."""
 
 import os
+import signal
 import tempfile
+import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import islice
+from multiprocessing import active_children, resource_tracker
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -62,12 +66,12 @@ def _in_processes(
 
     vain = 0
     while left:
-        before = len(left)
+        before, results = len(left), None
         try:
             pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=_BATCH)
-            for number, result in pool(
-                delayed(_noted)(work, notes, number, task) for number, task in list(left.items())
-            ):
+            with _deaf():
+                results = pool(delayed(_noted)(work, notes, number, task) for number, task in list(left.items()))
+            for number, result in results:
                 del left[number]
                 yield result
         except BrokenProcessPool as error:
@@ -77,6 +81,65 @@ def _in_processes(
             vain = vain + 1 if len(left) == before else 0
             if vain == _TRIES:
                 raise StoreError("the processes that do the work are ended as they begin; try `--jobs 1`") from error
+        except (KeyboardInterrupt, GeneratorExit):
+            _end_processes()
+            _drop(results)
+            raise
+
+
+def _drop(results: Any) -> None:
+    with warnings.catch_warnings():
+        # That tasks are left is what was asked for.
+        warnings.simplefilter("ignore")
+        if results is not None:
+            results.close()
+
+
+def _end_processes() -> None:
+    """End the processes of the pool, those too that are still starting: what they begin with goes with this one."""
+    from joblib.externals.loky.backend.process import LokyProcess
+
+    for process in active_children():
+        if isinstance(process, LokyProcess) and process.pid:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Keep Ctrl-C from processes, and from threads that begin processes, which are started here; it waits for the end.
+
+    They are ended by this process, which says so in its own words; a process that is told while it starts knows none.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - Windows has none
+        yield
+        return
+    # One that begins later would let it through again.
+    resource_tracker.ensure_running()
+    with _later():
+        # What is held back is handed down, to processes too.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _later() -> Iterator[None]:
+    """Take Ctrl-C when the block ends: a thread that holds nothing back, as libraries have some, would take it now."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
@@ -100,13 +163,21 @@ def _alone(work: Work, task: tuple[Any, ...], lost: Work | None) -> Any:
     """Do a task in a process of its own, where nothing else takes memory."""
     from joblib.externals.loky import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(max_workers=1) as pool:
-        try:
-            return pool.submit(work, *task).result()
-        except BrokenProcessPool as error:
-            if lost is None:
-                raise StoreError(f"the process that did {task!r} was ended twice; is there enough memory?") from error
-            return lost(*task)
+    pool = ProcessPoolExecutor(max_workers=1)
+    try:
+        with _deaf():
+            future = pool.submit(work, *task)
+        return future.result()
+    except BrokenProcessPool as error:
+        if lost is None:
+            raise StoreError(f"the process that did {task!r} was ended twice; is there enough memory?") from error
+        return lost(*task)
+    except KeyboardInterrupt:
+        # Nobody waits for what it is at.
+        _end_processes()
+        raise
+    finally:
+        pool.shutdown()
 
 
 @contextmanager

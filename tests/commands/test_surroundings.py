@@ -8,6 +8,11 @@ import sys
 import pytest
 from conftest import tree
 
+from birdclef_mind.commands.kernels import check_build
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+from birdclef_mind.commands.variables import settle_variables
+from birdclef_mind.errors import TableError
+
 BACKEND = "module://matplotlib_inline.backend_inline"
 # Values under which other programs of this kind are known to fall over.
 VARIABLES = {
@@ -20,7 +25,15 @@ VARIABLES = {
     "no docstrings": {"PYTHONOPTIMIZE": "2"},
     "proxies": {"http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"},
     "no temporary folder": {"TMPDIR": "/proc/none"},
-}
+    "numbers that are none": {
+        "TF_NUM_INTRAOP_THREADS": "-1", "TF_NUM_INTEROP_THREADS": "x", "OMP_NUM_THREADS": "-1",
+        "LOKY_MAX_CPU_COUNT": "abc", "TQDM_MININTERVAL": "x", "NUMPY_MADVISE_HUGEPAGE": "x",
+    },
+    "processes of another kind": {"JOBLIB_START_METHOD": "x", "JOBLIB_MULTIPROCESSING": "x", "LOKY_PICKLER": "x"},
+    "a training that is cut": {"KERAS_MAX_STEPS_PER_EPOCH": "1"},
+    "no training": {"KERAS_MAX_EPOCHS": "0", "KERAS_NNX_ENABLED": "true", "TF_FUNCTION_JIT_COMPILE_DEFAULT": "1"},
+    "other arithmetic": {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_SET_ONEDNN_FPMATH_MODE": "BF16", "TF_CONFIG": "x"},
+}  # fmt: skip
 
 
 def run(*words, env=None, cwd=None, shell=None, **options):
@@ -39,6 +52,34 @@ def test_a_cache_is_the_same_everywhere(sample_folder, cache_folder, tmp_path, n
     assert tree(tmp_path / "c") == tree(cache_folder)
 
 
+def test_numbers_of_threads_that_are_numbers_hold(monkeypatch):
+    kept = {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "0", "LOKY_MAX_CPU_COUNT": "1", "BIRDCLEF_MIND_X": "x"}
+    gone = {"MKL_NUM_THREADS": "2.5", "TF_NUM_INTEROP_THREADS": "9" * 9, "OPENBLAS_NUM_THREADS": "", "XLA_FLAGS": "--x"}
+    for name, value in (kept | gone).items():
+        monkeypatch.setenv(name, value)
+    settle_variables()
+    assert {name: os.environ.get(name) for name in kept | gone} == kept | dict.fromkeys(gone)
+
+
+def test_a_kernel_drops_them_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
+    with pytest.raises(TableError):
+        check_build(tmp_path, "0")
+    assert "KERAS_MAX_EPOCHS" not in os.environ
+
+
+def test_limits_that_keras_has_read_are_lifted():
+    import keras
+
+    if not hasattr(keras.config, "set_max_epochs"):
+        pytest.skip("this Keras has no limits")
+    keras.config.set_max_epochs(1)
+    keras.config.set_max_steps_per_epoch(1)
+    import_tensorflow_quietly()
+    assert keras.config.max_epochs() is None
+    assert keras.config.max_steps_per_epoch() is None
+
+
 @pytest.fixture(scope="module")
 def plain(little, tmp_path_factory):
     """A network as it is trained in the surroundings of these tests: the digests of its weights."""
@@ -48,9 +89,7 @@ def plain(little, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["a notebook's backend", "no home", "jax", "plain C", "warnings are errors", "no temporary folder"]
-)
+@pytest.mark.parametrize("name", sorted(set(VARIABLES) - {"ascii", "no docstrings", "proxies"}))
 def test_a_network_is_the_same_everywhere(little, plain, tmp_path, name):
     words = ["train", little.cache, tmp_path / "b", "--epochs", "1", "--validation-share", "0.4"]
     found = run(*words, env=VARIABLES[name])

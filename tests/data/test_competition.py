@@ -100,7 +100,10 @@ def test_no_folder_is_refused(tmp_path, make, found):
     [
         (b"\xff\xfe\x00", "expected UTF-8 text, got byte 0xff"),
         (b"", "expected the column primary_label once"),
-        (b'primary_label,secondary_labels,filename\n"a,b', "expected comma-separated values"),
+        (
+            b'primary_label,secondary_labels,filename\na,"[\n]",a/b.ogg\n"a,b\n,c\n',
+            "row 3: expected comma-separated values, got a quote that nothing closes",
+        ),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path, content, message):

@@ -197,7 +197,9 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
         write_report(folder, tmp_path / "page.txt")
     (tmp_path / "page_files").mkdir()
     (tmp_path / "page_files" / "mine.txt").write_text("")
-    with pytest.raises(ConfigError, match="expected a new, empty or page.html files folder, found mine.txt"):
+    with pytest.raises(
+        ConfigError, match="expected a new or empty folder, or that of the files of page.html, found mine.txt"
+    ):
         write_report(folder, tmp_path / "page.html")
     for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 4")]:
         (folder / "explanation.json").write_text(content)

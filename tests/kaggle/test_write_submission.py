@@ -412,6 +412,16 @@ def several(competition_folder):
     return competition_folder
 
 
+def test_a_row_of_no_soundscape_is_named_as_it_stands(bundle, several, tmp_path):
+    table = several / "sample_submission.csv"
+    commas = ",0" * table.read_text().splitlines()[0].count(",")
+    table.write_text(table.read_text() + f"foo{commas}\n{commas}\n")
+    report = write_submission(bundle, several, tmp_path / "s.csv")
+    named = [line.split(": ")[0] for line in report.problems if "no sound is meant" in line]
+    assert named == ["row_id 'foo'", "row_id ''"]
+    assert not [line for line in report.problems if line.startswith(": ")]
+
+
 def test_rows_and_sounds_are_matched_and_what_is_odd_is_a_line(bundle, several, tmp_path):
     report = write_submission(bundle, several, tmp_path / "s.csv")
     assert (report.rows, report.computed, report.soundscapes) == (12, 9, 3)

@@ -13,6 +13,7 @@ from conftest import SHARED, tree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.errors import AudioError
 from birdclef_mind.sound import audio
@@ -141,3 +142,19 @@ def test_any_cut_or_change_is_read_or_refused(broken, kind, data):
 
 
 WHOLE = [sound_file(*kind, np.sin(np.arange(4000, dtype=np.float32))) for kind in KINDS]
+
+
+def test_a_sound_that_is_named_and_cannot_be_used_is_refused_before_anything_is_computed(
+    little, tmp_path, capsys, monkeypatch
+):
+    def computed(*_, **__):
+        raise AssertionError("something was computed")
+
+    monkeypatch.setattr("birdclef_mind.explanation.explain._second", computed)
+    soundfile.write(tmp_path / "nan.wav", np.full(320_000, np.nan, np.float32), 32_000, subtype="FLOAT")
+    words = ["explain", little.decoded, little.cache, tmp_path / "x", "--audio", tmp_path / "nan.wav", "--quiet"]
+    assert main([str(word) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/nan.wav: " in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "x").exists()

@@ -1,10 +1,17 @@
 """What stands stays until the new is whole, whatever ends the work; and nothing that is not finite is ever kept."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import make_cache, put_bundle, tree
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.data import write_cache
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.kaggle.write_submission import write_submission
@@ -110,6 +117,82 @@ def test_a_complete_cache_stays_complete_when_words_are_wrong(sample_folder, tmp
     open_cache(tmp_path / "c")
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(24, "Too many open files")])
+@pytest.mark.parametrize("made", [0, 3, 15])
+def test_a_complete_cache_of_which_nothing_is_made_stays_complete_whatever_ends_the_run(
+    sample_folder, tmp_path, monkeypatch, error, made
+):
+    """One of its recordings gave no picture, and is tried again each time."""
+    competition = shutil.copytree(sample_folder, tmp_path / "comp")
+    next((competition / "train_audio").glob("*/*.ogg")).write_bytes(b"no sound")
+    make_cache(competition, tmp_path / "c")
+    before, real = tree(tmp_path / "c"), write_cache.run_all
+
+    def stopped(*words, **options):
+        for number, result in enumerate(real(*words, **options)):
+            if number == made:
+                raise error
+            yield result
+        raise error
+
+    monkeypatch.setattr(write_cache, "run_all", stopped)
+    with pytest.raises(type(error)):
+        make_cache(competition, tmp_path / "c")
+    assert tree(tmp_path / "c") == before
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("change", ["preset", "recording", "fewer", "author"])
+def test_a_cache_is_incomplete_from_the_first_change_on(competition_folder, tmp_path, monkeypatch, change, jobs):
+    """A picture is made, one is removed, or the table says something else: stopped right after, and nobody opens it."""
+    out, options = tmp_path / "c", {"preset": "mel16"} if change == "preset" else {}
+    make_cache(competition_folder, out)
+    before = tree(out)
+    if change == "recording":
+        first, second, *_ = sorted((competition_folder / "train_audio").glob("*/*.ogg"))
+        first.write_bytes(second.read_bytes())
+    if change == "fewer":
+        options = {"labels": "1"}
+    if change == "author":
+        table = competition_folder / "train_metadata.csv"
+        table.write_text(table.read_text().replace("Sample author", "Somebody"))
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    # The last that a run does, and after every change.
+    monkeypatch.setattr(write_cache.files, "write_facts", stopping(write_cache.files.write_facts, stopped))
+    with pytest.raises(KeyboardInterrupt):
+        make_cache(competition_folder, out, jobs=jobs, **options)
+    monkeypatch.undo()
+    assert tree(out) != before
+    with pytest.raises(StoreError, match="expected a complete cache; its making was interrupted"):
+        open_cache(out)
+    make_cache(competition_folder, out, **options)
+    make_cache(competition_folder, tmp_path / "anew", **options)
+    assert tree(out) == tree(tmp_path / "anew")
+
+
+def stopping(write, stop):
+    """`write` for what says that a cache is not complete, `stop` for the facts of a whole one."""
+    return lambda path, facts, version: write(path, facts, version) if not facts["complete"] else stop()
+
+
+def test_a_folder_that_is_gone_is_named_and_a_cache_stays_as_it_was(sample_folder, cache_folder, tmp_path):
+    before = tree(cache_folder)
+    command = [sys.executable, "-m", "birdclef_mind", "cache", str(sample_folder), str(cache_folder), "--jobs", "2"]
+    (tmp_path / "gone").mkdir()
+    script = 'cd "$0" && rmdir "$0" && exec "$@"'
+    plain = {**os.environ, "PYTHONPATH": str(Path(write_cache.__file__).parents[2])}
+    found = subprocess.run(
+        ["bash", "-c", script, str(tmp_path / "gone"), *command], env=plain, capture_output=True, text=True
+    )
+    assert found.returncode == 2
+    assert f"the folder that this was started in, {tmp_path / 'gone'}, is gone" in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert tree(cache_folder) == before
+
+
 def test_a_cache_outlives_recordings_that_are_gone(competition_folder, tmp_path):
     """As when a disk is not mounted: nothing can be read, and nothing is taken away."""
     make_cache(competition_folder, tmp_path / "c")
@@ -133,8 +216,6 @@ def test_a_cache_outlives_recordings_that_are_gone(competition_folder, tmp_path)
 
 
 def test_an_explanation_stays_until_the_new_one_is_whole(explained, decoded, cache_folder, tmp_path, monkeypatch):
-    import shutil
-
     from birdclef_mind.explanation.explain import Explaining, explain
 
     out = shutil.copytree(explained[0], tmp_path / "x")

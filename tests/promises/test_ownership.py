@@ -9,6 +9,7 @@ import pytest
 from conftest import make_cache, tree
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.commands.terminal import ended_early
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.explanation import folder
 from birdclef_mind.storage import files
@@ -79,7 +80,7 @@ def test_pages_that_differ_in_their_ending_do_not_share_files(explained, tmp_pat
     assert main(["report", str(explained[0]), str(tmp_path / "page.html"), "--quiet"]) == 0
     before = tree(tmp_path)
     assert main(["report", str(explained[0]), str(tmp_path / "page.htm"), "--quiet"]) == 2
-    assert "page.htm files" in capsys.readouterr().err
+    assert "that of the files of page.htm, found the files of page.html" in capsys.readouterr().err
     assert tree(tmp_path) == before
 
 
@@ -236,7 +237,8 @@ def kept(tmp_path):
 
 
 def visible(folder):
-    return {name: content.decode() for name, content in tree(folder).items() if not name.startswith(".birdclef")}
+    found = {name: content.decode() for name, content in tree(folder).items()}
+    return {name: text for name, text in found.items() if not name.startswith((".birdclef", STAGE))}
 
 
 def test_what_stands_stays_until_the_new_is_whole(kept):
@@ -274,14 +276,110 @@ def test_a_stage_that_was_left_is_taken_away(kept):
     assert visible(out) == {"facts.json": "3"}
 
 
-def test_what_somebody_put_between_stays(kept):
+@pytest.mark.parametrize("name", ["parts/mine.txt", "parts/deep/mine.txt", "parts/a.txt/mine.txt"])
+def test_what_somebody_put_between_is_named_at_any_depth_and_stays(kept, name):
     out, make = kept
-    own = mine(out, "parts/mine.txt")
-    make({"facts.json": "2"})
-    assert visible(out) == {"facts.json": "2", "parts/mine.txt": MINE.decode()}
-    assert own
+    (out / "parts" / "a.txt").unlink()
+    own = mine(out, name)
+    before = tree(out)
+    with pytest.raises(ConfigError, match=r"expected what this program wrote alone, and this may be yours"):
+        make({"facts.json": "2", "parts/b.txt": "new"})
+    assert tree(out) == before
     cleared(out)
     assert tree(out) == own
+
+
+def test_hidden_files_and_folders_with_a_list_of_their_own_are_left_alone(kept):
+    out, make = kept
+    own = mine(out, "parts/.mine", ".mine/a.txt")
+    write_own(out / "parts" / "other" / "page.html", b"x")
+    make({"facts.json": "2"})
+    found = visible(out)
+    assert {name: found[name].encode() for name in own} == own
+    assert found["parts/other/page.html"] == "x"
+
+
+@pytest.mark.parametrize("name", ["parts/b.txt", "more", "parts/a.txt/mine.txt"])
+def test_what_somebody_put_there_while_work_went_on_is_not_replaced(kept, name):
+    out, _ = kept
+    refused = pytest.raises(StoreError, match="expected nothing there, found what may be yours; move it away")
+    with refused, claimed(out, "thing", ConfigError) as ledger, renewed(ledger, last="facts.json") as stage:
+        for new in ("parts/a.txt", "parts/b.txt", "more/c.txt", "facts.json"):
+            files.write_text(stage / new, "new")
+        (out / "parts" / "a.txt").unlink()
+        own = mine(out, name)
+        before = visible(out)
+    assert visible(out) == before
+    assert own.items() <= tree(out).items()
+
+
+def test_a_link_above_a_new_file_leads_nothing_elsewhere(kept, tmp_path):
+    out, _ = kept
+    (tmp_path / "elsewhere").mkdir()
+    refused = pytest.raises(StoreError, match="more: expected nothing there")
+    with refused, claimed(out, "thing", ConfigError) as ledger, renewed(ledger, last="facts.json") as stage:
+        files.write_text(stage / "more" / "c.txt", "new")
+        (out / "more").symlink_to(tmp_path / "elsewhere")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_what_somebody_put_there_after_a_stop_is_not_replaced(kept):
+    out, make = kept
+    with claimed(out, "thing", ConfigError) as ledger:
+        files.write_text(out / READY / "parts" / "b.txt", "new")
+        ledger.add({"parts/b.txt": "-"})
+        plan = {"going": [], "new": ["parts/b.txt"], "fresh": ["parts/b.txt"]}
+        (out / READY / ".going.json").write_text(json.dumps(plan))
+    own = mine(out, "parts/b.txt")
+    for opens in (lambda: settled(out), lambda: make({"facts.json": "2"})):
+        with pytest.raises(StoreError, match=r"parts/b.txt: expected nothing there, found what may be yours"):
+            opens()
+    assert own.items() <= tree(out).items()
+    (out / "parts" / "b.txt").unlink()
+    settled(out)
+    assert visible(out)["parts/b.txt"] == "new"
+
+
+def test_a_single_file_that_was_changed_does_not_give_way_to_a_part(kept):
+    out, make = kept
+    write_own(out / "more.csv", b"x")
+    (out / "more.csv").write_bytes(MINE)
+    with pytest.raises(StoreError, match=r"more.csv: expected nothing there"):
+        make({"facts.json": "2", "more.csv": "new"})
+    assert (out / "more.csv").read_bytes() == MINE
+
+
+@pytest.mark.parametrize("place", ["pictures/example-09-01-decoder.png", "sounds/deep/own.mp3"])
+@pytest.mark.parametrize("command", ["explain", "report", "compare"])
+def test_a_file_below_pictures_or_sounds_is_named_before_anything_is_computed(
+    little, explained, decoded, cache_folder, tmp_path, capsys, monkeypatch, command, place
+):
+    def computed(*_, **__):
+        raise AssertionError("something was computed")
+
+    for module in ("explanation.explain.write_examples", "explanation.comparison.compare_features"):
+        monkeypatch.setattr(f"birdclef_mind.{module}", computed)
+    out, asked = tmp_path / "out", words("explain", little, tmp_path / "out")
+    if command == "explain":
+        shutil.copytree(explained[0], out)
+        asked = ["explain", decoded, cache_folder, out]
+    elif command == "report":
+        asked = ["report", explained[0], tmp_path / "out.html", "--quiet"]
+        assert main([str(word) for word in asked]) == 0
+        out = tmp_path / "out_files"
+    else:
+        with folder.claimed(out, "comparison", ConfigError) as ledger, renewed(ledger) as stage:
+            for name in ("pictures/own.png", "sounds/own.mp3"):
+                files.write_text(stage / name, "x")
+        asked = words("compare", little, out)
+    own = mine(out, place)
+    before = tree(out)
+    assert main([str(word) for word in asked]) == 2
+    said = capsys.readouterr().err
+    assert f"{out / place}: expected what this program wrote alone, and this may be yours; move it away" in said
+    assert said.count("\n") == 1
+    assert tree(out) == before
+    assert own.items() <= before.items()
 
 
 def test_a_folder_of_another_kind_is_refused(kept):
@@ -291,6 +389,27 @@ def test_a_folder_of_another_kind_is_refused(kept):
         claimed(out, "other", ConfigError),
     ):
         pass
+
+
+def test_a_folder_of_curves_is_named_in_words(little, tmp_path, capsys):
+    bundle = shutil.copytree(little.bundle, tmp_path / "b")
+    assert main(["cache", str(little.competition), str(bundle / "logs"), "--quiet"]) == 2
+    assert "expected a new, empty or cache folder, found the curves of a training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "/c"])
+def test_a_link_that_leads_nowhere_is_named(little, tmp_path, capsys, below):
+    (tmp_path / "dang").symlink_to("/nowhere")
+    asked = ["cache", str(little.competition), f"{tmp_path}/dang{below}", "--quiet"]
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/dang: expected a folder to write the cache to, or nothing, found a link that leads" in said
+    assert "nowhere, to /nowhere" in said
+    assert main(["cache", f"{tmp_path}/dang", str(tmp_path / "c"), "--quiet"]) == 2
+    assert "found a link that leads nowhere, to /nowhere" in capsys.readouterr().err
+    error = FileExistsError(17, "File exists", tmp_path / "dang")
+    assert ended_early(error, "x") == 2
+    assert f"File exists ({tmp_path}/dang, a link that leads nowhere)" in capsys.readouterr().err
 
 
 def test_a_claim_that_fails_leaves_no_folder(tmp_path):

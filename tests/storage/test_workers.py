@@ -142,6 +142,67 @@ def test_processes_that_end_before_they_begin_are_one_sentence(tmp_path, monkeyp
         list(run_all(end_at, [("always", 13, tmp_path, signal.SIGKILL)], 2, lost=said))
 
 
+INTERRUPTING = """
+import os, signal, sys
+from joblib.externals.loky.backend import fork_exec
+from birdclef_mind.commands.cli import main
+
+def fork(*words, **options):
+    pid = real(*words, **options)
+    # As a terminal does: to the command and to all that it has started.
+    os.killpg(0, signal.SIGINT)
+    return pid
+
+real, fork_exec.fork_exec = fork_exec.fork_exec, fork
+sys.exit(main(["cache", sys.argv[1], sys.argv[2], "--jobs", "2", "--quiet"]))
+"""
+
+
+def test_an_interruption_while_processes_start_is_one_sentence_and_the_same_command_goes_on(
+    sample_folder, cache_folder, tmp_path
+):
+    command = [sys.executable, "-c", INTERRUPTING, str(sample_folder), str(tmp_path / "c")]
+    for _ in range(3):
+        done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60)
+        assert (done.returncode, done.stdout) == (130, "")
+        assert done.stderr == "\nbirdclef-mind cache: interrupted; the same command goes on from here\n"
+    make_cache(sample_folder, tmp_path / "c")
+    assert tree(tmp_path / "c") == tree(cache_folder)
+
+
+def held_back(_):
+    return signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_processes_are_not_interrupted_and_this_one_is():
+    assert all(signal.SIGINT in signals for signals in run_all(held_back, [(number,) for number in range(20)], 2))
+    assert signal.SIGINT not in held_back(0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def slow(number):
+    time.sleep(60 * number)
+    return os.getpid()
+
+
+def test_nobody_waits_for_processes_of_a_run_that_was_interrupted():
+    made = run_all(slow, [(0,)] * 8 + [(1,)] * 8, 2)
+    pids = {next(made)}
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        made.throw(KeyboardInterrupt())
+    assert time.monotonic() - started < 30
+    wait_for(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 KILLING = """
 import os, signal, sys
 from birdclef_mind.data import write_cache

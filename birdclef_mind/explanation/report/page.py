@@ -27,6 +27,7 @@ from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
+from birdclef_mind.storage.folder_kinds import files_of
 from birdclef_mind.storage.ledger import refuse_others, write_own
 
 _MIME = {
@@ -232,7 +233,7 @@ def _embedded(path: Path) -> str:
 
 def _copy(explanation: Path, folder: Path, out: Path) -> None:
     # Pages that differ in their ending alone do not share one.
-    with folders.claimed(folder, f"{out.name} files", ConfigError) as ledger, folders.renewed(ledger) as stage:
+    with folders.claimed(folder, files_of(out.name), ConfigError) as ledger, folders.renewed(ledger) as stage:
         for part in PARTS:
             # Networks that are no plain chain have no patches, for one.
             if (explanation / part).is_dir():
