@@ -25,6 +25,8 @@ _TIMEOUT_S = 30
 _AHEAD = 4
 _BATCH = 8
 _TRIES = 3
+# What loky calls its thread.
+_MINDER = "ExecutorManagerThread"
 
 
 def check_workers(jobs: int, scheduler: str = "") -> None:
@@ -55,7 +57,7 @@ def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "", *, lost: W
     elif jobs == 1:
         yield from (work(*task) for task in tasks)
     else:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes, _without_last_words():
             yield from _in_processes(work, dict(enumerate(tasks)), jobs, lost, Path(notes))
 
 
@@ -85,6 +87,23 @@ def _in_processes(
             _end_processes()
             _drop(results)
             raise
+
+
+@contextmanager
+def _without_last_words() -> Iterator[None]:
+    """Keep from the screen what the thread that minds the processes says when it finds them ended, and stumbles."""
+    before = threading.excepthook
+
+    def hook(words: threading.ExceptHookArgs) -> None:
+        if words.thread is None or words.thread.name != _MINDER:
+            before(words)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        if threading.excepthook is hook:
+            threading.excepthook = before
 
 
 def _drop(results: Any) -> None:

@@ -154,7 +154,8 @@ def fork(*words, **options):
     return pid
 
 real, fork_exec.fork_exec = fork_exec.fork_exec, fork
-sys.exit(main(["cache", sys.argv[1], sys.argv[2], "--jobs", "2", "--quiet"]))
+sys.argv = ["birdclef-mind", "cache", *sys.argv[1:], "--jobs", "2", "--quiet"]
+sys.exit(main())
 """
 
 
