@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdclef_mind.errors import TableError
-from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.folder_kinds import kind_of, known_kinds
 from birdclef_mind.storage.tables import header_of
 
 SAMPLE_SUBMISSION = "sample_submission.csv"
@@ -157,7 +157,7 @@ def form_of(root: Path) -> Form:
     years = ", ".join(str(year) for year in sorted(FORMS))
     raise TableError(
         f"{root}: expected a competition folder as in {years}; nearest is {nearest.year}, which needs {lacking} too; "
-        f"found {_listing(root)}"
+        f"found {_found(root)}"
     )
 
 
@@ -190,6 +190,10 @@ def _is_there(root: Path, name: str) -> bool:
         return False
 
 
-def _listing(root: Path) -> str:
+def _found(root: Path) -> str:
+    """What a folder is, where it is of another kind, or else what is in it."""
+    kind = kind_of(root)
+    if kind in known_kinds() and not (root / METADATA).is_file():
+        return kind
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "an empty folder"
