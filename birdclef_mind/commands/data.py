@@ -42,14 +42,17 @@ def add_sample(group: Group) -> None:
 def sample(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the invented competition folder."""
     from birdclef_mind.data.sample import Sample, write_sample
+    from birdclef_mind.data.sample_tables import with_clips
 
     wanted = Sample(
         species=args.species, recordings=args.recordings, soundscapes=args.soundscapes,
         soundscape_s=args.seconds, seed=args.seed, noise=args.noise, year=int(args.year),
     )  # fmt: skip
     write_sample(args.out, wanted)
+    species, recorded = wanted.species, with_clips(wanted.form, wanted.species)
+    more = f", {species - recorded} more without any" if recorded < species else ""
     terminal.end(
-        f"{counted(wanted.species * wanted.recordings, 'recording')} of {counted(wanted.species, 'bird')}, "
+        f"{counted(recorded * wanted.recordings, 'recording')} of {recorded} species{more}, "
         f"{counted(wanted.soundscapes, 'soundscape')}",
         [("competition", args.out), ("next", command("cache", args.out, args.out.parent / "cache"))],
     )

@@ -32,9 +32,9 @@ from birdclef_mind.storage.tables import table_rows
 COLUMNS = ("recording", "start_s", "action", "value")
 _WORDS = {
     DROP: "dropped",
-    NONE: "marked as without a bird",
-    RELABEL: "named another bird",
-    ALSO: "given one more bird",
+    NONE: "marked as holding none",
+    RELABEL: "named otherwise",
+    ALSO: "given one more",
     START: "moved",
 }
 

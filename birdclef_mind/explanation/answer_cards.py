@@ -99,7 +99,7 @@ def _answers(
     try:
         found.append(optimised_noise(anatomy, classes))
     except Obstacle as error:
-        skipped["noise"] = f"noise is not pushed towards a bird, the control of its answers: {error}"
+        skipped["noise"] = f"noise is not pushed towards a name, the control of its answers: {error}"
     return found
 
 

@@ -134,7 +134,7 @@ def explain(
         say("working backwards from each layer")
         cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
         cards = write_examples(reading, examples.join([*cached, *files]), distance=fidelity["mean_distance"])
-        say("asking what each bird sounds like to it")
+        say("asking what each name sounds like to it")
         skipped = dict(backwards.skipped)
         answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
         say("drawing what the filters look for")
@@ -244,7 +244,7 @@ def _comparison(
         known = set(bundle.classes.names)
         own = tuple(recording for recording in opened.recordings if recording.label in known)
         if not own:
-            return None, [f"Features are not compared: {competition} has no recording of these birds."]
+            return None, [f"Features are not compared: {competition} has no recording of what it knows."]
         return compare_features(replace(opened, recordings=own), folder, setups, track=track), []
     except (TableError, ConfigError) as error:
         return None, [f"Features are not compared: {error}."]

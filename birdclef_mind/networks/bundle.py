@@ -191,7 +191,7 @@ def load_like(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
     bundle = load(folder)
     bundle.require(fingerprint, str(folder))
     if bundle.classes.names != tuple(names):
-        raise BundleError(f"{folder}: expected a network of the same {len(names)} birds in the same order")
+        raise BundleError(f"{folder}: expected a network of the same {len(names)} labels in the same order")
     return bundle
 
 

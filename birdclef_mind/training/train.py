@@ -119,7 +119,7 @@ def train_split(
     if not learn.rows:
         raise StoreError(f"{cache.root}: expected segments to train on, found none that is labelled and not silent")
     if not learn.targets.any():
-        raise StoreError(f"{cache.root}: expected segments with a bird to train on, found none")
+        raise StoreError(f"{cache.root}: expected segments in which something is heard to train on, found none")
     silent = sum(row.silent for row in cache.rows)
     if extras.overrides:
         say(f"corrected {summary(extras.overrides)}")

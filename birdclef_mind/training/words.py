@@ -13,7 +13,7 @@ def resting(material: Material, training: Training) -> list[str]:
     if training.augmentation.shift and not (material.following >= 0).any():
         lines.append("windows stay where they are: none overlaps the next; `cache --step 2.5` lets them move")
     if training.augmentation.background and not material.birdless.size:
-        lines.append("no segment without a bird was found to mix in")
+        lines.append("no segment in which none of them is heard was found to mix in")
     return lines
 
 

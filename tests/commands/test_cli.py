@@ -177,4 +177,4 @@ def test_sample_says_what_to_do_next(tmp_path, capsys):
         "5",
     ]
     assert main([str(word) for word in words]) == 0
-    assert "2 recordings of 2 birds, 1 soundscape\n" in capsys.readouterr().out
+    assert "2 recordings of 2 species, 1 soundscape\n" in capsys.readouterr().out

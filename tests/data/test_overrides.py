@@ -166,7 +166,7 @@ def test_training_learns_what_was_corrected(cache_folder, tmp_path, first, other
     report = train(
         cache, tmp_path / "b", QUICK, Extras(read_overrides(file), before=tmp_path / "plain"), say=lines.append
     )
-    assert lines[0] == "corrected segments: 1 dropped, 1 named another bird, 1 given one more bird"
+    assert lines[0] == "corrected segments: 1 dropped, 1 named otherwise, 1 given one more"
     assert report.split == plain.split
     record = report.bundle.record
     assert record.segments["training"] == plain.bundle.record.segments["training"] - 1

@@ -257,7 +257,7 @@ def test_marks_survive_and_train_takes_them(explained, sample_folder, page_path,
     assert main(["cache", str(sample_folder), str(cache), "--jobs", "1", "--overrides", str(file)]) == 0
     assert main(["train", str(cache), str(bundle), "--epochs", "1", "--overrides", str(file)]) == 0
     said = capsys.readouterr().out
-    assert "corrected segments: 1 dropped, 1 named another bird, 1 given one more bird, 1 moved" in said
+    assert "corrected segments: 1 dropped, 1 named otherwise, 1 given one more, 1 moved" in said
     corrected = overrides.corrected(open_cache(cache), overrides.read_overrides(file))
     of = {(row.recording, row.segment): row for row in corrected.rows}
     keys = [

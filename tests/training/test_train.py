@@ -269,7 +269,7 @@ def test_a_cache_of_silence_is_refused(cache_folder, tmp_path):
 def test_segments_without_any_bird_are_refused(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     birdless = replace(cache, rows=tuple(replace(row, birdless=True) for row in cache.rows))
-    with pytest.raises(StoreError, match="expected segments with a bird to train on"):
+    with pytest.raises(StoreError, match="expected segments in which something is heard to train on"):
         train(birdless, tmp_path / "b")
 
 
