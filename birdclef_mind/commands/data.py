@@ -83,7 +83,9 @@ def collect(args: argparse.Namespace, terminal: Terminal) -> int:
     """Make a competition folder of a collection; status 1 when a file was left out."""
     from birdclef_mind.data.collect import collect as run
 
-    found = run(args.folder, args.out, authors=args.authors, hold_out=args.hold_out, seed=args.seed)
+    found = run(
+        args.folder, args.out, authors=args.authors, hold_out=args.hold_out, seed=args.seed, track=terminal.track
+    )
     for problem in found.problems:
         terminal.say(problem)
     held_out = f", {counted(found.held_out, 'recording')} held out with {counted(found.rows, 'row')}"

@@ -21,6 +21,7 @@ from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text, table_rows
 
 _COLUMNS = ("primary_label", "secondary_labels", "author", "common_name", "filename")
@@ -57,7 +58,15 @@ class Collected:
     authors: int
 
 
-def collect(folder: Path, out: Path, *, authors: Path | None = None, hold_out: int = 0, seed: int = 0) -> Collected:
+def collect(
+    folder: Path,
+    out: Path,
+    *,
+    authors: Path | None = None,
+    hold_out: int = 0,
+    seed: int = 0,
+    track: Track = untracked,
+) -> Collected:
     """Make a competition folder in the form of 2023 from recordings in a folder a species, at any depth below it.
 
     Parameters
@@ -75,7 +84,7 @@ def collect(folder: Path, out: Path, *, authors: Path | None = None, hold_out: i
         raise TableError(f"{folder}: expected a folder with a folder of recordings a species, found {kind_of(folder)}")
     if out.resolve().is_relative_to(folder.resolve()):
         raise TableError(f"{out}: expected another place than in the collection, {folder}")
-    sounds, problems, names = _sounds(folder, _authors(authors, folder) if authors else None)
+    sounds, problems, names = _sounds(folder, _authors(authors, folder) if authors else None, track)
     held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
     with (
         folders.claimed(out, "collection", TableError) as ledger,
@@ -89,34 +98,44 @@ def collect(folder: Path, out: Path, *, authors: Path | None = None, hold_out: i
     return Collected(len(trained), len(held_out), len(names), tested, (*problems, *more), len(known))
 
 
-def _sounds(folder: Path, authors: Mapping[str, str] | None) -> tuple[list[Sound], list[str], dict[str, str]]:
+def _sounds(
+    folder: Path, authors: Mapping[str, str] | None, track: Track
+) -> tuple[list[Sound], list[str], dict[str, str]]:
     """Recordings by label and path, a line for each file that is none, and the name of each label's folder."""
-    names: dict[str, str] = {}
+    homes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = [(home, [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]) for home in homes]
+    problems = [f"{printable(home.name)}: no recordings in it" for home, own in found if not own]
+    labels = _labels(folder, [home for home, own in found if own])
+    files_of = [(home, path) for home, own in found for path in own]
     sounds: list[Sound] = []
-    problems: list[str] = []
-    for home in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        own = [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]
-        if not own:
-            problems.append(f"{printable(home.name)}: no recordings in it")
-            continue
-        label = _label(home.name)
-        if label in names:
-            raise TableError(f"{folder}: expected a folder a species, found {names[label]!r} and {home.name!r}")
-        names[label] = printable(home.name)
-        for path in own:
-            author = _author(path, folder, authors)
-            if author is None:
-                problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
-                continue
-            taken = {sound.name.casefold() for sound in sounds if sound.label == label}
-            sounds.append(Sound(path, label, author, _name(path.relative_to(home), taken)))
-        if not any(sound.label == label for sound in sounds):
-            del names[label]
-    if len(names) < 1 or not sounds:
+    taken: dict[str, set[str]] = {}
+    for home, path in track(files_of, len(files_of), "recordings"):
+        author = _author(path, folder, authors)
+        if author is None:
+            problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
+        elif not path.resolve().is_relative_to(folder.resolve()):
+            problems.append(f"{printable(str(path.relative_to(folder)))}: is a link that leads out of the collection")
+        else:
+            own = taken.setdefault(labels[home], set())
+            name = _name(path.relative_to(home), own)
+            own.add(name.casefold())
+            sounds.append(Sound(path, labels[home], author, name))
+    if not sounds:
         raise TableError(f"{folder}: expected a folder of recordings a species, found {kind_of(folder)}")
     if authors is not None and not any(sound.author for sound in sounds):
         raise TableError(f"{folder}: expected a table of authors with files of this folder, found none of them in it")
-    return sounds, problems, names
+    return sounds, problems, {label: printable(home.name) for home, label in labels.items() if label in taken}
+
+
+def _labels(folder: Path, homes: Sequence[Path]) -> dict[Path, str]:
+    """A label for each species' folder; TableError where two would have one, on whatever disk."""
+    labels = {home: _label(home.name) for home in homes}
+    seen: dict[str, Path] = {}
+    for home, label in labels.items():
+        other = seen.setdefault(label.casefold(), home)
+        if other is not home:
+            raise TableError(f"{folder}: expected a folder a species, found {other.name!r} and {home.name!r}")
+    return labels
 
 
 def _files(home: Path) -> Iterator[Path]:

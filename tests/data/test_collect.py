@@ -119,6 +119,8 @@ def test_a_copy_of_a_collection_leads_nowhere(collection, tmp_path):
     [
         (lambda root: (root / "Barn_Swallow").mkdir() or shutil.copy(root / "comsan" / "x.ogg", root / "Barn_Swallow"),
          "expected a folder a species, found 'Barn Swallow' and 'Barn_Swallow'"),
+        (lambda root: (root / "COMSAN").mkdir() or shutil.copy(root / "comsan" / "x.ogg", root / "COMSAN"),
+         "expected a folder a species, found 'COMSAN' and 'comsan'"),
         (shutil.rmtree, "expected a folder with a folder of recordings a species, found nothing"),
         (lambda root: [shutil.rmtree(path) for path in root.iterdir()], "found an empty folder"),
     ],
@@ -128,6 +130,16 @@ def test_what_is_no_collection_is_refused(collection, tmp_path, make, message):
     with pytest.raises(TableError, match=message):
         collect(collection, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_a_link_out_of_the_collection_is_left_out(collection, tmp_path):
+    outside = shutil.copy(collection / "comsan" / "x.ogg", tmp_path / "outside.ogg")
+    (collection / "comsan" / "linked.ogg").symlink_to(outside)
+    (collection / "comsan" / "inside.ogg").symlink_to(collection / "comsan" / "x.ogg")
+    found = collect(collection, tmp_path / "c")
+    assert "comsan/linked.ogg: is a link that leads out of the collection" in found.problems
+    assert found.trained == 9
+    assert len(open_competition(tmp_path / "c").recordings) == 9
 
 
 def test_it_is_not_made_inside_itself(collection):
