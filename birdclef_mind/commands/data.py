@@ -161,7 +161,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
         kinds = Counter(failure.reason.split(" (")[0].split(", at ")[0] for failure in report.failures)
         reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
         places.append(("failures", f"{args.out / FAILURES}   ({failed}: {reasons})"))
-    places.append(("next", command("train", args.out, args.out.parent / "bundle")))
+    if report.segments and not args.unlabelled:
+        places.append(("next", command("train", args.out, args.out.parent / "bundle")))
     details = [f"{report.kept} were there already"] if report.kept else []
     details += [f"{counted(report.removed, 'old picture')} removed"] if report.removed else []
     moved = sum(override.action == START for override in overrides)

@@ -175,6 +175,7 @@ def score_lines(scores: Mapping[str, Any]) -> list[str]:
     unheard = len(segments["per_class"]) - len(heard)
     if len(heard) > 40 or unheard:
         lines.append(f"({max(0, len(heard) - 40)} more with rows, {unheard} without)")
+    lines.append("precision, recall and F1 count the surest label of each row alone")
     return lines
 
 

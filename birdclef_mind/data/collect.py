@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from pathlib import Path
@@ -21,6 +22,7 @@ from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text, table_rows
 
@@ -86,16 +88,22 @@ def collect(
         raise TableError(f"{out}: expected another place than in the collection, {folder}")
     sounds, problems, names = _sounds(folder, _authors(authors, folder) if authors else None, track)
     held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
-    with (
-        folders.claimed(out, "collection", TableError) as ledger,
-        folders.renewed(ledger, last=collection.FACTS) as stage,
-    ):
-        trained = [sound for place, sound in enumerate(sounds) if place not in held_out]
-        _write_training(stage, trained, names)
-        tested, more = _write_tests(stage, [sounds[place] for place in sorted(held_out)], sorted(names))
-        collection.write_facts(stage, out, folder)
+    with folders.claimed(out, "collection", TableError) as ledger:
+        _refuse_sounds(ledger)
+        with folders.renewed(ledger, last=collection.FACTS) as stage:
+            _write_training(stage, [sound for place, sound in enumerate(sounds) if place not in held_out], names)
+            tested, more = _write_tests(stage, [sounds[place] for place in sorted(held_out)], sorted(names))
+            collection.write_facts(stage, out, folder)
     known = {sound.author for sound in sounds if sound.author}
-    return Collected(len(trained), len(held_out), len(names), tested, (*problems, *more), len(known))
+    return Collected(len(sounds) - len(held_out), len(held_out), len(names), tested, (*problems, *more), len(known))
+
+
+def _refuse_sounds(ledger: Ledger) -> None:
+    """Refuse a folder in which a sound stands where a link was written: it may be the only one there is."""
+    for name in ledger.names:
+        path = ledger.folder / name
+        if name.startswith((f"{TRAIN_AUDIO}/", f"{TEST_SOUNDSCAPES}/")) and path.exists() and not path.is_symlink():
+            raise TableError(f"{path}: expected the link that was written there, found a file; move it away")
 
 
 def _sounds(
@@ -105,16 +113,23 @@ def _sounds(
     homes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = [(home, [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]) for home in homes]
     problems = [f"{printable(home.name)}: no recordings in it" for home, own in found if not own]
+    loose = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in audio.SUFFIXES]
+    problems += [f"{printable(path.name)}: lies in no species' folder" for path in sorted(loose)]
     labels = _labels(folder, [home for home, own in found if own])
     files_of = [(home, path) for home, own in found for path in own]
+    inside = {path for _, path in files_of if path.resolve().is_relative_to(folder.resolve())}
+    twice = _twice([path for _, path in files_of if path in inside])
     sounds: list[Sound] = []
     taken: dict[str, set[str]] = {}
     for home, path in track(files_of, len(files_of), "recordings"):
         author = _author(path, folder, authors)
         if author is None:
             problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
-        elif not path.resolve().is_relative_to(folder.resolve()):
+        elif path not in inside:
             problems.append(f"{printable(str(path.relative_to(folder)))}: is a link that leads out of the collection")
+        elif path in twice:
+            first = printable(str(twice[path].relative_to(folder)))
+            problems.append(f"{printable(str(path.relative_to(folder)))}: is the same sound as {first}")
         else:
             own = taken.setdefault(labels[home], set())
             name = _name(path.relative_to(home), own)
@@ -125,6 +140,23 @@ def _sounds(
     if authors is not None and not any(sound.author for sound in sounds):
         raise TableError(f"{folder}: expected a table of authors with files of this folder, found none of them in it")
     return sounds, problems, {label: printable(home.name) for home, label in labels.items() if label in taken}
+
+
+def _twice(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Files that hold the same as an earlier one, and which that is; only files of one size are read."""
+    by_size: dict[int, list[Path]] = {}
+    for path in paths:
+        with suppress(OSError):
+            by_size.setdefault(path.stat().st_size, []).append(path)
+    found: dict[Path, Path] = {}
+    for alike in by_size.values():
+        seen: dict[str, Path] = {}
+        for path in alike if len(alike) > 1 else ():
+            with suppress(OSError):
+                first = seen.setdefault(files.sha256(path), path)
+                if first is not path:
+                    found[path] = first
+    return found
 
 
 def _labels(folder: Path, homes: Sequence[Path]) -> dict[Path, str]:
@@ -172,7 +204,7 @@ def _name(path: Path, taken: Collection[str]) -> str:
 
 
 def _author(path: Path, folder: Path, authors: Mapping[str, str] | None) -> str | None:
-    """Who recorded a file, "" where nobody is named; None for a file that is no sound."""
+    """Who recorded a file, "" for nobody; None for a file that is no sound."""
     try:
         if audio.read_header(path) is None:
             return None

@@ -25,7 +25,7 @@ _RAVEN = (
 # Columns in which people write what they heard, the surest first.
 _SPECIES = ("Species Code", "Species", "Label", "Annotation", "Tags", "Common Name")
 _ENDINGS = {RAVEN: ".Table.1.selections.txt", AUDACITY: ".txt"}
-# A selection that ends less than this after a row begins, or begins so little before its end, is not in it.
+# A selection of which less than this, and less than half of it, reaches into a row is not in it.
 _LEAST_S = 0.1
 
 
@@ -88,7 +88,7 @@ def heard_between(events: Sequence[Event], start_s: float, end_s: float) -> dict
     found: dict[str, float] = {}
     for one in events:
         inside_s = min(one.offset_s, end_s) - max(one.onset_s, start_s)
-        if inside_s >= min(_LEAST_S, one.offset_s - one.onset_s) and inside_s > 0:
+        if inside_s > 0 and inside_s >= min(_LEAST_S, (one.offset_s - one.onset_s) / 2) - 1e-6:
             found[one.bird] = max(one.score, found.get(one.bird, 0.0))
     return found
 

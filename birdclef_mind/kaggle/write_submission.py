@@ -108,7 +108,7 @@ def log_path(out: Path) -> Path:
 def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = False) -> None:
     """Raise ConfigError unless submission, log and events are different files that this program may write.
 
-    `folder` says that events are one: several files, each of which is looked at when it is written.
+    `folder` says that events are one: a folder of tables, of which all that are there have to be this program's.
     """
     if out.suffix.lower() == ".log":
         raise ConfigError(f"submission: expected another ending than its log has, got {out}")
@@ -116,8 +116,10 @@ def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = Fals
     for (one, path), (other, second) in combinations(places.items(), 2):
         if os.path.realpath(path) == os.path.realpath(second):
             raise ConfigError(f"{one} and {other}: expected different files, got {path} for both")
-    if events and folder and events.exists() and not events.is_dir():
-        raise ConfigError(f"{events}: expected a folder for a table a soundscape, found a file")
+    if events and folder:
+        if events.exists() and not events.is_dir():
+            raise ConfigError(f"{events}: expected a folder for a table a soundscape, found a file")
+        refuse_others(sorted(events.glob("*.txt")), ConfigError)
     refuse_others([path for name, path in places.items() if name != "events" or not folder], ConfigError)
 
 

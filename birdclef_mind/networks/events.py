@@ -1,6 +1,6 @@
 """When a bird sings: onset and offset of every song that a network with scores a moment hears in soundscapes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from birdclef_mind.networks.build import moments
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import BATCH, averaged, soundscape_pictures
 from birdclef_mind.sound import audio
-from birdclef_mind.storage.ledger import refuse_others, write_own
+from birdclef_mind.storage.ledger import Ledger, refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
 
 if TYPE_CHECKING:
@@ -101,7 +101,18 @@ def write_events(
     refuse_others([out / name if name else out for name in tables], ConfigError)
     for name, text in tables.items():
         write_own(out / name if name else out, text.encode("utf-8"))
+    if form != CSV:
+        _remove_earlier(out, tables)
     return sum(map(len, events.values())), problems
+
+
+def _remove_earlier(folder: Path, tables: Collection[str]) -> None:
+    """Take away tables of an earlier run that would be read as events of this one."""
+    ledger = Ledger(folder)
+    gone = [path for path in folder.glob("*.txt") if path.name not in tables and ledger.wrote(path.name)]
+    for path in gone:
+        path.unlink()
+    ledger.settle(gone=[path.name for path in gone])
 
 
 def read_events(path: Path) -> "pd.DataFrame":

@@ -93,5 +93,6 @@ def test_what_sings_in_a_part():
     assert heard_between(own, 0, 5) == {"barswa": 0.875}
     assert heard_between(own, 5, 10) == {"41663": 0.5}
     assert heard_between(own, 1.45, 5) == {}
+    assert heard_between([Event(4.9, 5.1, "a")], 0, 5) == heard_between([Event(4.9, 5.1, "a")], 5, 10) == {"a": 1.0}
     assert heard_between([Event(1, 1.05, "a")], 0, 5) == {"a": 1.0}
     assert heard_between([Event(1, 2, "a", 0.2), Event(3, 4, "a", 0.6)], 0, 5) == {"a": 0.6}

@@ -324,8 +324,8 @@ def test_hidden_soundscapes_are_made_of_whatever_can_be_heard(quick, competition
         ({"kernels": ("train",), "hidden": 1}, None, "kernels: expected submit among them for a hidden run"),
         ({"labels": "nobody"}, None, "labels: expected 'all', a number, or labels of the table, got 'nobody'"),
         ({"hidden": 1}, "test_soundscapes/*", "expected soundscapes to make hidden ones of, found none"),
-        ({}, "train_metadata.csv", "expected a competition folder with train_metadata.csv"),
-        ({}, "*", "expected a competition folder with train_metadata.csv"),
+        ({}, "train_metadata.csv", "nearest is 2023, which needs train_metadata.csv"),
+        ({}, "*", "nearest is 2023, which needs train_metadata.csv"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(

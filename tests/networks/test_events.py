@@ -92,6 +92,12 @@ def test_events_are_written_for_other_programs(listening, sample_folder, tmp_pat
     np.testing.assert_allclose(table.onset_s, other.onset_s, atol=0.006)
     assert table.bird.tolist() == other.bird.tolist()
     assert main(["score", str(tmp_path / "e"), str(sample_folder / "truth.csv"), "--events", "--quiet"]) == 0
+    other = "audacity" if form == "raven" else "raven"
+    assert main([*words, "--format", other, "--quiet"]) == 0
+    assert not (tmp_path / "e" / names[0]).exists(), "events of two runs are not mixed"
+    assert main([*words, "--format", form, "--quiet"]) == 0
     (tmp_path / "e" / names[0]).write_text("mine")
+    before = (tmp_path / "s.csv").stat().st_mtime_ns
     assert main([*words, "--format", form, "--quiet"]) == 2
+    assert (tmp_path / "s.csv").stat().st_mtime_ns == before
     assert (tmp_path / "e" / names[0]).read_text() == "mine"
