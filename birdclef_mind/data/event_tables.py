@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from birdclef_mind.data.labels import is_label
 from birdclef_mind.errors import TableError
 from birdclef_mind.storage.tables import csv_text, rows_of, table_rows
 
@@ -151,6 +150,9 @@ def _selections(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[tuple
 
 
 def _event(path: Path, row: int, times: tuple[float, float], bird: str, score: str) -> Event:
+    # The command line, which knows the names of the kinds, starts without NumPy.
+    from birdclef_mind.data.labels import is_label
+
     where, bird = f"{path.name}, row {row}", bird.strip()
     if not times[0] < times[1]:
         raise TableError(f"{where}: expected an end after the start, got {times[0]:g} and {times[1]:g}")
