@@ -1,10 +1,11 @@
 """How a window is answered in a submission: the rows of it and their cells, in each year's form."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from birdclef_mind.data.form import ANSWERS, NAMES, SCORES
 from birdclef_mind.data.labels import NOTHING, is_label
+from birdclef_mind.storage.tables import csv_text
 
 
 def answer_header(form: str, labels: Sequence[str]) -> tuple[str, ...]:
@@ -33,6 +34,12 @@ def answer_lines(form: str, labels: Sequence[str], row_id: str, cells: str) -> I
     name, _, end = row_id.rpartition("_")
     for label, cell in zip(labels, cells.split(","), strict=True):
         yield f"{name}_{label}_{end}", cell
+
+
+def answers_text(form: str, labels: Sequence[str], windows: Iterable[tuple[str, str]]) -> str:
+    """A whole table of answers: of windows, by id, with their cells parted by commas."""
+    lines = (line for row_id, cells in windows for line in answer_lines(form, labels, row_id, cells))
+    return csv_text(answer_header(form, labels), [[row_id, *cells.split(",")] for row_id, cells in lines])
 
 
 def constant_cells(form: str, labels: Sequence[str]) -> str:

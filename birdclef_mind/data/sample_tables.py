@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from birdclef_mind.data.answers import answer_header, answer_lines, constant_cells, names_cell
+from birdclef_mind.data.answers import answers_text, constant_cells, names_cell
 from birdclef_mind.data.form import (
     ANSWERS,
     METADATA,
@@ -153,7 +153,9 @@ def write_submission(out: Path, form: Form, species: Sequence[Species], heard: S
     listed = windows[: _LISTED if rows > 2 * _LISTED else rows]
     equal = ",".join([f"{1 / len(labels):.4f}"] * len(labels))
     cells = equal if form.rows == SCORES else constant_cells(form.rows, labels)
-    _write_answers(out / SAMPLE_SUBMISSION, form, labels, [(row_id, cells) for row_id, _ in listed])
+    files.write_text(
+        out / SAMPLE_SUBMISSION, answers_text(form.rows, labels, [(row_id, cells) for row_id, _ in listed])
+    )
 
 
 def truth(form: Form, species: Sequence[Species], heard: Sequence[Heard]) -> str:
@@ -164,7 +166,7 @@ def truth(form: Form, species: Sequence[Species], heard: Sequence[Heard]) -> str
     for row_id, present in _windows(form, heard):
         cells = ",".join(words[label in present] for label in labels)
         found.append((row_id, names_cell(present) if form.rows == NAMES else cells))
-    return _answers_text(form, labels, found)
+    return answers_text(form.rows, labels, found)
 
 
 def write_labels(out: Path, form: Form, heard: Sequence[Heard]) -> None:
@@ -208,16 +210,6 @@ def _windows(form: Form, heard: Sequence[Heard]) -> list[tuple[str, tuple[str, .
         (f"{form.row_name(one.name)}_{(number + 1) * ROW_S}", present)
         for one in heard for number, present in enumerate(one.windows)
     ]  # fmt: skip
-
-
-def _write_answers(path: Path, form: Form, labels: Sequence[str], windows: Sequence[tuple[str, str]]) -> None:
-    files.write_text(path, _answers_text(form, labels, windows))
-
-
-def _answers_text(form: Form, labels: Sequence[str], windows: Sequence[tuple[str, str]]) -> str:
-    lines = [line for row_id, cells in windows for line in answer_lines(form.rows, labels, row_id, cells)]
-    rows = [[row_id, *(cells.split(",") if form.rows == SCORES else [cells])] for row_id, cells in lines]
-    return csv_text(answer_header(form.rows, labels), rows)
 
 
 def _is_insect(place: int) -> bool:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from birdclef_mind.data.answers import answer_header, answer_lines, constant_cells
-from birdclef_mind.data.form import SAMPLE_SUBMISSION, form_of_rows
+from birdclef_mind.data.answers import answers_text, constant_cells
+from birdclef_mind.data.form import ANSWERS, SAMPLE_SUBMISSION, form_of_rows
 from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.ledger import refuse_others, write_own
-from birdclef_mind.storage.tables import csv_text
 
 
 def write_constant(root: Path, out: Path) -> int:
@@ -24,10 +23,9 @@ def write_constant(root: Path, out: Path) -> int:
     sample = read_sample_submission(root / SAMPLE_SUBMISSION)
     windows = _heard(root, sample.row_ids)
     cells = constant_cells(sample.rows, sample.labels)
-    lines = [line for row_id in windows for line in answer_lines(sample.rows, sample.labels, row_id, cells)]
-    rows = [[row_id, *cells.split(",")] for row_id, cells in lines]
-    write_own(out, csv_text(answer_header(sample.rows, sample.labels), rows).encode("utf-8"))
-    return len(rows)
+    text = answers_text(sample.rows, sample.labels, [(row_id, cells) for row_id in windows])
+    write_own(out, text.encode("utf-8"))
+    return len(windows) * (len(sample.labels) if sample.rows == ANSWERS else 1)
 
 
 def _heard(root: Path, row_ids: tuple[str, ...]) -> list[str]:

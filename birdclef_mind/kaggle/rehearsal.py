@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from birdclef_mind.checks import is_number, is_whole, require
-from birdclef_mind.data.answers import answer_header, answer_lines, constant_cells
+from birdclef_mind.data.answers import answers_text, constant_cells
 from birdclef_mind.data.competition import list_soundscapes, open_competition
 from birdclef_mind.data.form import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, form_of
 from birdclef_mind.data.labels import choose_labels
@@ -28,7 +28,6 @@ from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say
-from birdclef_mind.storage.tables import csv_text
 
 OWNER = "rehearser"
 LAYOUTS = ("2026", "2025", "both")
@@ -196,8 +195,7 @@ def _make_hidden(competition: Path, hidden: Path, count: int) -> None:
     cells = constant_cells(sample.rows, sample.labels)
     ends = range(ROW_S, int(form.soundscape_s) + 1, ROW_S)
     windows = [f"{form.row_name(name)}_{end}" for name in names for end in ends]
-    lines = [line for window in windows for line in answer_lines(sample.rows, sample.labels, window, cells)]
-    text = csv_text(answer_header(sample.rows, sample.labels), [[row, *cell.split(",")] for row, cell in lines])
+    text = answers_text(sample.rows, sample.labels, [(window, cells) for window in windows])
     files.write_text(hidden / SAMPLE_SUBMISSION, text)
 
 

@@ -41,7 +41,11 @@ class Calibration:
 
     def heard(self, scores: Array) -> Array:
         """Which classes' chances reach their thresholds, bool, of the shape of the scores (..., classes)."""
-        return np.asarray(self.chances(scores) >= np.array(self.thresholds or [_USUAL_THRESHOLD] * scores.shape[-1]))
+        return np.asarray(self.chances(scores) >= self.limits(scores.shape[-1]))
+
+    def limits(self, classes: int) -> Array:
+        """The chance from which on each class counts as heard, (classes,)."""
+        return np.array(self.thresholds or [_USUAL_THRESHOLD] * classes)
 
     def mean_chances(self, scores: Sequence[Array]) -> Array:
         """The mean of the chances of several networks, from the scores (..., classes) of each."""

@@ -53,7 +53,7 @@ class Listener:
         """Events in pixels (segments, rows, frames), uint8, of segments that stand side by side, in order of onset."""
         chances = self.chances(pixels)
         moment_s = self._bundle.features.windowing.length_s / chances.shape[1]
-        thresholds = np.array(self._bundle.calibration.thresholds or [0.5] * chances.shape[2])
+        thresholds = self._bundle.calibration.limits(chances.shape[2])
         return find_events(chances.reshape(-1, chances.shape[2]), thresholds, self._bundle.classes.names, moment_s)
 
 
