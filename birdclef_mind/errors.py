@@ -32,6 +32,10 @@ class BundleError(BirdclefMindError):
     """A bundle or an explanation is missing, broken, or does not fit what it is used with."""
 
 
+class ListenerError(BirdclefMindError):
+    """A model that was trained elsewhere is missing, of another kind, or does not fit what it is used with."""
+
+
 class DivergedError(ConfigError):
     """A training whose numbers grew beyond all measure; a bundle that it was to replace stays."""
 

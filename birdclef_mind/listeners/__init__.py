@@ -1,0 +1,11 @@
+"""Models that were trained elsewhere, heard with: BirdNET, Perch and others, each read from the user's own file.
+
+listener       what a listener is, whatever it is made of
+species_lists  what a model knows, as its makers list it
+tflite_file    what a TFLite file says
+interpreter    running a TFLite file as it is
+birdnet_layers BirdNET's ears as layers
+birdnet_twin   BirdNET as a Keras network, rebuilt from its TFLite file
+birdnet        BirdNET as a listener
+open_listener  a path to a listener: which kind it is
+"""

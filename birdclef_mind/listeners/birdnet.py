@@ -1,0 +1,86 @@
+"""BirdNET v2.4 as a listener: its twin, the names of what it knows, and a check at loading that it hears right."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.errors import ListenerError
+from birdclef_mind.listeners.birdnet_twin import RATE_HZ, WINDOW_SAMPLES, Twin, read_twin
+from birdclef_mind.listeners.interpreter import Interpreter
+from birdclef_mind.listeners.listener import Heard, Listener, Terms
+from birdclef_mind.listeners.species_lists import read_birdnet_labels
+from birdclef_mind.storage import files
+
+NAME, KIND = "BirdNET v2.4", "birdnet"
+TERMS = Terms(
+    "CC BY-NC-SA 4.0",
+    "free for education and research; whether it may be used in a run for a prize is contested, and a network that "
+    "learned from it may count as adapted from it",
+)
+# How far the twin's logits may be from the file's own, run as it is.
+_TOLERANCE = 1e-3
+
+
+def open_birdnet(path: Path, labels: Path | None = None) -> Listener:
+    """Open a TFLite file of BirdNET v2.4; `labels` is its list of species, looked for beside it where not given.
+
+    ListenerError for a file of another model, a list of another length, or a twin that does not hear as the file does.
+    """
+    twin = read_twin(path)
+    species = read_birdnet_labels(path, labels, twin.model.output.shape[-1])
+    ears = TwinEars(twin)
+    _require_alike(ears, path)
+    return Listener(
+        name=NAME, kind=KIND, rate_hz=RATE_HZ, window_s=WINDOW_SAMPLES / RATE_HZ, hop_s=twin.hop_samples / RATE_HZ,
+        species=species, digest=files.sha256(path), terms=TERMS, ears=ears,
+    )  # fmt: skip
+
+
+class TwinEars:
+    """A twin behind a listener; compiled once for each choice of taps."""
+
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self._compiled: dict[tuple[str, ...], Any] = {}
+        self._taps = {name: tuple(tensor.shape[1:]) for name, tensor in twin.taps.items()}
+
+    @property
+    def taps(self) -> Mapping[str, tuple[int, ...]]:
+        """Names and shapes of the taps."""
+        return self._taps
+
+    def hear(self, samples: Array, taps: Sequence[str]) -> Heard:
+        """Hear some windows: samples (windows, samples), float32."""
+        logits, *found = self._forward(tuple(taps))(samples)
+        return Heard(logits.numpy(), {tap: value.numpy() for tap, value in zip(taps, found, strict=True)})
+
+    def _forward(self, taps: tuple[str, ...]) -> Any:
+        if taps not in self._compiled:
+            model = self.twin.model
+            several = keras.Model(model.input, [model.output, *(self.twin.taps[tap] for tap in taps)])
+            self._compiled[taps] = tf.function(
+                # Keras gives a single output bare.
+                lambda samples: keras.tree.flatten(several(samples, training=False)),
+                input_signature=[tf.TensorSpec((None, model.input.shape[-1]), tf.float32)],
+            )
+        return self._compiled[taps]
+
+
+def _require_alike(ears: TwinEars, path: Path) -> None:
+    """Refuse a twin whose taps do not follow the sound, or whose logits are not those of the file."""
+    sounds = np.random.default_rng(0).normal(scale=0.1, size=(2, WINDOW_SAMPLES)).astype(np.float32)
+    heard = ears.hear(sounds, tuple(ears.taps))
+    for tap, (one, other) in heard.activations.items():
+        if not np.isfinite([one, other]).all() or np.array_equal(one, other):
+            raise ListenerError(f"{path}: expected {tap} that follow the sound, got numbers that do not")
+    own = Interpreter(path).run(sounds[:1])[0]
+    apart = float(np.abs(own - heard.logits[:1]).max())
+    if apart > _TOLERANCE:
+        raise ListenerError(
+            f"{path}: expected logits that the file's own operators give, to within {_TOLERANCE:g}, got {apart:.2g}"
+        )
