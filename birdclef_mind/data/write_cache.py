@@ -13,6 +13,7 @@ from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
 from birdclef_mind.data.taxonomy import word_for
 from birdclef_mind.data.training_table import Recording
+from birdclef_mind.data.write_index import write_index
 from birdclef_mind.errors import ConfigError, StoreError, TableError, reason_of
 from birdclef_mind.sound.recordings import Pictured, picture
 from birdclef_mind.sound.settings import Features
@@ -143,7 +144,7 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
     places_of = {cache.picture_path(making.mark.out, r.folder, r.filename) for r in wanted}
     removed = cache_folder.remove_strangers(making.mark, places_of)
-    segments, seconds = cache.write_index(out, good, features, making.classes, before=making.mark.set)
+    segments, seconds = write_index(out, good, features, making.classes, before=making.mark.set)
     _write_failures(out, failures)
     if pack:
         archives.pack(sorted({cache.picture_path(out, r.folder, r.filename).parent for r in good}))
