@@ -155,6 +155,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
         track=terminal.track,
     )  # fmt: skip
     took_s = time.perf_counter() - started
+    for remark in report.remarks:
+        terminal.say(remark)
     failed = len(report.failures)
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
     if failed:

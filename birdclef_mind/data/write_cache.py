@@ -41,7 +41,8 @@ class CacheReport:
     Attributes
     ----------
     recordings : asked for. segments : in the cache now. made, kept : pictures made now, or found right.
-    removed : pictures that no longer belonged. failures : recordings that gave none.
+    removed : pictures that no longer belonged. failures : recordings that gave none. remarks : a line for labels that
+        are in no segment.
     """
 
     recordings: int
@@ -50,6 +51,7 @@ class CacheReport:
     kept: int
     removed: int
     failures: tuple[Failure, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def write_cache(
@@ -144,12 +146,12 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
     places_of = {cache.picture_path(making.mark.out, r.folder, r.filename) for r in wanted}
     removed = cache_folder.remove_strangers(making.mark, places_of)
-    segments, seconds = write_index(out, good, features, making.classes, before=making.mark.set)
+    index = write_index(out, good, features, making.classes, before=making.mark.set)
     _write_failures(out, failures)
     if pack:
         archives.pack(sorted({cache.picture_path(out, r.folder, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
-    counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
+    counts = {"recordings": len(good), "segments": index.segments, "failed": len(failures)}
     files.write_facts(
         out / cache.FACTS,
         {
@@ -165,11 +167,13 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
             "counts": counts,
             "moved": {recording: dict(windows) for recording, windows in making.moves.items()},
             "index_sha256": files.sha256(out / cache.INDEX),
-            "seconds": round(seconds, 3),
+            "seconds": round(index.seconds, 3),
         },
         cache.FORMAT,
     )
-    return CacheReport(len(wanted), segments, made, len(good) - made, removed, tuple(failures))
+    return CacheReport(
+        len(wanted), index.segments, made, len(good) - made, removed, tuple(failures), index.remarks
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

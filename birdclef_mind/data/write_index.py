@@ -1,14 +1,15 @@
 """Deriving the index of a cache: a row a segment, from the pictures themselves and from what was heard."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from birdclef_mind.data import strips
 from birdclef_mind.data.cache import INDEX, picture_path
-from birdclef_mind.data.labelled import heard_in
+from birdclef_mind.data.labelled import heard_in, lost_rows
 from birdclef_mind.data.labels import NOTHING, Classes
-from birdclef_mind.data.training_table import Recording
+from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files
 from birdclef_mind.storage.places import ask_each, is_remote
@@ -21,6 +22,21 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Indexed:
+    """What an index holds.
+
+    Attributes
+    ----------
+    segments : its rows. seconds : up to the end of each recording's last one. remarks : a line where labels of
+        soundscapes are in none of its rows.
+    """
+
+    segments: int
+    seconds: float
+    remarks: tuple[str, ...] = ()
+
+
 def write_index(
     root: Path,
     recordings: Sequence[Recording],
@@ -28,12 +44,13 @@ def write_index(
     classes: Classes,
     *,
     before: Callable[[], None] = lambda: None,
-) -> tuple[int, float]:
-    """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one).
+) -> Indexed:
+    """Derive the index from the pictures themselves.
 
     `before` is called before an index that differs takes the place of the one that stands there.
     """
-    segments, seconds = 0, 0.0
+    segments, seconds, length_s = 0, 0.0, features.windowing.length_s
+    lost: list[tuple[str, Window]] = []
     with files.whole(root / INDEX) as part:
         with part.open("w", newline="", encoding="utf-8") as file:
             writer = table_writer(file)
@@ -43,10 +60,24 @@ def write_index(
             for recording, facts in zip(recordings, read, strict=True):
                 writer.writerows(_cells(recording, facts, features, classes))
                 segments += len(facts.starts_s)
-                seconds += max(facts.starts_s) + features.windowing.length_s
+                seconds += max(facts.starts_s) + length_s
+                spans = [(start_s, start_s + length_s) for start_s in facts.starts_s]
+                lost += [(recording.filename, one) for one in lost_rows(recording, spans)]
         if not (root / INDEX).is_file() or files.sha256(part) != files.sha256(root / INDEX):
             before()
-    return segments, seconds
+    return Indexed(segments, seconds, _remarks(recordings, lost))
+
+
+def _remarks(recordings: Sequence[Recording], lost: Sequence[tuple[str, Window]]) -> tuple[str, ...]:
+    """A line on labelled rows that are lost, if any are."""
+    if not lost:
+        return ()
+    rows = sum(bool(one.labels) for recording in recordings for one in recording.windows or ())
+    name, first = lost[0]
+    return (
+        f"labels of soundscapes: {len(lost)} of {rows} rows end in no segment, such as that of {name} from "
+        f"{first.start_s:g} to {first.end_s:g} s",
+    )
 
 
 def _cells(recording: Recording, facts: strips.StripFacts, features: Features, classes: Classes) -> Iterator[list[Any]]:
