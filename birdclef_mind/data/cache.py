@@ -116,7 +116,7 @@ class Cache:
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
         """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.
 
-        A segment in which somebody heard no bird has 0 for all.
+        A segment in which somebody heard none of the classes, be it others, has 0 for all.
         """
         targets = self.classes.targets(
             [row.label for row in rows],

@@ -91,7 +91,10 @@ def _cells(recording: Recording, facts: strips.StripFacts, features: Features, c
 
 
 def _heard(recording: Recording, start_s: float, end_s: float, classes: Classes) -> str:
-    """Which of the classes somebody heard in a part of a soundscape; "" where nobody said, and for other recordings."""
+    """Which of the classes somebody heard in a part of a soundscape; "" where nobody said, and for other recordings.
+
+    `NOTHING` says that none of them is, whether others are heard or nothing.
+    """
     heard = heard_in(recording, start_s, end_s)
     if heard is None:
         return ""

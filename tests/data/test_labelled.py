@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from conftest import make_cache
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
@@ -48,6 +49,23 @@ def test_a_row_that_ends_in_no_segment_is_lost(windows, places, segments):
     if segments is SEGMENTS:
         by_start = sorted(recording.windows, key=lambda row: row.start_s)
         assert found == [by_start[place] for place in places]
+
+
+def test_where_others_alone_are_heard_none_of_the_classes_is(year_folder, tmp_path):
+    """It is 0 for every class in training and in measures, though not nothing is heard."""
+    root = shutil.copytree(year_folder(2021), tmp_path / "c")
+    table = root / "train_soundscape_labels.csv"
+    header, *rows = table.read_text().splitlines()
+    place = next(place for place, row in enumerate(rows) if not row.endswith("nocall"))
+    changed = f"{rows[place].rpartition(',')[0]},nobody1"
+    table.write_text("\n".join([header, *rows[:place], changed, *rows[place + 1 :]]) + "\n")
+    assert "nobody1 (1 in all)" in open_competition(root).notes[0]
+    make_cache(root, tmp_path / "cache")
+    cache = open_cache(tmp_path / "cache")
+    name, end_s = changed.split(",")[0].rpartition("_")[::2]
+    (row,) = (one for one in cache.rows if name in one.recording and one.start_s == int(end_s) - 5)
+    assert (row.birdless, row.told, row.label) == (True, True, "")
+    assert not cache.targets([row]).any()
 
 
 def test_a_recording_has_no_rows_to_lose():
