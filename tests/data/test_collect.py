@@ -89,6 +89,21 @@ def test_a_table_tells_authors(collection, tmp_path):
     assert not (tmp_path / "c2").exists()
 
 
+def test_files_that_a_table_of_authors_names_in_vain_are_a_line(collection, tmp_path, capsys):
+    table = tmp_path / "authors.csv"
+    names = ["x.ogg", "Barn Swallow/a.wav", "my recordings/Barn Swallow/2020/b.flac", "broken.ogg"]
+    table.write_text("filename,author\n" + "".join(f"{name},Zoe\n" for name in names))
+    assert collect(collection, tmp_path / "c", authors=table).remarks == ()
+    with table.open("a") as file:
+        file.write("2020/b.flac,Zoe\nX.OGG,Zoe\nX.OGG,Zoe\n")
+    line = "authors.csv: 2 of 6 files that it names are not in the collection, such as 2020/b.flac"
+    assert collect(collection, tmp_path / "c", authors=table).remarks == (line,)
+    (collection / "comsan" / "broken.ogg").unlink()
+    (collection / "empty").rmdir()
+    assert main(["collect", str(collection), str(tmp_path / "c"), "--authors", str(table)]) == 0
+    assert "3 of 6 files that it names" in capsys.readouterr().out
+
+
 def test_again_gives_the_same_and_leaves_nothing_of_before(collection, tmp_path):
     collect(collection, tmp_path / "c", hold_out=1)
     first = sorted(str(path) for path in (tmp_path / "c").rglob("*"))
