@@ -136,14 +136,13 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     sounds: list[Sound] = []
     taken: dict[str, set[str]] = {}
     for home, path in track(files_of, len(files_of), "recordings"):
-        author = author_of(path, folder, authors)
-        if author is None:
-            problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
-        elif path not in inside:
-            problems.append(f"{printable(str(path.relative_to(folder)))}: is a link that leads out of the collection")
+        below = printable(str(path.relative_to(folder)))
+        if path not in inside:
+            problems.append(f"{below}: is a link that leads out of the collection")
         elif path in twice:
-            first = printable(str(twice[path].relative_to(folder)))
-            problems.append(f"{printable(str(path.relative_to(folder)))}: is the same sound as {first}")
+            problems.append(f"{below}: is the same sound as {printable(str(twice[path].relative_to(folder)))}")
+        elif (author := author_of(path, folder, authors)) is None:
+            problems.append(f"{below}: cannot be read")
         else:
             own = taken.setdefault(labels[home], set())
             name = _name(path.relative_to(home), own)

@@ -13,6 +13,7 @@ from birdclef_mind.data.collect import collect
 from birdclef_mind.data.competition import list_soundscapes, open_competition, recording_path
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import TableError
+from birdclef_mind.sound import audio
 
 
 @pytest.fixture
@@ -159,6 +160,18 @@ def test_a_link_out_of_the_collection_is_left_out(collection, tmp_path):
         "comsan/y.ogg: is the same sound as Barn Swallow/z.ogg", "loose.ogg: lies in no species' folder",
     } <= set(found.problems)  # fmt: skip
     assert len(open_competition(tmp_path / "c").recordings) == found.trained == 8
+
+
+def test_copies_and_links_that_lead_out_are_not_read(collection, tmp_path, monkeypatch):
+    (collection / "comsan" / "linked.ogg").symlink_to(shutil.copy(collection / "comsan" / "x.ogg", tmp_path / "o.ogg"))
+    shutil.copy(collection / "comsan" / "y.ogg", collection / "comsan" / "z.ogg")
+    read, header = [], audio.read_header
+    monkeypatch.setattr(audio, "read_header", lambda path: read.append(path.name) or header(path))
+    found = collect(collection, tmp_path / "c")
+    assert len(found.problems) == 4
+    assert sorted(read) == sorted([
+        "a.wav", "b.flac", "b.flac", "x.ogg", "y.ogg", "con.wav", "broken.ogg", "ü.wav", "z.wav",
+    ])  # fmt: skip
 
 
 def test_a_sound_in_the_place_of_a_link_stays(collection, tmp_path):
