@@ -8,7 +8,7 @@ from pathlib import Path
 from birdclef_mind import __version__
 from birdclef_mind.data import cache, cache_folder, strips
 from birdclef_mind.data.cache_folder import Earlier, Mark
-from birdclef_mind.data.competition import Competition
+from birdclef_mind.data.competition import Competition, require_linked
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
 from birdclef_mind.data.taxonomy import word_for
@@ -81,7 +81,8 @@ def write_cache(
     ------
     ConfigError : archives in object storage, a number of jobs that is none, or a scheduler without workers.
     StoreError : the folder holds something else, or no recording can be read; what stood there stays.
-    TableError : corrections that do not fit the competition, see `find_moves`; nothing to make pictures of.
+    TableError : corrections that do not fit the competition, see `find_moves`; nothing to make pictures of; a
+        collection whose sounds were moved away.
     """
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
@@ -91,6 +92,7 @@ def write_cache(
     wanted = tuple(competition.unlabelled()) if unlabelled else (*wanted, *competition.labelled.soundscapes)
     if not wanted:
         raise TableError(f"{competition.root}: expected recordings to make pictures of, found none")
+    require_linked(competition, wanted)
     moves, mark = find_moves(overrides, competition, features), Mark(out.absolute(), features)
     making = _Making(competition, classes, features, wanted, moves, out, mark)
     cache_folder.refuse_meeting(out, wanted, pack)

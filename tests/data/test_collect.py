@@ -1,6 +1,8 @@
 """A folder a species becomes a competition of links, with whole authors held out."""
 
 import csv
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -194,5 +196,23 @@ def test_the_command_names_what_it_left_out(collection, tmp_path, capsys):
     assert "comsan/broken.ogg: cannot be read" in said
     assert "of 3 species to train on" in said
     assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache"), "--jobs", "1", "--quiet"]) == 0
-    collection.rename(tmp_path / "moved")
-    assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache2"), "--jobs", "1"]) == 1
+
+
+def test_sounds_that_were_moved_away_are_one_sentence(collection, tmp_path, capsys):
+    words = ["cache", str(tmp_path / "c"), str(tmp_path / "cache"), "--jobs", "1", "--quiet"]
+    collect(collection, tmp_path / "c")
+    assert main(words) == 0
+    before = tree(tmp_path / "cache")
+    moved = collection.rename(tmp_path / "moved")
+    for out in ("cache", "cache2"):
+        assert main([*words[:2], str(tmp_path / out)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"expected the sounds that it links to in {collection}, found none of 8; move them back there" in line
+    assert tree(tmp_path / "cache") == before
+    assert not (tmp_path / "cache2").exists()
+    (mending,) = re.findall("run `birdclef-mind (.*?)`", line)
+    collect_again = [str(moved) if word == "FOLDER" else word for word in shlex.split(mending)]
+    assert main([*collect_again, "--quiet"]) == 1, "one file of it cannot be read"
+    assert main(words) == 0
+    (moved / "comsan" / "x.ogg").unlink()
+    assert main(words) == 1, "one that is missing is a failure of its own"
