@@ -87,12 +87,16 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning."""
     import_tensorflow_quietly()
     from birdclef_mind.data.form import form_of_rows
+    from birdclef_mind.data.soundscapes import refuse_among
     from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
 
+    root = args.competition
+    if args.events:
+        refuse_among(root, args.events)
     refuse_outputs(args.out, args.events, folder=args.format != CSV)
-    bundle, root = load(args.bundle), args.competition
+    bundle = load(args.bundle)
     if args.events:
         Listener(bundle)
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline

@@ -86,8 +86,8 @@ def collect(args: argparse.Namespace, terminal: Terminal) -> int:
     found = run(
         args.folder, args.out, authors=args.authors, hold_out=args.hold_out, seed=args.seed, track=terminal.track
     )
-    for problem in found.problems:
-        terminal.say(problem)
+    for line in (*found.problems, *found.remarks):
+        terminal.say(line)
     held_out = f", {counted(found.held_out, 'recording')} held out with {counted(found.rows, 'row')}"
     terminal.end(
         f"{counted(found.trained, 'recording')} of {found.species} species to train on, "
@@ -155,6 +155,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
         track=terminal.track,
     )  # fmt: skip
     took_s = time.perf_counter() - started
+    for remark in report.remarks:
+        terminal.say(remark)
     failed = len(report.failures)
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
     if failed:

@@ -59,6 +59,8 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     report = write_cache(
         competition, birds, config.features, out / "cache", pack=True, jobs=os.cpu_count() or 1, track=terminal.track
     )
+    for remark in report.remarks:
+        terminal.say(remark)
     for failure in report.failures:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
     failed = f", {len(report.failures)} recordings failed" if report.failures else ""

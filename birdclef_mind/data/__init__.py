@@ -10,6 +10,7 @@ sample_submission which rows it asks for
 answers           how rows are answered in each year's form
 soundscapes       test soundscapes matched with the rows of the submission
 collect           a folder a species becomes a competition of links
+authors           who recorded the sounds of a collection: tags, or a table
 collection        how such a competition is known, whose links are followed
 override          one correction
 spans             what was marked in a sound, as corrections of windows
@@ -20,6 +21,7 @@ sample_sounds     its invented songs and places
 sample_tables     its tables, as each year writes them
 strips            pictures of a recording side by side in one PNG
 cache             a cache as it is read: facts, index, pictures, targets
+write_index       a cache's index as it is made: a row a segment, from the pictures themselves
 write_cache       a cache as it is made: recordings to pictures, in many processes
 cache_folder      what of a cache's folder may be written, kept or removed
 metrics           the measures of every year, average precision, top-1

@@ -9,26 +9,24 @@ OUT/failures.csv              recordings that gave no picture, and why; absent w
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import strips
 from birdclef_mind.data.form import USUAL
-from birdclef_mind.data.labelled import heard_in
 from birdclef_mind.data.labels import NOTHING, Classes
-from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import StoreError, reason_of
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds
 from birdclef_mind.storage.places import ask_each, is_remote, location
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import frame_of, table_writer
+from birdclef_mind.storage.tables import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +35,6 @@ FACTS = folder_kinds.CACHE
 INDEX = "index.csv"
 FAILURES = "failures.csv"
 FORMAT = 1
-COLUMNS = (
-    "label", "secondary_labels", "recording", "author", "segment", "start_s",
-    "fmin", "frange", "loudness_dbfs", "clipped", "silent",
-    "session", "heard",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,7 @@ class Cache:
     def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
         """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.
 
-        A segment in which somebody heard no bird has 0 for all.
+        A segment in which somebody heard none of the classes, be it others, has 0 for all.
         """
         targets = self.classes.targets(
             [row.label for row in rows],
@@ -242,49 +235,3 @@ def _index_row(cells: dict[str, str]) -> IndexRow:
         session=cells.get("session") or "",
         soundscape=not label,
     )
-
-
-def write_index(
-    root: Path,
-    recordings: Sequence[Recording],
-    features: Features,
-    classes: Classes,
-    *,
-    before: Callable[[], None] = lambda: None,
-) -> tuple[int, float]:
-    """Derive the index from the pictures themselves: (segments, seconds up to the end of each recording's last one).
-
-    `before` is called before an index that differs takes the place of the one that stands there.
-    """
-    segments, seconds = 0, 0.0
-    with files.whole(root / INDEX) as part:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = table_writer(file)
-            writer.writerow(COLUMNS)
-            paths = (picture_path(root, recording.folder, recording.filename) for recording in recordings)
-            read = ask_each(strips.read_facts, paths, remote=is_remote(root))
-            for recording, facts in zip(recordings, read, strict=True):
-                writer.writerows(_cells(recording, facts, features, classes))
-                segments += len(facts.starts_s)
-                seconds += max(facts.starts_s) + features.windowing.length_s
-        if not (root / INDEX).is_file() or files.sha256(part) != files.sha256(root / INDEX):
-            before()
-    return segments, seconds
-
-
-def _cells(recording: Recording, facts: strips.StripFacts, features: Features, classes: Classes) -> Iterator[list[Any]]:
-    lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.clipped, facts.silent, strict=True)
-    for segment, (start_s, low, width, loudness_dbfs, clipped, silent) in enumerate(lists):
-        yield [
-            recording.label, " ".join(recording.secondary_labels), recording.filename, recording.author, segment,
-            f"{start_s:.9g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", f"{clipped:.3g}", int(silent),
-            recording.session, _heard(recording, start_s, start_s + features.windowing.length_s, classes),
-        ]  # fmt: skip
-
-
-def _heard(recording: Recording, start_s: float, end_s: float, classes: Classes) -> str:
-    """Which of the classes somebody heard in a part of a soundscape; "" where nobody said, and for other recordings."""
-    heard = heard_in(recording, start_s, end_s)
-    if heard is None:
-        return ""
-    return " ".join(label for label in heard if label in classes.names) or NOTHING

@@ -13,6 +13,7 @@ import numpy as np
 
 from birdclef_mind.data import collection
 from birdclef_mind.data.answers import answer_header
+from birdclef_mind.data.authors import Authors, author_of, read_authors
 from birdclef_mind.data.form import METADATA, SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.data.labels import is_label, is_reserved
 from birdclef_mind.data.sample_tables import TRUTH
@@ -24,7 +25,7 @@ from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import csv_text, table_rows
+from birdclef_mind.storage.tables import csv_text
 
 _COLUMNS = ("primary_label", "secondary_labels", "author", "common_name", "filename")
 # Letters, digits and a few signs make a label, and these with a few more a name of a file.
@@ -49,7 +50,8 @@ class Collected:
     Attributes
     ----------
     trained, held_out : recordings on either side. species : labels. rows : windows of what was held out.
-    problems : a line for each file that was left out. authors : how many are known.
+    problems : a line for each file that was left out. authors : how many are known. remarks : a line where a table of
+        authors names files that are not there.
     """
 
     trained: int
@@ -58,6 +60,7 @@ class Collected:
     rows: int
     problems: tuple[str, ...]
     authors: int
+    remarks: tuple[str, ...] = ()
 
 
 def collect(
@@ -86,7 +89,8 @@ def collect(
         raise TableError(f"{folder}: expected a folder with a folder of recordings a species, found {kind_of(folder)}")
     if out.resolve().is_relative_to(folder.resolve()):
         raise TableError(f"{out}: expected another place than in the collection, {folder}")
-    sounds, problems, names = _sounds(folder, _authors(authors, folder) if authors else None, track)
+    found = _sounds(folder, read_authors(authors, folder) if authors else None, track)
+    sounds, names = found.sounds, found.names
     held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
     with folders.claimed(out, "collection", TableError) as ledger:
         _refuse_sounds(ledger)
@@ -95,7 +99,10 @@ def collect(
             tested, more = _write_tests(stage, [sounds[place] for place in sorted(held_out)], sorted(names))
             collection.write_facts(stage, out, folder)
     known = {sound.author for sound in sounds if sound.author}
-    return Collected(len(sounds) - len(held_out), len(held_out), len(names), tested, (*problems, *more), len(known))
+    return Collected(
+        len(sounds) - len(held_out), len(held_out), len(names), tested, (*found.problems, *more), len(known),
+        found.remarks,
+    )  # fmt: skip
 
 
 def _refuse_sounds(ledger: Ledger) -> None:
@@ -106,10 +113,17 @@ def _refuse_sounds(ledger: Ledger) -> None:
             raise TableError(f"{path}: expected the link that was written there, found a file; move it away")
 
 
-def _sounds(
-    folder: Path, authors: Mapping[str, str] | None, track: Track
-) -> tuple[list[Sound], list[str], dict[str, str]]:
-    """Recordings by label and path, a line for each file that is none, and the name of each label's folder."""
+@dataclass(frozen=True)
+class _Found:
+    """Recordings by label and path, a line for each file that is none, the name of each label's folder, remarks."""
+
+    sounds: list[Sound]
+    problems: list[str]
+    names: dict[str, str]
+    remarks: tuple[str, ...]
+
+
+def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     homes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = [(home, [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]) for home in homes]
     problems = [f"{printable(home.name)}: no recordings in it" for home, own in found if not own]
@@ -122,14 +136,13 @@ def _sounds(
     sounds: list[Sound] = []
     taken: dict[str, set[str]] = {}
     for home, path in track(files_of, len(files_of), "recordings"):
-        author = _author(path, folder, authors)
-        if author is None:
-            problems.append(f"{printable(str(path.relative_to(folder)))}: cannot be read")
-        elif path not in inside:
-            problems.append(f"{printable(str(path.relative_to(folder)))}: is a link that leads out of the collection")
+        below = printable(str(path.relative_to(folder)))
+        if path not in inside:
+            problems.append(f"{below}: is a link that leads out of the collection")
         elif path in twice:
-            first = printable(str(twice[path].relative_to(folder)))
-            problems.append(f"{printable(str(path.relative_to(folder)))}: is the same sound as {first}")
+            problems.append(f"{below}: is the same sound as {printable(str(twice[path].relative_to(folder)))}")
+        elif (author := author_of(path, folder, authors)) is None:
+            problems.append(f"{below}: cannot be read")
         else:
             own = taken.setdefault(labels[home], set())
             name = _name(path.relative_to(home), own)
@@ -139,7 +152,9 @@ def _sounds(
         raise TableError(f"{folder}: expected a folder of recordings a species, found {kind_of(folder)}")
     if authors is not None and not any(sound.author for sound in sounds):
         raise TableError(f"{folder}: expected a table of authors with files of this folder, found none of them in it")
-    return sounds, problems, {label: printable(home.name) for home, label in labels.items() if label in taken}
+    remark = authors.remark(path.relative_to(folder) for _, path in files_of) if authors else ""
+    names = {label: printable(home.name) for home, label in labels.items() if label in taken}
+    return _Found(sounds, problems, names, (remark,) if remark else ())
 
 
 def _twice(paths: Sequence[Path]) -> dict[Path, Path]:
@@ -201,28 +216,6 @@ def _name(path: Path, taken: Collection[str]) -> str:
         number += 1
         name = f"{stem}_{number}{suffix}"
     return name
-
-
-def _author(path: Path, folder: Path, authors: Mapping[str, str] | None) -> str | None:
-    """Who recorded a file, "" for nobody; None for a file that is no sound."""
-    try:
-        if audio.read_header(path) is None:
-            return None
-    except Exception:  # Whatever a library makes of one file, the others are collected.
-        return None
-    if authors is None:
-        return printable(audio.artist_of(path)).strip()
-    return authors.get(path.relative_to(folder).as_posix()) or authors.get(path.name, "")
-
-
-def _authors(table: Path, folder: Path) -> dict[str, str]:
-    """Authors by file name, with or without its folders."""
-    found: dict[str, str] = {}
-    for row, cells in table_rows(table, ("filename", "author")):
-        name, author = cells["filename"].removeprefix(f"{folder.name}/"), cells["author"].strip()
-        if found.setdefault(name, author) != author:
-            raise TableError(f"{table.name}, row {row}: expected one author of {name!r}, got {author!r} too")
-    return found
 
 
 def _held_out(sounds: Sequence[Sound], wanted: int, rng: np.random.Generator) -> set[int]:

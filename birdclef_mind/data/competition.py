@@ -1,5 +1,6 @@
 """A BirdCLEF competition folder of any year: its tables checked, its recordings and soundscapes."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,17 @@ def open_competition(root: Path) -> Competition:
     return Competition(root, table.recordings, sample, form, labelled, species, tuple(notes))
 
 
+def require_linked(competition: Competition, recordings: Sequence[Recording]) -> None:
+    """Raise TableError for a collection whose links to these recordings all lead nowhere: they were moved away."""
+    root, sounds = competition.root, sounds_of(competition.root)
+    if sounds and not any(_may_be_there(competition.audio_path(recording)) for recording in recordings):
+        again = shlex.join(["birdclef-mind", "collect", "FOLDER", str(root)])
+        raise TableError(
+            f"{root}: expected the sounds that it links to in {sounds}, found none of {len(recordings)}; move them "
+            f"back there, or run `{again}` with the folder where they are now"
+        )
+
+
 def sound_path(root: Path, form: Form, filename: str) -> Path:
     """Where a sound should be: of a recording below the folder of recordings, of a soundscape below its own."""
     home, below = _home(root, form, filename)
@@ -119,6 +131,13 @@ def list_soundscapes(root: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # What may not be looked into may be there.
+        return True
 
 
 def _known(sample: SampleSubmission | None) -> Sequence[str] | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path, PurePosixPath
@@ -89,7 +89,7 @@ def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, .
     What a window inside the part holds is heard in it; what a window holds that is only partly inside is so where all
     such windows hold it.
     """
-    near = [one for one in recording.windows or () if one.start_s < end_s - 1e-6 and one.end_s > start_s + 1e-6]
+    near = _near(recording, start_s, end_s)
     covered = sum(min(one.end_s, end_s) - max(one.start_s, start_s) for one in near)
     if not near or covered < (end_s - start_s) * 0.98:
         return None
@@ -97,6 +97,27 @@ def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, .
     sure = dict.fromkeys(label for one in inside for label in one.labels)
     shared = set.intersection(*(set(one.labels) for one in near))
     return tuple({**sure, **dict.fromkeys(label for label in near[0].labels if label in shared)})
+
+
+def lost_rows(recording: Recording, segments: Iterable[tuple[float, float]]) -> list[Window]:
+    """Labelled windows of a soundscape that end in no segment: some label of theirs is surely heard in none.
+
+    So it is with those that lie beside all segments, or reach into several and fill none, as 3 to 8 s in every 5 s.
+
+    Parameters
+    ----------
+    segments : start and end of each, in seconds.
+    """
+    left = {(one, label) for one in recording.windows or () for label in one.labels}
+    for start_s, end_s in segments if left else ():
+        heard = heard_in(recording, start_s, end_s) or ()
+        left -= {(one, label) for one in _near(recording, start_s, end_s) for label in one.labels if label in heard}
+    return sorted({one for one, _ in left}, key=lambda one: (one.start_s, one.end_s))
+
+
+def _near(recording: Recording, start_s: float, end_s: float) -> list[Window]:
+    """Labelled windows that reach into a part of a soundscape."""
+    return [one for one in recording.windows or () if one.start_s < end_s - 1e-6 and one.end_s > start_s + 1e-6]
 
 
 def _marked(root: Path, form: Form) -> list[tuple[str, float, float, tuple[str, ...]]]:

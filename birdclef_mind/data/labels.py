@@ -14,7 +14,7 @@ _LABEL = re.compile(r"[\w.'-]{1,60}")
 _NO_LABEL = ("", "nan", "none", "null", "<na>", "na")
 _IN_LIST = r"""(?:'[^'"]*'|"[^"]*"|[^\s,;'"\[\](){}]+)"""
 _LIST = re.compile(rf"{_IN_LIST}(?:(?:\s+|\s*[,;]\s*){_IN_LIST})*\s*,?")
-# What tables of 2021 write where nothing is heard.
+# What tables of 2021 write where nothing is heard, and a cache's index where somebody heard none of its classes.
 NOTHING = "nocall"
 # Devices on Windows, whatever their ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)

@@ -43,10 +43,12 @@ _WORDS = {
 class CorrectedCache(Cache):
     """A cache with its rows as they were corrected, be it by nothing; `as_cached` is the one without corrections.
 
-    What is learned, measured or shown wants this one; what is held out must not depend on corrections.
+    What is learned, measured or shown wants this one; what is held out must not depend on corrections. `corrections`
+    are those that were laid over it, each of one window.
     """
 
     as_cached: Cache
+    corrections: tuple[Override, ...] = ()
 
 
 Moves = Mapping[str, Mapping[int, float]]
@@ -130,7 +132,8 @@ def corrected(cache: Cache, overrides: Sequence[Override]) -> CorrectedCache:
         row = rows.get((override.recording, _segment(override, regular[override.recording])))
         if row and not row.soundscape and override.action == ALSO and override.value == row.label:
             raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
-    return CorrectedCache(**{**vars(cache), "rows": tuple(rows.values()), "as_cached": cache})
+    more = {"rows": tuple(rows.values()), "as_cached": cache, "corrections": tuple(overrides)}
+    return CorrectedCache(**{**vars(cache), **more})
 
 
 def _with(row: IndexRow, label: str) -> IndexRow:
@@ -147,11 +150,12 @@ def regular_starts(cache: Cache) -> dict[str, list[float]]:
     return {recording: [start_s(segment) for segment in range(count)] for recording, count in counts.items()}
 
 
-def summary(overrides: Iterable[Override]) -> str:
-    """What corrections do, for people: "segments: 2 dropped, 1 moved"."""
-    counts = Counter(override.action for override in overrides)
+def summary(corrections: Iterable[Override]) -> str:
+    """How many windows corrections of single windows concern, for people: "segments: 2 dropped, 1 moved"."""
+    found = {(one.action, one.recording, one.start_s) for one in corrections}
+    counts = Counter(action for action, _, _ in found)
     words = [f"{counts[action]} {_WORDS[action]}" for action in ACTIONS if counts[action]]
-    return "segments: " + ", ".join(words)
+    return "segments: " + (", ".join(words) or "none")
 
 
 def to_record(overrides: Iterable[Override]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Which sound answers which rows of a submission: found before anything is computed, and what is odd is a line."""
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +14,11 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
 from birdclef_mind.data.form import TEST_SOUNDSCAPES, USUAL, Form
-from birdclef_mind.errors import printable
+from birdclef_mind.errors import ConfigError, printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.sound.sound_files import Header
+from birdclef_mind.storage.places import is_remote
 
 # A row every five seconds.
 ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
@@ -88,6 +90,13 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
         absent=frozenset(name for name, file in missing if file is None),
         usual_s=median(lengths) if lengths else form.soundscape_s,
     )
+
+
+def refuse_among(root: Path, place: Path) -> None:
+    """Raise ConfigError for a place to write in `test_soundscapes`, where a next run would take it for a soundscape."""
+    folder = root / TEST_SOUNDSCAPES
+    if not is_remote(root) and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder)):
+        raise ConfigError(f"{place}: expected another place than among the soundscapes in {folder}")
 
 
 def names_in(row_ids: Iterable[str]) -> Counter[str]:

@@ -24,7 +24,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a soundscape, in seconds, and the labels of what is heard in it; none where nothing is."""
+    """Part of a soundscape, in seconds, and the labels of what is heard in it; none where none of the classes is."""
 
     start_s: float
     end_s: float

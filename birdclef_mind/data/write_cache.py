@@ -8,11 +8,12 @@ from pathlib import Path
 from birdclef_mind import __version__
 from birdclef_mind.data import cache, cache_folder, strips
 from birdclef_mind.data.cache_folder import Earlier, Mark
-from birdclef_mind.data.competition import Competition
+from birdclef_mind.data.competition import Competition, require_linked
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
 from birdclef_mind.data.taxonomy import word_for
 from birdclef_mind.data.training_table import Recording
+from birdclef_mind.data.write_index import write_index
 from birdclef_mind.errors import ConfigError, StoreError, TableError, reason_of
 from birdclef_mind.sound.recordings import Pictured, picture
 from birdclef_mind.sound.settings import Features
@@ -40,7 +41,8 @@ class CacheReport:
     Attributes
     ----------
     recordings : asked for. segments : in the cache now. made, kept : pictures made now, or found right.
-    removed : pictures that no longer belonged. failures : recordings that gave none.
+    removed : pictures that no longer belonged. failures : recordings that gave none. remarks : a line for labels that
+        are in no segment.
     """
 
     recordings: int
@@ -49,6 +51,7 @@ class CacheReport:
     kept: int
     removed: int
     failures: tuple[Failure, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def write_cache(
@@ -78,7 +81,8 @@ def write_cache(
     ------
     ConfigError : archives in object storage, a number of jobs that is none, or a scheduler without workers.
     StoreError : the folder holds something else, or no recording can be read; what stood there stays.
-    TableError : corrections that do not fit the competition, see `find_moves`; nothing to make pictures of.
+    TableError : corrections that do not fit the competition, see `find_moves`; nothing to make pictures of; a
+        collection whose sounds were moved away.
     """
     if pack and places.is_remote(out):
         raise ConfigError(f"--pack: expected a folder to put archives in, got {out}")
@@ -88,6 +92,7 @@ def write_cache(
     wanted = tuple(competition.unlabelled()) if unlabelled else (*wanted, *competition.labelled.soundscapes)
     if not wanted:
         raise TableError(f"{competition.root}: expected recordings to make pictures of, found none")
+    require_linked(competition, wanted)
     moves, mark = find_moves(overrides, competition, features), Mark(out.absolute(), features)
     making = _Making(competition, classes, features, wanted, moves, out, mark)
     cache_folder.refuse_meeting(out, wanted, pack)
@@ -143,12 +148,12 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
     # A recording that cannot be read today keeps the picture it has; the index does not name it.
     places_of = {cache.picture_path(making.mark.out, r.folder, r.filename) for r in wanted}
     removed = cache_folder.remove_strangers(making.mark, places_of)
-    segments, seconds = cache.write_index(out, good, features, making.classes, before=making.mark.set)
+    index = write_index(out, good, features, making.classes, before=making.mark.set)
     _write_failures(out, failures)
     if pack:
         archives.pack(sorted({cache.picture_path(out, r.folder, r.filename).parent for r in good}))
     made = sum(result.made for result in results)
-    counts = {"recordings": len(good), "segments": segments, "failed": len(failures)}
+    counts = {"recordings": len(good), "segments": index.segments, "failed": len(failures)}
     files.write_facts(
         out / cache.FACTS,
         {
@@ -164,11 +169,13 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> CacheRep
             "counts": counts,
             "moved": {recording: dict(windows) for recording, windows in making.moves.items()},
             "index_sha256": files.sha256(out / cache.INDEX),
-            "seconds": round(seconds, 3),
+            "seconds": round(index.seconds, 3),
         },
         cache.FORMAT,
     )
-    return CacheReport(len(wanted), segments, made, len(good) - made, removed, tuple(failures))
+    return CacheReport(
+        len(wanted), index.segments, made, len(good) - made, removed, tuple(failures), index.remarks
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def explain(
             "comparison": comparison,
             "data": data,
             "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
-            "corrections": corrections(bundle),
+            "corrections": corrections(corrected, bundle),
         }
         folder.finish(facts)
     return facts

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from birdclef_mind.data.overrides import summary, to_record
+from birdclef_mind.data.overrides import CorrectedCache, summary, to_record
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.facts import BundleFacts, Corrections
 from birdclef_mind.networks.bundle import Bundle
@@ -24,10 +24,10 @@ def bundle_facts(bundle: Bundle, digest: str) -> BundleFacts:
     }
 
 
-def corrections(bundle: Bundle) -> Corrections | None:
-    """What was corrected before training; None when nothing was."""
-    overrides = bundle.record.overrides
-    return {"summary": summary(overrides), "lines": to_record(overrides)} if overrides else None
+def corrections(cache: CorrectedCache, bundle: Bundle) -> Corrections | None:
+    """What was corrected before training, a line a window and what is said of it; None when nothing was."""
+    found = cache.corrections
+    return {"summary": summary(found), "lines": to_record(found)} if bundle.record.overrides else None
 
 
 def notes(competition: Path | None, held_out: bool, second_saw: frozenset[str]) -> list[str]:

@@ -11,7 +11,7 @@ from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data.event_tables import COLUMNS, CSV, Event, event_tables, read_event_tables
 from birdclef_mind.data.form import form_of_rows
 from birdclef_mind.data.sample_submission import sample_of
-from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes
+from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes, refuse_among
 from birdclef_mind.errors import BundleError, ConfigError, printable, reason_of
 from birdclef_mind.networks.build import moments
 from birdclef_mind.networks.bundle import Bundle
@@ -84,8 +84,10 @@ def write_events(
     """Write the events of all test soundscapes: (events, a line for each soundscape that failed).
 
     As `CSV` into the file `out`, else a file a soundscape into the folder `out`, see `event_tables`. BundleError for a
-    network that has no scores a moment, ConfigError where somebody else's file stands.
+    network that has no scores a moment, ConfigError where somebody else's file stands, or for a place among the
+    soundscapes.
     """
+    refuse_among(root, out)
     listener = Listener(bundle)
     sample = sample_of(root)
     asked = sample.row_ids if sample else ()

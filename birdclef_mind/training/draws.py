@@ -30,7 +30,8 @@ class Material:
         (segments,). targets : (segments, classes), float32.
     following : place of the next window of the same recording and birds, where both overlap enough to be joined, else
         -1, (segments,).
-    odds : how likely each is drawn, (segments,), summing to 1. birdless : places of segments that hold no bird, (n,).
+    odds : how likely each is drawn, (segments,), summing to 1. birdless : places of segments that hold none of the
+        birds, (n,).
     draws : segments an epoch shows.
     """
 
@@ -76,7 +77,7 @@ def gather_material(
     features: Features,
     training: Training,
 ) -> Material:
-    """Weigh training segments, and find which follow each other and which hold no bird.
+    """Weigh training segments, and find which follow each other and which hold none of the birds.
 
     Parameters
     ----------

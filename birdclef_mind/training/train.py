@@ -122,7 +122,7 @@ def train_split(
         raise StoreError(f"{cache.root}: expected segments in which something is heard to train on, found none")
     silent = sum(row.silent for row in cache.rows)
     if extras.overrides:
-        say(f"corrected {summary(extras.overrides)}")
+        say(f"corrected {summary(cache.corrections)}")
     say(describe(split, both, silent, bool(training.validation_share)))
     untaught = _untaught(cache, learn, say)
     keras.utils.set_random_seed(training.seed)

@@ -1,6 +1,8 @@
 """A folder a species becomes a competition of links, with whole authors held out."""
 
 import csv
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -13,6 +15,7 @@ from birdclef_mind.data.collect import collect
 from birdclef_mind.data.competition import list_soundscapes, open_competition, recording_path
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import TableError
+from birdclef_mind.sound import audio
 
 
 @pytest.fixture
@@ -89,6 +92,21 @@ def test_a_table_tells_authors(collection, tmp_path):
     assert not (tmp_path / "c2").exists()
 
 
+def test_files_that_a_table_of_authors_names_in_vain_are_a_line(collection, tmp_path, capsys):
+    table = tmp_path / "authors.csv"
+    names = ["x.ogg", "Barn Swallow/a.wav", "my recordings/Barn Swallow/2020/b.flac", "broken.ogg"]
+    table.write_text("filename,author\n" + "".join(f"{name},Zoe\n" for name in names))
+    assert collect(collection, tmp_path / "c", authors=table).remarks == ()
+    with table.open("a") as file:
+        file.write("2020/b.flac,Zoe\nX.OGG,Zoe\nX.OGG,Zoe\n")
+    line = "authors.csv: 2 of 6 files that it names are not in the collection, such as 2020/b.flac"
+    assert collect(collection, tmp_path / "c", authors=table).remarks == (line,)
+    (collection / "comsan" / "broken.ogg").unlink()
+    (collection / "empty").rmdir()
+    assert main(["collect", str(collection), str(tmp_path / "c"), "--authors", str(table)]) == 0
+    assert "3 of 6 files that it names" in capsys.readouterr().out
+
+
 def test_again_gives_the_same_and_leaves_nothing_of_before(collection, tmp_path):
     collect(collection, tmp_path / "c", hold_out=1)
     first = sorted(str(path) for path in (tmp_path / "c").rglob("*"))
@@ -146,6 +164,18 @@ def test_a_link_out_of_the_collection_is_left_out(collection, tmp_path):
     assert len(open_competition(tmp_path / "c").recordings) == found.trained == 8
 
 
+def test_copies_and_links_that_lead_out_are_not_read(collection, tmp_path, monkeypatch):
+    (collection / "comsan" / "linked.ogg").symlink_to(shutil.copy(collection / "comsan" / "x.ogg", tmp_path / "o.ogg"))
+    shutil.copy(collection / "comsan" / "y.ogg", collection / "comsan" / "z.ogg")
+    read, header = [], audio.read_header
+    monkeypatch.setattr(audio, "read_header", lambda path: read.append(path.name) or header(path))
+    found = collect(collection, tmp_path / "c")
+    assert len(found.problems) == 4
+    assert sorted(read) == sorted([
+        "a.wav", "b.flac", "b.flac", "x.ogg", "y.ogg", "con.wav", "broken.ogg", "ü.wav", "z.wav",
+    ])  # fmt: skip
+
+
 def test_a_sound_in_the_place_of_a_link_stays(collection, tmp_path):
     collect(collection, tmp_path / "c")
     copy = shutil.copytree(tmp_path / "c", tmp_path / "copy")
@@ -166,5 +196,23 @@ def test_the_command_names_what_it_left_out(collection, tmp_path, capsys):
     assert "comsan/broken.ogg: cannot be read" in said
     assert "of 3 species to train on" in said
     assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache"), "--jobs", "1", "--quiet"]) == 0
-    collection.rename(tmp_path / "moved")
-    assert main(["cache", str(tmp_path / "c"), str(tmp_path / "cache2"), "--jobs", "1"]) == 1
+
+
+def test_sounds_that_were_moved_away_are_one_sentence(collection, tmp_path, capsys):
+    words = ["cache", str(tmp_path / "c"), str(tmp_path / "cache"), "--jobs", "1", "--quiet"]
+    collect(collection, tmp_path / "c")
+    assert main(words) == 0
+    before = tree(tmp_path / "cache")
+    moved = collection.rename(tmp_path / "moved")
+    for out in ("cache", "cache2"):
+        assert main([*words[:2], str(tmp_path / out)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"expected the sounds that it links to in {collection}, found none of 8; move them back there" in line
+    assert tree(tmp_path / "cache") == before
+    assert not (tmp_path / "cache2").exists()
+    (mending,) = re.findall("run `birdclef-mind (.*?)`", line)
+    collect_again = [str(moved) if word == "FOLDER" else word for word in shlex.split(mending)]
+    assert main([*collect_again, "--quiet"]) == 1, "one file of it cannot be read"
+    assert main(words) == 0
+    (moved / "comsan" / "x.ogg").unlink()
+    assert main(words) == 1, "one that is missing is a failure of its own"

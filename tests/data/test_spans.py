@@ -7,8 +7,9 @@ import pytest
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import open_competition
-from birdclef_mind.data.overrides import corrected, from_record, read_overrides, to_record
+from birdclef_mind.data.overrides import COLUMNS, corrected, from_record, read_overrides, summary, to_record
 from birdclef_mind.errors import TableError
+from birdclef_mind.storage.tables import csv_text
 
 
 def longest(cache):
@@ -35,6 +36,25 @@ def test_what_a_span_reaches_into_is_corrected(cache_folder, tmp_path):
     found = {row.segment: row for row in corrected(cache, read_overrides(tmp_path)).rows if row.recording == recording}
     assert found[0].birdless
     assert 1 not in found
+
+
+def test_windows_are_counted_and_not_lines(cache_folder, tmp_path):
+    cache = open_cache(cache_folder)
+    recording, rows = longest(cache)
+    own, other, third = [rows[0].label, *(name for name in cache.classes.names if name != rows[0].label)]
+    table = tmp_path / f"{recording.rpartition('/')[2].removesuffix('.ogg')}.txt"
+    # Both say what is in the second window; a species that is known to be there corrects nothing.
+    table.write_text(f"4.0\t6.0\t{other}\n7.0\t8.0\t{other}\n7.0\t8.0\t{third}\n1.0\t2.0\t{own}\n")
+    found = corrected(cache, read_overrides(table))
+    assert summary(found.corrections) == "segments: 2 given one more"
+    changed = [row for row in found.rows if row.also]
+    assert {(row.recording, row.start_s) for row in changed} == {(recording, 0.0), (recording, 5.0)}
+    # They are the lines of a table of windows that says the same.
+    lines = [(one.recording, f"{one.start_s:g}", one.action, one.value) for one in found.corrections]
+    (tmp_path / "overrides.csv").write_text(csv_text(COLUMNS, lines))
+    assert corrected(cache, read_overrides(tmp_path / "overrides.csv")).rows == found.rows
+    table.write_text(f"1.0\t2.0\t{own}\n")
+    assert summary(corrected(cache, read_overrides(table)).corrections) == "segments: none"
 
 
 @pytest.mark.parametrize(

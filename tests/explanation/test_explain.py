@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.overrides import corrected, read_overrides
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation.explain import Explaining, explain
+from birdclef_mind.explanation.notes import corrections
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels
@@ -217,3 +220,19 @@ def test_the_commands_say_what_they_did(little, tmp_path, capsys):
     assert "2 examples and 2 birds explained" in shown
     assert "mean picture" in shown
     assert "answers by search, seed 0:" in shown
+
+
+def test_corrections_by_selections_are_told_window_by_window(cache_folder, tmp_path):
+    """The page begins with them as marks, and a mark is of one window."""
+    cache = open_cache(cache_folder)
+    second = next(row for row in cache.rows if row.segment == 1)
+    stem = second.recording.rpartition("/")[2].removesuffix(".ogg")
+    (tmp_path / f"{stem}.txt").write_text(f"{second.start_s - 1}\t{second.start_s + 1}\tnone\n")
+    overrides = read_overrides(tmp_path / f"{stem}.txt")
+    bundle = SimpleNamespace(record=SimpleNamespace(overrides=overrides))
+    told = corrections(corrected(cache, overrides), bundle)
+    assert told["summary"] == "segments: 2 marked as holding none"
+    assert [(line["recording"], line["start_s"], line["end_s"]) for line in told["lines"]] == [
+        (second.recording, 0.0, None), (second.recording, second.start_s, None),
+    ]  # fmt: skip
+    assert corrections(corrected(cache, ()), SimpleNamespace(record=SimpleNamespace(overrides=()))) is None

@@ -21,6 +21,7 @@ def test_a_page_says_species_where_not_all_are_birds(explained):
     assert left == []
     assert 'id="birds"' in page
     assert "facts.birds" in page
+    assert '"none_known": "none of the species it knows"' in page
 
 
 def test_birds_stay_birds():

@@ -3,11 +3,11 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import make_cache
+from conftest import make_cache, tree
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
-from birdclef_mind.errors import BundleError
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.events import Event, Listener, find_events, read_events, write_events
 from birdclef_mind.training.recipe import Training
@@ -46,6 +46,24 @@ def test_the_classic_network_cannot_say_when(trained, sample_folder, tmp_path, c
     assert main([*arguments, str(tmp_path / "e.csv")]) == 2
     assert "scores every moment" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", ["csv", "raven"])
+@pytest.mark.parametrize(
+    "below", ["test_soundscapes", "test_soundscapes/events", "linked/e", "new/../test_soundscapes/e"]
+)
+def test_events_are_not_written_among_the_soundscapes(trained, competition_folder, tmp_path, capsys, form, below):
+    (competition_folder / "linked").symlink_to(competition_folder / "test_soundscapes")
+    before, place = tree(competition_folder), competition_folder / below
+    # Before anything is computed, even before the bundle is opened.
+    words = ["infer", str(tmp_path / "none"), str(competition_folder), str(tmp_path / "s.csv"), "--events", str(place)]
+    assert main([*words, "--format", form]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected another place than among the soundscapes in" in line
+    with pytest.raises(ConfigError, match="expected another place than among the soundscapes in"):
+        write_events(bundles.load(trained[0]), competition_folder, place, form=form)
+    assert tree(competition_folder) == before
+    assert not (tmp_path / "s.csv").exists()
 
 
 @pytest.fixture(scope="module")

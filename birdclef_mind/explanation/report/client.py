@@ -17,12 +17,14 @@ def client_facts(
         sounds by address, filled as addresses are asked for.
     """
     bundle, data, blind = facts["bundle"], facts["data"], facts["blind"]
-    features = bundle["features"]
+    features, are = bundle["features"], bundle["record"].get("are", BIRDS)
     return {
         "ticks": axes["ticks"],
         "seconds": axes["seconds"],
         "network": bundle["sha256"],
-        "nothing": in_words("no bird", bundle["record"].get("are", BIRDS)),
+        "nothing": in_words("no bird", are),
+        # Somebody who listened may have heard others.
+        "none_known": in_words("none of the birds it knows", are),
         "birds": [[label, bundle["common_names"].get(label) or label] for label in bundle["classes"]],
         "length_s": features["windowing"]["length_s"],
         "recordings": [{**item, "sound": item["sound"] and address(item["sound"])} for item in data["recordings"]],

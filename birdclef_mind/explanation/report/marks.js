@@ -1,6 +1,7 @@
 // Corrections: made in a dialog, kept in the browser, listed, undone, downloaded.
 const names = new Map(facts.birds);
 const nameOf = (label) => names.get(label) || label;
+const toldOf = (segment) => segment.birdless ? facts.none_known : [segment.label, ...segment.also].map(nameOf).join(" and ");
 const storageKey = `birdclef_mind marks ${facts.network}`;
 const marker = document.getElementById("marker");
 const form = marker.querySelector("form");
@@ -92,7 +93,7 @@ function openMarker(place) {
   const segment = facts.segments[place];
   marking = keyOf(segment);
   const mark = marks.get(marking) || { drop: false, none: false, relabel: "", also: [], start: null };
-  document.getElementById("marker-title").textContent = `${facts.recordings[segment.recording].recording} at ${segment.start_s} s, told to be ${nameOf(segment.label)}`;
+  document.getElementById("marker-title").textContent = `${facts.recordings[segment.recording].recording} at ${segment.start_s} s, told to be ${toldOf(segment)}`;
   fillBirds(form.relabel, "no, the name is right", segment.corrected ? [] : [segment.label]);
   fillBirds(form.also, "nobody else", [segment.label]);
   form.drop.checked = mark.drop;
