@@ -84,10 +84,11 @@ def unlabelled(root: Path, form: Form, labelled: Collection[str] = ()) -> Iterat
 
 
 def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, ...] | None:
-    """Labels that are surely heard in a part of a soundscape; None where nobody listened to all of it.
+    """Labels that are surely heard in a part of a soundscape; None where nobody can say.
 
     What a window inside the part holds is heard in it; what a window holds that is only partly inside is so where all
-    such windows hold it.
+    such windows hold it. Nobody can say where nobody listened to all of the part, or where something is heard in a
+    window of which only some is in it.
     """
     near = _near(recording, start_s, end_s)
     covered = sum(min(one.end_s, end_s) - max(one.start_s, start_s) for one in near)
@@ -96,7 +97,9 @@ def heard_in(recording: Recording, start_s: float, end_s: float) -> tuple[str, .
     inside = [one for one in near if one.start_s >= start_s - 1e-6 and one.end_s <= end_s + 1e-6]
     sure = dict.fromkeys(label for one in inside for label in one.labels)
     shared = set.intersection(*(set(one.labels) for one in near))
-    return tuple({**sure, **dict.fromkeys(label for label in near[0].labels if label in shared)})
+    sure |= dict.fromkeys(label for label in near[0].labels if label in shared)
+    perhaps = {label for one in near for label in one.labels} - set(sure)
+    return None if perhaps else tuple(sure)
 
 
 def lost_rows(recording: Recording, segments: Iterable[tuple[float, float]]) -> list[Window]:

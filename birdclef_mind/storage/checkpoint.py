@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -31,8 +32,15 @@ class Checkpoint:
         """Put a state, arrays of any shapes by name, in the place of the one before, whole or not at all."""
         if self.path.name not in self._ledger.names:
             self._ledger.add({self.path.name: OWN})
-        with files.whole(self.path) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, key=np.array(self.key), **arrays)
+        try:
+            with files.whole(self.path) as part, part.open("wb") as file:
+                np.savez(file, allow_pickle=False, key=np.array(self.key), **arrays)
+        except OSError:
+            # Where a disk is full, the folder is left as it was, without a line for a file that is not there.
+            if not self.path.exists():
+                with suppress(OSError):
+                    self._ledger.settle(gone=[self.path.name])
+            raise
 
     def read(self, say: Say) -> dict[str, Array] | None:
         """The arrays that were saved, of any shapes, read to the end; None where there are none that can be used.

@@ -35,9 +35,10 @@ def lost(recording, segments):
         ([(3, 8, ("a",))], [0]),
         ([(3, 8, ())], []),
         ([(0, 5, ("a",)), (15, 20, ("a",))], [1]),
-        # Of two rows that fill a segment together, what both hold is heard in it.
-        ([(0, 2, ("a",)), (2, 7, ("a", "b")), (7, 12, ("a",))], [1]),
-        ([(0, 5, ("a",)), (5, 10, ("a",)), (3, 8, ("b",))], [1]),
+        # Of two rows that fill a segment together, what both hold is heard in it, and what one holds perhaps.
+        ([(0, 2, ("a",)), (2, 7, ("a",)), (7, 12, ("a",))], []),
+        ([(0, 2, ("a",)), (2, 7, ("a", "b")), (7, 12, ("a",))], [0, 1, 2]),
+        ([(0, 5, ("a",)), (5, 10, ("a",)), (3, 8, ("b",))], [0, 1, 2]),
         ([(0, 15, ("a",))], []),
     ],
 )
@@ -49,6 +50,23 @@ def test_a_row_that_ends_in_no_segment_is_lost(windows, places, segments):
     if segments is SEGMENTS:
         by_start = sorted(recording.windows, key=lambda row: row.start_s)
         assert found == [by_start[place] for place in places]
+
+
+@pytest.mark.parametrize(
+    ("rows", "part", "expected"),
+    [
+        ([(0, 5, ("a",)), (5, 10, ())], (2.5, 7.5), None),
+        ([(0, 5, ("a",)), (5, 10, ("b",))], (2.5, 7.5), None),
+        ([(0, 5, ("a",)), (5, 10, ("b", "a"))], (2.5, 7.5), None),
+        ([(0, 5, ("a",)), (5, 10, ("a",))], (2.5, 7.5), ("a",)),
+        ([(0, 5, ()), (5, 10, ())], (2.5, 7.5), ()),
+        ([(0, 5, ("a",)), (5, 10, ())], (0, 5), ("a",)),
+        ([(0, 5, ("a",)), (5, 10, ())], (5, 10), ()),
+        ([(0, 5, ("a",))], (2.5, 7.5), None),
+    ],
+)
+def test_half_of_a_row_tells_only_what_both_halves_say(rows, part, expected):
+    assert heard_in(soundscape(*rows), *part) == expected
 
 
 def test_where_others_alone_are_heard_none_of_the_classes_is(year_folder, tmp_path):
