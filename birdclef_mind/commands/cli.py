@@ -16,6 +16,7 @@ COMMANDS: tuple[Callable[[Group], None], ...] = (
     data.add_sample,
     data.add_collect,
     data.add_cache,
+    data.add_embed,
     training.add_train,
     training.add_runs,
     training.add_train_decoders,

@@ -3,15 +3,24 @@
 import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.commands.parsers import SEED, YEAR, Group, add_command, add_config, add_jobs
+from birdclef_mind.commands.parsers import LISTENER, SEED, YEAR, Group, add_command, add_config, add_jobs
+from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
 from birdclef_mind.commands.words import counted
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage.places import reached
+
+if TYPE_CHECKING:
+    from birdclef_mind.data.competition import Competition
+    from birdclef_mind.data.labels import Classes
+    from birdclef_mind.data.override import Override
+    from birdclef_mind.data.write_store import StoreReport
 
 _PRESET = one_of(*PRESETS)
 
@@ -128,10 +137,7 @@ def add_cache(group: Group) -> None:
 def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the picture cache; status 1 when a recording failed."""
     from birdclef_mind.commands.config import Config
-    from birdclef_mind.data.cache import FAILURES
     from birdclef_mind.data.competition import open_competition
-    from birdclef_mind.data.labels import choose_labels
-    from birdclef_mind.data.override import START
     from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.data.write_cache import write_cache
     from birdclef_mind.sound.settings import Features
@@ -141,12 +147,7 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.step is not None:
         features = replace(features, windowing=replace(features.windowing, step_s=args.step))
     competition = open_competition(args.competition)
-    for note in competition.notes:
-        terminal.say(note)
-    wanted = config.labels if args.labels is None else args.labels
-    classes = choose_labels(competition.labels, wanted)
-    if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
-        terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of them")
+    classes = _chosen(competition, config.labels if args.labels is None else args.labels, terminal)
     started = time.perf_counter()
     overrides = read_overrides(args.overrides) if args.overrides else ()
     report = write_cache(
@@ -154,19 +155,42 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
         overrides=overrides, pack=args.pack, unlabelled=args.unlabelled, jobs=args.jobs, scheduler=args.scheduler,
         track=terminal.track,
     )  # fmt: skip
-    took_s = time.perf_counter() - started
+    places: list[tuple[str, str | Path]] = [("pictures", args.out)]
+    if report.segments and not args.unlabelled:
+        places.append(("next", command("train", args.out, args.out.parent / "bundle")))
+    return _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
+
+
+def _chosen(competition: "Competition", wanted: str | Sequence[str], terminal: Terminal) -> "Classes":
+    """The classes that are asked for, after what the competition's tables leave out has been said."""
+    from birdclef_mind.data.labels import choose_labels
+
+    for note in competition.notes:
+        terminal.say(note)
+    classes = choose_labels(competition.labels, wanted)
+    if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
+        terminal.say(f"labels: {wanted} is taken as the label of that name, not as a number of them")
+    return classes
+
+
+def _end(
+    report: "StoreReport", terminal: Terminal, places: list[tuple[str, str | Path]], overrides: Sequence["Override"],
+    *, took_s: float,
+) -> int:  # fmt: skip
+    """Say what was made; status 1 when a recording failed."""
+    from birdclef_mind.data.index import FAILURES
+    from birdclef_mind.data.override import START
+
     for remark in report.remarks:
         terminal.say(remark)
-    failed = len(report.failures)
-    places: list[tuple[str, str | Path]] = [("pictures", args.out)]
+    (what, out), failed = places[0], len(report.failures)
     if failed:
         kinds = Counter(failure.reason.split(" (")[0].split(", at ")[0] for failure in report.failures)
         reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
-        places.append(("failures", f"{args.out / FAILURES}   ({failed}: {reasons})"))
-    if report.segments and not args.unlabelled:
-        places.append(("next", command("train", args.out, args.out.parent / "bundle")))
+        places.insert(1, ("failures", f"{Path(out) / FAILURES}   ({failed}: {reasons})"))
     details = [f"{report.kept} were there already"] if report.kept else []
-    details += [f"{counted(report.removed, 'old picture')} removed"] if report.removed else []
+    old = counted(report.removed, f"old {'picture' if what == 'pictures' else 'file'}")
+    details += [f"{old} removed"] if report.removed else []
     moved = sum(override.action == START for override in overrides)
     details += [f"{counted(moved, 'window')} moved"] if overrides else []
     if len(overrides) > moved:
@@ -178,3 +202,75 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     )
     terminal.end(", ".join([rate, *details]), places)
     return 1 if failed else 0
+
+
+def add_embed(group: Group) -> None:
+    """Add `embed` to the commands."""
+    parser = add_command(
+        group, "embed", embed,
+        "let a model that was trained elsewhere hear the training recordings, and keep what it makes of them",
+        "embed BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite birdclef-2023 runs/embeddings",
+    )  # fmt: skip
+    parser.add_argument("listener", type=place, help=LISTENER)
+    parser.add_argument("competition", type=reached, help="competition folder of any year, with its recordings")
+    parser.add_argument("out", type=reached, help="folder for the embeddings, new or some to complete")
+    parser.add_argument("--labels", help="classes, as of `cache` (default: all)")
+    parser.add_argument("--step", type=number(0, 5), help="seconds from one 5 s segment to the next (default: 5)")
+    parser.add_argument(
+        "--shifts", type=whole(1, 16), default=1,
+        help="hear each window so often, a little later each time, and take the mean (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ebird", type=given_file, metavar="CSV", help="eBird's taxonomy: other scientific names by a label"
+    )
+    parser.add_argument(
+        "--genus", action="store_true", help="others of its genus stand in for a species that it does not know"
+    )
+    parser.add_argument("--overrides", type=given_file, help="corrections from a report: windows it moves are moved")
+    parser.add_argument(
+        "--unlabelled", action="store_true", help="hear the soundscapes that nobody labelled, and nothing else"
+    )
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of a Dask cluster do it")
+    parser.add_argument(
+        "--jobs", type=whole(1, 1024), default=1,
+        help="processes, each with a listener of its own, which works on several cores by itself (default: 1)",
+    )  # fmt: skip
+    add_config(parser, "labels")
+
+
+def embed(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write embeddings; status 1 when a recording failed."""
+    import_tensorflow_quietly()
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.data.competition import open_competition
+    from birdclef_mind.data.overrides import read_overrides
+    from birdclef_mind.data.write_store import Working
+    from birdclef_mind.listeners.embeddings import HeardBy
+    from birdclef_mind.listeners.hearing import Hearing
+    from birdclef_mind.listeners.open_listener import open_listener
+    from birdclef_mind.listeners.species_match import match_species, read_ebird, require_any
+    from birdclef_mind.listeners.write_embeddings import write_embeddings
+    from birdclef_mind.sound.settings import Windowing
+
+    config = Config.read(args.config) if args.config else Config()
+    competition = open_competition(args.competition)
+    classes = _chosen(competition, config.labels if args.labels is None else args.labels, terminal)
+    overrides = read_overrides(args.overrides) if args.overrides else ()
+    synonyms = read_ebird(args.ebird) if args.ebird else {}
+    listener = open_listener(args.listener, say=terminal.say)
+    species = [competition.species[name] for name in classes.names]
+    match = match_species(species, listener.species, synonyms, genus=args.genus)
+    if match.note(listener.name):
+        terminal.say(match.note(listener.name))
+    require_any(match, listener.name)
+    hearing = Hearing(windowing=Windowing(step_s=args.step or Windowing().step_s), shifts=args.shifts)
+    started = time.perf_counter()
+    report = write_embeddings(
+        args.listener, HeardBy.of(listener, hearing, match), competition, classes, args.out,
+        overrides=overrides, unlabelled=args.unlabelled, working=Working(args.jobs, args.scheduler),
+        track=terminal.track,
+    )  # fmt: skip
+    places: list[tuple[str, str | Path]] = [("embeddings", args.out)]
+    if report.segments and not args.unlabelled:
+        places.append(("next", f"{command('train', args.out.parent / 'bundle')} --listener {args.out}"))
+    return _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)

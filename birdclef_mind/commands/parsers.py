@@ -19,6 +19,11 @@ YEAR = one_of(*map(str, sorted(FORMS)))
 Group: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
+LISTENER = (
+    "a model that was trained elsewhere: BirdNET's TFLite file, Perch's folder, a bundle, or a TOML file about one"
+)
+
+
 def add_command(group: Group, name: str, run: Run, summary: str, example: str) -> Parser:
     """Add a command: what it does in a line, how it is called, and `run`, which does it and returns the status."""
     parser = group.add_parser(

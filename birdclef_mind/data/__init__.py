@@ -20,10 +20,13 @@ sample            a small invented competition whose truth is known
 sample_sounds     its invented songs and places
 sample_tables     its tables, as each year writes them
 strips            pictures of a recording side by side in one PNG
-cache             a cache as it is read: facts, index, pictures, targets
-write_index       a cache's index as it is made: a row a segment, from the pictures themselves
-write_cache       a cache as it is made: recordings to pictures, in many processes
-cache_folder      what of a cache's folder may be written, kept or removed
+index             the segments of a store, a row each: labels, sides, targets
+cache             a cache as it is read: facts, index, pictures
+store_kind        what tells one kind of store from another: pictures, or what others make of a recording
+store_folder      what of a store's folder may be written, kept or removed
+write_index       a store's index as it is made: a row a segment, from its files themselves
+write_store       a store as it is made: recordings to files, in many processes
+write_cache       a cache as it is made: a store of pictures
 metrics           the measures of every year, average precision, top-1
 scoring           a submission against the truth
 """

@@ -6,129 +6,40 @@ OUT/cache.json                features, versions, counts; `complete` is false wh
 OUT/failures.csv              recordings that gave no picture, and why; absent when there are none
 """
 
-import csv
-import hashlib
-import io
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
 from birdclef_mind.data import strips
-from birdclef_mind.data.form import USUAL
-from birdclef_mind.data.labels import NOTHING, Classes
+from birdclef_mind.data.index import FAILURES as FAILURES
+from birdclef_mind.data.index import INDEX as INDEX
+from birdclef_mind.data.index import Index, place_of, read_index
+from birdclef_mind.data.index import IndexRow as IndexRow
+from birdclef_mind.data.index import Sides as Sides
 from birdclef_mind.errors import StoreError, reason_of
 from birdclef_mind.sound.pictures import Pictures, PixelScale
-from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.settings import Cutting, Features
 from birdclef_mind.storage import files, folder_kinds
-from birdclef_mind.storage.places import ask_each, is_remote, location
+from birdclef_mind.storage.places import ask_each, is_remote
 from birdclef_mind.storage.progress import Track, untracked
-from birdclef_mind.storage.tables import frame_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FACTS = folder_kinds.CACHE
-INDEX = "index.csv"
-FAILURES = "failures.csv"
 FORMAT = 1
+SUFFIX = ".png"
 
 
-@dataclass(frozen=True)
-class IndexRow:
-    """One segment of a cache.
+@dataclass(frozen=True, kw_only=True)
+class Cache(Index):
+    """A complete cache, opened: its facts and its segments; pixels are read on demand."""
 
-    Attributes
-    ----------
-    folder : what it was cached under: its label, unless somebody corrected that, or the folder of soundscapes.
-    label : "" where none of the classes is known to be in it. also : others that surely are in this segment.
-    secondary_labels : those that may be heard somewhere in the recording.
-    birdless : whether somebody heard none of the classes in it. session : what was recorded together, see `Recording`.
-    soundscape : whether each of its windows has labels of its own.
-    start_s : of its sound. loudness_dbfs : root mean square. clipped : share of its samples at full scale.
-    """
-
-    folder: str
-    label: str
-    secondary_labels: tuple[str, ...]
-    recording: str
-    author: str
-    segment: int
-    start_s: float
-    loudness_dbfs: float
-    clipped: float
-    silent: bool
-    also: tuple[str, ...] = ()
-    birdless: bool = False
-    session: str = ""
-    soundscape: bool = False
-
-    @property
-    def told(self) -> bool:
-        """Whether anybody said what is in it; of a soundscape that nobody listened to not."""
-        return bool(self.label) or self.birdless
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Segments with sound: `learn` of recordings that a network learns from, `check` of those held out."""
-
-    learn: tuple[IndexRow, ...]
-    check: tuple[IndexRow, ...]
-
-
-@dataclass(frozen=True)
-class Cache:
-    """A complete cache, opened: its facts and its segments; pixels are read on demand.
-
-    `metric` names the competition's measure, and `are` is what to call its classes: birds, or species.
-    """
-
-    root: Path
     features: Features
-    classes: Classes
-    common_names: dict[str, str]
-    competition: Path
-    rows: tuple[IndexRow, ...]
-    index_sha256: str = ""
-    metric: str = USUAL.metric
-    are: str = "birds"
 
     @property
-    def heard(self) -> tuple[IndexRow, ...]:
-        """Segments that are not silent: all that is learned from, measured or explained."""
-        return tuple(row for row in self.rows if not row.silent)
-
-    def sides(self, held_out: Collection[str]) -> Sides:
-        """Segments that are not silent, on the side of their recordings: `held_out` names those that are not learned.
-
-        A recording is held out as a whole, so no segment on one side has a neighbour on the other.
-        """
-        apart, heard = frozenset(held_out), self.heard
-        return Sides(
-            tuple(row for row in heard if row.recording not in apart),
-            tuple(row for row in heard if row.recording in apart),
-        )
-
-    def targets(self, rows: Sequence[IndexRow], secondary_weight: float = 0.0) -> Array:
-        """Which birds the segments hold, (rows, classes), float32: 1 where surely, `secondary_weight` where perhaps.
-
-        A segment in which somebody heard none of the classes, be it others, has 0 for all.
-        """
-        targets = self.classes.targets(
-            [row.label for row in rows],
-            [row.secondary_labels for row in rows],
-            secondary_weight,
-            [row.also for row in rows],
-        )
-        return targets * np.array([not row.birdless for row in rows], np.float32)[:, None]
-
-    def table(self) -> "pd.DataFrame":
-        """The index as a DataFrame, a segment a row, with the columns of `IndexRow`."""
-        return frame_of(IndexRow, self.rows)
+    def cutting(self) -> Cutting:
+        """How recordings were cut into these segments."""
+        return self.features.cutting
 
     def strip(self, folder: str, recording: str) -> strips.Strip:
         """All pictures of one recording; StoreError when other features made them, or of another recording."""
@@ -179,12 +90,8 @@ def _require_segments(root: Path, rows: Sequence[IndexRow], strip: strips.Strip)
 
 
 def picture_path(root: Path, label: str, recording: str) -> Path:
-    """Where a recording's picture stands: the whole file name is kept, so `a.wav` and `a.ogg` do not meet.
-
-    >>> picture_path(Path("cache"), "barswa", "barswa/XC113914.ogg").as_posix()
-    'cache/barswa/XC113914.ogg.png'
-    """
-    return root / label / (recording.removeprefix(f"{label}/").replace("/", "__") + ".png")
+    """Where a recording's picture stands, see `place_of`."""
+    return place_of(root, label, recording, SUFFIX)
 
 
 def open_cache(root: Path) -> Cache:
@@ -198,40 +105,8 @@ def open_cache(root: Path) -> Cache:
         features = Features.from_dict(facts["features"])
         if facts["fingerprint"] != features.fingerprint():
             raise StoreError(f"{root}: holds pictures of another version of this program; run `cache` again")
-        content = (root / INDEX).read_bytes()
-        if hashlib.sha256(content).hexdigest() != facts["index_sha256"]:
-            raise StoreError(f"{root / INDEX}: was changed since it was written; run `cache` again")
-        rows = tuple(_index_row(cells) for cells in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
-        classes, names = Classes(tuple(facts["classes"])), dict(facts["common_names"])
-        competition = location(facts["competition"])
-        return Cache(
-            root, features, classes, names, competition, rows, str(facts["index_sha256"]),
-            # A cache from before other years has neither.
-            str(facts.get("metric", USUAL.metric)), str(facts.get("are", "birds")),
-        )  # fmt: skip
+        return Cache(features=features, **read_index(root, facts, "cache"))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of a cache, got {reason_of(error)}; run `cache` again"
         ) from error
-
-
-def _index_row(cells: dict[str, str]) -> IndexRow:
-    # An index from before soundscapes has not these columns.
-    heard, label = (cells.get("heard") or "").split(), cells["label"]
-    first, *others = [label] if label else [one for one in heard if one != NOTHING] or [""]
-    return IndexRow(
-        folder=label or cells["recording"].partition("/")[0],
-        label=first,
-        secondary_labels=tuple(cells["secondary_labels"].split()),
-        recording=cells["recording"],
-        author=cells["author"],
-        segment=int(cells["segment"]),
-        start_s=float(cells["start_s"]),
-        loudness_dbfs=float(cells["loudness_dbfs"]),
-        clipped=float(cells["clipped"]),
-        silent=cells["silent"] == "1",
-        also=tuple(others),
-        birdless=heard == [NOTHING],
-        session=cells.get("session") or "",
-        soundscape=not label,
-    )

@@ -18,15 +18,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.event_tables import is_event_table
+from birdclef_mind.data.index import Index, IndexRow
 from birdclef_mind.data.override import ACTIONS, ALSO, DROP, NONE, RELABEL, START
 from birdclef_mind.data.override import Override as Override
 from birdclef_mind.data.spans import by_window, read_spans, recording_named
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound import audio
-from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.settings import Cutting
 from birdclef_mind.storage.tables import table_rows
 
 COLUMNS = ("recording", "start_s", "action", "value")
@@ -68,7 +69,7 @@ def read_overrides(path: Path) -> tuple[Override, ...]:
     return tuple(found)
 
 
-def find_moves(overrides: Iterable[Override], competition: Competition, features: Features) -> Moves:
+def find_moves(overrides: Iterable[Override], competition: Competition, cutting: Cutting) -> Moves:
     """New starts of windows by recording and segment, in seconds, of a whole number of samples.
 
     TableError for a recording that the competition does not have or that cannot be read, and for a window or a new
@@ -85,9 +86,9 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
         length_s = audio.duration_s(competition.audio_path(recordings[override.recording]))
         if length_s is None:
             raise TableError(f"{override.place}: expected a recording that can be read, got {override.recording!r}")
-        regular = features.windowing.starts_s(length_s)
+        regular = cutting.windowing.starts_s(length_s)
         segment = _segment(override, regular)
-        start_s = _whole_sample_s(float(override.value), features)
+        start_s = _whole_sample_s(float(override.value), cutting)
         if not start_s < length_s:
             raise TableError(
                 f"{override.place}: expected a start inside the recording's {length_s:.2f} s, got {override.value}"
@@ -97,16 +98,31 @@ def find_moves(overrides: Iterable[Override], competition: Competition, features
 
 
 def corrected(cache: Cache, overrides: Sequence[Override]) -> CorrectedCache:
-    """Lay corrections over a cache: rows dropped, named anew, with more birds or none.
+    """A cache with corrections laid over it; TableError as of `corrected_rows`."""
+    found = corrected_rows(cache, overrides)
+    more = {"rows": found.rows, "as_cached": cache, "corrections": found.corrections}
+    return CorrectedCache(**{**vars(cache), **more})
 
-    Windows that were moved must already be in it. TableError for a recording, a window or a bird that the cache does
+
+@dataclass(frozen=True)
+class CorrectedRows:
+    """Segments as they were corrected, and the corrections of single windows."""
+
+    rows: tuple[IndexRow, ...]
+    corrections: tuple[Override, ...]
+
+
+def corrected_rows(cache: Index, overrides: Sequence[Override]) -> CorrectedRows:
+    """Lay corrections over the segments of a store: dropped, named anew, with more birds or none.
+
+    Windows that were moved must already be in it. TableError for a recording, a window or a bird that the store does
     not have, a window that it has not moved, and corrections that contradict each other.
     """
     rows = {(row.recording, row.segment): row for row in cache.rows}
     regular = regular_starts(cache)
     names = set(cache.classes.names)
     own = {row.recording: row.label for row in cache.rows if not row.soundscape}
-    overrides = by_window(overrides, regular, cache.features.windowing.length_s, own)
+    overrides = by_window(overrides, regular, cache.cutting.windowing.length_s, own)
     for override in overrides:
         if override.recording not in regular:
             raise _unknown_recording(override, "the cache")
@@ -132,8 +148,7 @@ def corrected(cache: Cache, overrides: Sequence[Override]) -> CorrectedCache:
         row = rows.get((override.recording, _segment(override, regular[override.recording])))
         if row and not row.soundscape and override.action == ALSO and override.value == row.label:
             raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
-    more = {"rows": tuple(rows.values()), "as_cached": cache, "corrections": tuple(overrides)}
-    return CorrectedCache(**{**vars(cache), **more})
+    return CorrectedRows(tuple(rows.values()), tuple(overrides))
 
 
 def _with(row: IndexRow, label: str) -> IndexRow:
@@ -143,9 +158,9 @@ def _with(row: IndexRow, label: str) -> IndexRow:
     return replace(row, also=tuple({**dict.fromkeys(row.also), label: None}))
 
 
-def regular_starts(cache: Cache) -> dict[str, list[float]]:
+def regular_starts(cache: Index) -> dict[str, list[float]]:
     """By recording, where its windows start before any is moved."""
-    start_s = cache.features.windowing.start_s
+    start_s = cache.cutting.windowing.start_s
     counts = Counter(row.recording for row in cache.rows)
     return {recording: [start_s(segment) for segment in range(count)] for recording, count in counts.items()}
 
@@ -232,8 +247,8 @@ def _segment(override: Override, regular: Sequence[float]) -> int:
     )
 
 
-def _require_moved(override: Override, row: IndexRow, cache: Cache) -> None:
-    if abs(row.start_s - _whole_sample_s(float(override.value), cache.features)) > 1e-3:
+def _require_moved(override: Override, row: IndexRow, cache: Index) -> None:
+    if abs(row.start_s - _whole_sample_s(float(override.value), cache.cutting)) > 1e-3:
         first = shlex.join(["birdclef-mind", "cache", str(cache.competition), str(cache.root), "--overrides"])
         raise TableError(
             f"{override.place}: moves a window that the cache still has at {row.start_s:g} s; run `{first} …` with the "
@@ -241,8 +256,8 @@ def _require_moved(override: Override, row: IndexRow, cache: Cache) -> None:
         )
 
 
-def _whole_sample_s(seconds: float, features: Features) -> float:
-    return round(seconds * features.sample_rate_hz) / features.sample_rate_hz
+def _whole_sample_s(seconds: float, cutting: Cutting) -> float:
+    return round(seconds * cutting.sample_rate_hz) / cutting.sample_rate_hz
 
 
 def _unknown_recording(override: Override, where: str) -> TableError:

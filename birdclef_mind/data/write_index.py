@@ -1,16 +1,16 @@
-"""Deriving the index of a cache: a row a segment, from the pictures themselves and from what was heard."""
+"""Deriving the index of a store: a row a segment, from its files themselves and from what was heard."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.data import strips
-from birdclef_mind.data.cache import INDEX, picture_path
+from birdclef_mind.data.index import INDEX, place_of
 from birdclef_mind.data.labelled import heard_in, lost_rows
 from birdclef_mind.data.labels import NOTHING, Classes
+from birdclef_mind.data.store_kind import Maker
+from birdclef_mind.data.strips import StripFacts
 from birdclef_mind.data.training_table import Recording, Window
-from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files
 from birdclef_mind.storage.places import ask_each, is_remote
 from birdclef_mind.storage.tables import table_writer
@@ -40,25 +40,26 @@ class Indexed:
 def write_index(
     root: Path,
     recordings: Sequence[Recording],
-    features: Features,
+    maker: Maker,
     classes: Classes,
     *,
     before: Callable[[], None] = lambda: None,
 ) -> Indexed:
-    """Derive the index from the pictures themselves.
+    """Derive the index from the files themselves.
 
     `before` is called before an index that differs takes the place of the one that stands there.
     """
-    segments, seconds, length_s = 0, 0.0, features.windowing.length_s
+    segments, seconds, length_s = 0, 0.0, maker.cutting.windowing.length_s
     lost: list[tuple[str, Window]] = []
     with files.whole(root / INDEX) as part:
         with part.open("w", newline="", encoding="utf-8") as file:
             writer = table_writer(file)
             writer.writerow(COLUMNS)
-            paths = (picture_path(root, recording.folder, recording.filename) for recording in recordings)
-            read = ask_each(strips.read_facts, paths, remote=is_remote(root))
+            suffix = maker.naming.suffix
+            paths = (place_of(root, recording.folder, recording.filename, suffix) for recording in recordings)
+            read = ask_each(maker.read_facts, paths, remote=is_remote(root))
             for recording, facts in zip(recordings, read, strict=True):
-                writer.writerows(_cells(recording, facts, features, classes))
+                writer.writerows(_cells(recording, facts, length_s, classes))
                 segments += len(facts.starts_s)
                 seconds += max(facts.starts_s) + length_s
                 spans = [(start_s, start_s + length_s) for start_s in facts.starts_s]
@@ -80,13 +81,13 @@ def _remarks(recordings: Sequence[Recording], lost: Sequence[tuple[str, Window]]
     )
 
 
-def _cells(recording: Recording, facts: strips.StripFacts, features: Features, classes: Classes) -> Iterator[list[Any]]:
+def _cells(recording: Recording, facts: StripFacts, length_s: float, classes: Classes) -> Iterator[list[Any]]:
     lists = zip(facts.starts_s, facts.low, facts.width, facts.loudness_dbfs, facts.clipped, facts.silent, strict=True)
     for segment, (start_s, low, width, loudness_dbfs, clipped, silent) in enumerate(lists):
         yield [
             recording.label, " ".join(recording.secondary_labels), recording.filename, recording.author, segment,
             f"{start_s:.9g}", f"{low:.9g}", f"{width:.9g}", f"{loudness_dbfs:.2f}", f"{clipped:.3g}", int(silent),
-            recording.session, _heard(recording, start_s, start_s + features.windowing.length_s, classes),
+            recording.session, _heard(recording, start_s, start_s + length_s, classes),
         ]  # fmt: skip
 
 

@@ -8,4 +8,9 @@ birdnet_layers BirdNET's ears as layers
 birdnet_twin   BirdNET as a Keras network, rebuilt from its TFLite file
 birdnet        BirdNET as a listener
 open_listener  a path to a listener: which kind it is
+species_match  which of its species each class is, by scientific name
+hearing        a listener on the segments of a recording
+embedding_files one recording's embeddings as a file
+embeddings     embeddings of a competition as they are read
+write_embeddings embeddings as they are made
 """

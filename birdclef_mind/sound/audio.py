@@ -19,7 +19,7 @@ import soxr
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError
 from birdclef_mind.sound.channels import mono
-from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.settings import Cutting, Features
 from birdclef_mind.sound.sound_files import LONGEST_S as LONGEST_S
 from birdclef_mind.sound.sound_files import SUFFIXES as SUFFIXES
 from birdclef_mind.sound.sound_files import Header as Header
@@ -121,13 +121,15 @@ def resampled(blocks: Iterable[Array], from_hz: int, to_hz: int) -> Iterator[Arr
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True) + offset
 
 
-def read_windows(path: Path, features: Features, moved: Mapping[int, float] = MappingProxyType({})) -> Iterator[Window]:
+def read_windows(
+    path: Path, features: Features | Cutting, moved: Mapping[int, float] = MappingProxyType({})
+) -> Iterator[Window]:
     """Windows of a sound file, see `windows`; AudioError as of `read_blocks`."""
     return windows(read_blocks(path, features.sample_rate_hz), features, moved)
 
 
 def windows(
-    blocks: Iterable[Array], features: Features, moved: Mapping[int, float] = MappingProxyType({})
+    blocks: Iterable[Array], features: Features | Cutting, moved: Mapping[int, float] = MappingProxyType({})
 ) -> Iterator[Window]:
     """Cut a recording, given by blocks (samples,) at the features' rate, into windows, as soon as each is complete.
 
@@ -169,7 +171,7 @@ def cut(samples: Array, features: Features, moved: Mapping[int, float] = Mapping
 class _UnderWay:
     """A window that waits for the rest of its samples."""
 
-    def __init__(self, number: int, start: int, features: Features) -> None:
+    def __init__(self, number: int, start: int, features: Features | Cutting) -> None:
         self.number, self._start, self._held = number, start, 0
         self._regular_s = features.windowing.start_s(number)
         self._samples = np.zeros(features.segment_samples, np.float32)

@@ -73,6 +73,30 @@ class Windowing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cutting:
+    """At which rate a recording is cut into segments, whatever becomes of them.
+
+    Attributes
+    ----------
+    reach_s : seconds of sound in each, where what hears it wants more than the segment; 0 for the segment's own.
+    """
+
+    sample_rate_hz: int
+    windowing: Windowing = field(default_factory=Windowing)
+    reach_s: float = 0.0
+
+    @property
+    def segment_samples(self) -> int:
+        """Samples in a segment."""
+        return round((self.reach_s or self.windowing.length_s) * self.sample_rate_hz)
+
+    @property
+    def step_samples(self) -> int:
+        """Samples from one segment's start to the next."""
+        return round(self.windowing.step_s * self.sample_rate_hz)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Features:
     """How a segment of sound becomes an 8-bit picture of `rows` × `frames`.
 
@@ -134,14 +158,19 @@ class Features:
         return self.n_coeffs if self.kind == "mfcc" else self.n_mels
 
     @property
+    def cutting(self) -> Cutting:
+        """How a recording is cut for these pictures."""
+        return Cutting(sample_rate_hz=self.sample_rate_hz, windowing=self.windowing)
+
+    @property
     def segment_samples(self) -> int:
         """Samples in a segment."""
-        return round(self.windowing.length_s * self.sample_rate_hz)
+        return self.cutting.segment_samples
 
     @property
     def step_samples(self) -> int:
         """Samples from one segment's start to the next."""
-        return round(self.windowing.step_s * self.sample_rate_hz)
+        return self.cutting.step_samples
 
     @property
     def frames(self) -> int:

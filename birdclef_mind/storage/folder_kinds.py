@@ -4,6 +4,7 @@ from pathlib import Path
 
 CACHE = "cache.json"
 BUNDLE = "bundle.json"
+EMBEDDINGS = "embeddings.json"
 EXPLANATION = "explanation.json"
 COMPARISON = "comparison.json"
 COMPETITION = "train_metadata.csv"
@@ -13,18 +14,24 @@ SCORES = "scores.json"
 _KINDS = {
     CACHE: "a cache",
     BUNDLE: "a bundle",
+    EMBEDDINGS: "embeddings",
     EXPLANATION: "an explanation",
     COMPARISON: "a comparison",
     COMPETITION: "a competition folder",
 }
 
 # Kinds that ledgers name by a word that is none for people.
-_CALLED = {"logs": "the curves of a training", "staging": "a folder of what is pushed to Kaggle"}
+_CALLED = {
+    "embeddings": "embeddings",
+    "logs": "the curves of a training",
+    "staging": "a folder of what is pushed to Kaggle",
+}
 _FILES_OF_PAGE = " files"
 
 _MAKERS = {
     CACHE: "run `cache` again",
     BUNDLE: "train again",
+    EMBEDDINGS: "run `embed` again",
     EXPLANATION: "run `explain` again",
     COMPARISON: "run `compare` again",
 }

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from birdclef_mind.arrays import Array, Targets
-from birdclef_mind.data.cache import Cache, IndexRow
+from birdclef_mind.data.cache import Cache
+from birdclef_mind.data.index import Index, IndexRow
 from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.sound.copies import alike_recordings
@@ -66,7 +67,7 @@ def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
 def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = untracked) -> list[tuple[str, str]]:
     """Pairs of recordings that hold the same sound, as far as their windows that stand side by side show it."""
     heard = cache.heard
-    chosen = np.array([place for place, row in enumerate(heard) if row.segment % _apart(cache) == 0], int)
+    chosen = np.array([place for place, row in enumerate(heard) if row.segment % apart(cache) == 0], int)
     recordings = [heard[place].recording for place in chosen]
     cepstral = cache.features.kind == "mfcc"
     pairs = alike_recordings(pictures.pixels, recordings, chosen, track, cepstral=cepstral)
@@ -76,7 +77,7 @@ def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = u
     return pairs
 
 
-def recordings_of(cache: Cache) -> list[Recording]:
+def recordings_of(cache: Index) -> list[Recording]:
     """The recordings of a cache that can be heard, once each, in its order, with what they were cached under.
 
     A soundscape has its labels as windows. What is silent, or what nobody listened to, has nothing to train on or to
@@ -86,7 +87,7 @@ def recordings_of(cache: Cache) -> list[Recording]:
     for row in cache.heard:
         if row.told:
             rows.setdefault(row.recording, []).append(row)
-    length_s = cache.features.windowing.length_s
+    length_s = cache.cutting.windowing.length_s
     return [
         Recording(
             first.recording, "" if first.soundscape else first.folder, first.secondary_labels, first.author,
@@ -107,7 +108,7 @@ def parts(cache: CorrectedCache, pictures: Pictures, split: Split, training: Tra
     `pictures` are those of the cache without corrections, from `heard_pictures`.
     """
     places = {(row.recording, row.segment): place for place, row in enumerate(cache.as_cached.heard)}
-    apart, both = _apart(cache), cache.sides(split.validation)
+    step, both = apart(cache), cache.sides(split.validation)
 
     def part(rows: list[IndexRow], secondary_weight: float) -> Part:
         own = np.array([places[row.recording, row.segment] for row in rows], int)
@@ -115,11 +116,11 @@ def parts(cache: CorrectedCache, pictures: Pictures, split: Split, training: Tra
 
     # Recordings that nobody listened to are on no side of the split, even where corrections tell what is in them.
     learn = [row for row in both.learn if row.told and row.recording in split.training]
-    check = [row for row in both.check if row.told and row.segment % apart == 0]
+    check = [row for row in both.check if row.told and row.segment % step == 0]
     return Parts(part(learn, training.secondary_weight), part(check, 0.0))
 
 
-def _apart(cache: Cache) -> int:
+def apart(cache: Index) -> int:
     """How many windows begin before one that does not overlap the first."""
-    windowing = cache.features.windowing
+    windowing = cache.cutting.windowing
     return max(1, int(np.ceil(windowing.length_s / windowing.step_s - 1e-9)))

@@ -11,7 +11,7 @@ import pytest
 from conftest import make_cache, put_bundle, tree
 
 from birdclef_mind.commands.cli import main
-from birdclef_mind.data import write_cache
+from birdclef_mind.data import write_store
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.kaggle.write_submission import write_submission
@@ -126,7 +126,7 @@ def test_a_complete_cache_of_which_nothing_is_made_stays_complete_whatever_ends_
     competition = shutil.copytree(sample_folder, tmp_path / "comp")
     next((competition / "train_audio").glob("*/*.ogg")).write_bytes(b"no sound")
     make_cache(competition, tmp_path / "c")
-    before, real = tree(tmp_path / "c"), write_cache.run_all
+    before, real = tree(tmp_path / "c"), write_store.run_all
 
     def stopped(*words, **options):
         for number, result in enumerate(real(*words, **options)):
@@ -135,7 +135,7 @@ def test_a_complete_cache_of_which_nothing_is_made_stays_complete_whatever_ends_
             yield result
         raise error
 
-    monkeypatch.setattr(write_cache, "run_all", stopped)
+    monkeypatch.setattr(write_store, "run_all", stopped)
     with pytest.raises(type(error)):
         make_cache(competition, tmp_path / "c")
     assert tree(tmp_path / "c") == before
@@ -161,7 +161,7 @@ def test_a_cache_is_incomplete_from_the_first_change_on(competition_folder, tmp_
         raise KeyboardInterrupt
 
     # The last that a run does, and after every change.
-    monkeypatch.setattr(write_cache.files, "write_facts", stopping(write_cache.files.write_facts, stopped))
+    monkeypatch.setattr(write_store.files, "write_facts", stopping(write_store.files.write_facts, stopped))
     with pytest.raises(KeyboardInterrupt):
         make_cache(competition_folder, out, jobs=jobs, **options)
     monkeypatch.undo()
@@ -183,7 +183,7 @@ def test_a_folder_that_is_gone_is_named_and_a_cache_stays_as_it_was(sample_folde
     command = [sys.executable, "-m", "birdclef_mind", "cache", str(sample_folder), str(cache_folder), "--jobs", "2"]
     (tmp_path / "gone").mkdir()
     script = 'cd "$0" && rmdir "$0" && exec "$@"'
-    plain = {**os.environ, "PYTHONPATH": str(Path(write_cache.__file__).parents[2])}
+    plain = {**os.environ, "PYTHONPATH": str(Path(write_store.__file__).parents[2])}
     found = subprocess.run(
         ["bash", "-c", script, str(tmp_path / "gone"), *command], env=plain, capture_output=True, text=True
     )

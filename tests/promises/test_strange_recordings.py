@@ -111,7 +111,7 @@ def test_a_target_that_cannot_be_written_to_ends_the_run(sample_folder, tmp_path
     def fail(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("birdclef_mind.data.write_cache.files.whole", fail)
+    monkeypatch.setattr("birdclef_mind.data.write_store.files.whole", fail)
     with pytest.raises(PermissionError):
         make_cache(sample_folder, tmp_path / "c")
 

@@ -206,7 +206,7 @@ def is_alive(pid):
 
 KILLING = """
 import os, signal, sys
-from birdclef_mind.data import write_cache
+from birdclef_mind.data import write_store
 from birdclef_mind.commands.cli import main
 
 def make(task, name=sys.argv[1]):
@@ -214,7 +214,7 @@ def make(task, name=sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(task)
 
-real, write_cache._make = write_cache._make, make
+real, write_store._make = write_store._make, make
 sys.exit(main(["cache", sys.argv[2], sys.argv[3], "--jobs", "2", "--quiet"]))
 """
 
