@@ -7,5 +7,12 @@ interpreter    running a TFLite file as it is
 birdnet_layers BirdNET's ears as layers
 birdnet_twin   BirdNET as a Keras network, rebuilt from its TFLite file
 birdnet        BirdNET as a listener
+description    a model described in six lines
+outputs        what a model gives, as ears
+saved_model    running a SavedModel
+own_bundle     a network of our own as a listener
+known_models   SavedModels that are known by name
+described      a described model as a listener
+terms          on what terms known models may be used
 open_listener  a path to a listener: which kind it is
 """
