@@ -10,6 +10,9 @@ birdnet        BirdNET as a listener
 description    a model described in six lines
 outputs        what a model gives, as ears
 saved_model    running a SavedModel
+tflite_model   running a TFLite file by the names of its outputs and tensors
+keras_model    running what Keras saved
+onnx_model     running an ONNX file
 own_bundle     a network of our own as a listener
 known_models   SavedModels that are known by name
 described      a described model as a listener

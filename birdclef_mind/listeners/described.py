@@ -7,11 +7,14 @@ from pathlib import Path
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.birdnet import open_birdnet
 from birdclef_mind.listeners.description import Description
+from birdclef_mind.listeners.keras_model import KerasModel
 from birdclef_mind.listeners.listener import Listener, Terms
+from birdclef_mind.listeners.onnx_model import OnnxModel
 from birdclef_mind.listeners.outputs import NamedEars, Running
 from birdclef_mind.listeners.own_bundle import open_bundle
 from birdclef_mind.listeners.saved_model import SavedModel
 from birdclef_mind.listeners.species_lists import read_species_list, require_count
+from birdclef_mind.listeners.tflite_model import TFLiteModel
 from birdclef_mind.storage import files
 
 _UNKNOWN = Terms()
@@ -42,7 +45,24 @@ def _saved_model(description: Description) -> Running:
     return SavedModel(description.model, description.signature, description.window_samples)
 
 
-_STARTED: Mapping[str, Callable[[Description], Running]] = {"savedmodel": _saved_model}
+def _tflite(description: Description) -> Running:
+    return TFLiteModel(description.model, description.named, description.window_samples)
+
+
+def _keras(description: Description) -> Running:
+    return KerasModel(description.model, description.named, description.window_samples)
+
+
+def _onnx(description: Description) -> Running:
+    return OnnxModel(description.model, description.window_samples)
+
+
+_STARTED: Mapping[str, Callable[[Description], Running]] = {
+    "savedmodel": _saved_model,
+    "tflite": _tflite,
+    "keras": _keras,
+    "onnx": _onnx,
+}
 
 
 def _digest(model: Path) -> str:

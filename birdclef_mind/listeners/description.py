@@ -91,6 +91,11 @@ class Description:
         """Samples in a window."""
         return round(self.window_s * self.rate_hz)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every output, tensor or layer that it names, each once."""
+        return tuple(dict.fromkeys(name for name in (*self.taps, self.embedding, self.scores) if name))
+
     def _require_no_more(self, said: set[str]) -> None:
         labels = self.labels
         require(labels is None or isinstance(labels, Path), "labels", "a path", labels)

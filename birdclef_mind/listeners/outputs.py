@@ -1,6 +1,7 @@
 """What a model gives under names, as ears: which output names species, which are taps, and whether they hear at all."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +59,15 @@ class NamedEars:
         return Heard(logits, {tap: np.asarray(found[self._outputs[tap]], np.float32) for tap in taps})
 
 
+def require_input(where: Path, shapes: Sequence[tuple[int | None, ...]], window_samples: int) -> None:
+    """Raise ListenerError unless a model has one input, of windows: (samples,) or (windows, samples); None for any."""
+    if len(shapes) != 1 or len(shapes[0]) not in (1, 2) or shapes[0][-1] not in (None, window_samples):
+        raise ListenerError(
+            f"{where}: expected one input of windows of {window_samples} samples, got "
+            f"{', '.join(map(str, shapes)) or 'none'}"
+        )
+
+
 def noises(samples: int) -> Array:
     """Two windows of quiet noise that differ, (2, samples), float32."""
     return np.random.default_rng(0).normal(scale=0.1, size=(2, samples)).astype(np.float32)
@@ -109,5 +119,6 @@ def _taps(description: Description, names: Sequence[str]) -> dict[str, str]:
             raise ListenerError(f"{description.model}: expected an output called {name}, got {there}")
     lowest = [name for name in _LOWEST if name in names]
     asked = description.taps or (*lowest, *(name for name in names if name not in lowest))
-    found = {name: name for name in asked if name not in (EMBEDDING, description.embedding)}
-    return {**found, EMBEDDING: description.embedding} if description.embedding else found
+    embedding = description.embedding or (EMBEDDING if EMBEDDING in asked else "")
+    found = {name: name for name in asked if name not in (EMBEDDING, embedding)}
+    return {**found, EMBEDDING: embedding} if embedding else found

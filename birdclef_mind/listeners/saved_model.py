@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import ListenerError
+from birdclef_mind.listeners.outputs import require_input
 
 MARKER = "saved_model.pb"
 SERVING, INFER = "serving_default", "infer_tf"
@@ -94,12 +95,8 @@ class SavedModel:
             given = [one.structured_input_signature[0][0] for one in concrete]
             specs = {"": min(given, key=lambda spec: spec.shape[0] is not None)}
         shapes = {key: tuple(spec.shape) for key, spec in specs.items()}
-        (key, shape), *others = shapes.items()
-        if others or len(shape) not in (1, 2) or shape[-1] not in (None, window_samples):
-            raise ListenerError(
-                f"{self._folder}: expected one input of windows of {window_samples} samples in {name}, got "
-                f"{', '.join(map(str, shapes.values()))}"
-            )
+        require_input(self._folder, list(shapes.values()), window_samples)
+        ((key, shape),) = shapes.items()
         return _Function((lambda samples: own(**{key: samples})) if key else own, shape)
 
 

@@ -142,9 +142,7 @@ def test_another_input_is_refused(tmp_path):
     module = tf.Module()
     module.infer_tf = tf.function(lambda x: x, input_signature=[tf.TensorSpec((None, 7, 3), tf.float32)])
     save(module, tmp_path / "1")
-    with pytest.raises(
-        ListenerError, match=r"expected one input of windows of 21 samples in infer_tf, got \(None, 7, 3"
-    ):
+    with pytest.raises(ListenerError, match=r"expected one input of windows of 21 samples, got \(None, 7, 3"):
         SavedModel(tmp_path / "1", "infer_tf", 21)
 
 
