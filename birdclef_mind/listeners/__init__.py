@@ -18,4 +18,5 @@ known_models   SavedModels that are known by name
 described      a described model as a listener
 terms          on what terms known models may be used
 open_listener  a path to a listener: which kind it is
+find_model     where Kaggle mounts a model
 """

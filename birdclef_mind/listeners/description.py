@@ -29,7 +29,7 @@ class Description:
     scores : the output that names species, found by its size where it is not named. are : "logits", or "chances".
     answer : "sigmoid" where each species has a chance of its own, "softmax" where they share one.
     embedding : the output, tensor or layer that is its embedding; "" for none.
-    taps : further ones to listen in at; all outputs where none is named.
+    taps : further ones to listen in at; all other outputs where none is named.
     peak : each window is scaled to this peak before it is heard; 0 leaves it as it is.
     signature : of a SavedModel, which of its functions hear; several are separated by commas.
     name : what people call it. licence, prize : see `Terms`.

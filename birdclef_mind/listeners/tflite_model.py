@@ -31,7 +31,7 @@ class TFLiteModel:
         self._own = Interpreter(path, keep=bool(inner))
         self._require_samples(path, window_samples)
         self._outputs, self._inner = list(outputs), inner
-        if inner and _is_birdnet(graph):
+        if inner and is_birdnet(graph):
             require_equations(path, graph, self._own)
 
     @property
@@ -73,6 +73,15 @@ def require_equations(path: Path, graph: Graph, interpreter: Interpreter) -> Non
             )
 
 
+def is_birdnet(graph: Graph) -> bool:
+    """Whether a graph has the steps and names of BirdNET v2.4."""
+    try:
+        require_birdnet(graph)
+    except ListenerError:
+        return False
+    return True
+
+
 def _can_be_redone(graph: Graph, step: Operator) -> bool:
     constants = [graph.tensors[place].value if place >= 0 else None for place in step.inputs[1:]]
     if step.kind == "MEAN":
@@ -94,14 +103,6 @@ def _redone(graph: Graph, step: Operator, given: Array) -> Array:
         return np.asarray(given @ first.T + constants[1])
     made = given * first if step.kind == "MUL" else given + first
     return np.maximum(made, 0) if step.options.get("fusedActivationFunction") else made
-
-
-def _is_birdnet(graph: Graph) -> bool:
-    try:
-        require_birdnet(graph)
-    except ListenerError:
-        return False
-    return True
 
 
 def _inside(graph: Graph, beginning: str, path: Path) -> int:

@@ -33,6 +33,12 @@ def test_six_lines_describe_a_model(tmp_path):
     assert (found.window_samples, found.answer, found.are, found.peak) == (160_000, "sigmoid", "logits", 0)
 
 
+def test_the_lines_of_the_page_are_read(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/listeners.md").read_text(encoding="utf-8")
+    (tmp_path / "x.toml").write_text(page.split("```text\n")[1].split("```")[0])
+    assert read_description(tmp_path / "x.toml") == read_description(written(tmp_path))
+
+
 def test_more_may_be_said(tmp_path):
     found = read_description(
         written(tmp_path, taps='["a", "b"]', scores='"logits"', are='"chances"', answer='"softmax"', peak="0.25",
