@@ -14,10 +14,10 @@ from birdclef_mind.listeners.outputs import NamedEars, Running
 from birdclef_mind.listeners.own_bundle import open_bundle
 from birdclef_mind.listeners.saved_model import SavedModel
 from birdclef_mind.listeners.species_lists import read_species_list, require_count
-from birdclef_mind.listeners.tflite_model import TFLiteModel
+from birdclef_mind.listeners.terms import BIRDNET
+from birdclef_mind.listeners.tflite_file import read_graph
+from birdclef_mind.listeners.tflite_model import TFLiteModel, is_birdnet
 from birdclef_mind.storage import files
-
-_UNKNOWN = Terms()
 
 
 def open_described(description: Description) -> Listener:
@@ -37,8 +37,15 @@ def open_described(description: Description) -> Listener:
         name=description.name or description.model.stem, kind=description.kind, rate_hz=description.rate_hz,
         window_s=description.window_s, hop_s=description.hop_s, species=species,
         digest=_digest(description.model), ears=ears, answer=description.answer, peak=description.peak,
-        terms=Terms(description.licence or _UNKNOWN.licence, description.prize or _UNKNOWN.prize),
+        terms=_terms(description),
     )  # fmt: skip
+
+
+def _terms(description: Description) -> Terms:
+    """What is said, or else what is known: BirdNET's file stays BirdNET's, however it is opened."""
+    known = description.kind == "tflite" and is_birdnet(read_graph(description.model))
+    usual = BIRDNET if known else Terms()
+    return Terms(description.licence or usual.licence, description.prize or usual.prize)
 
 
 def _saved_model(description: Description) -> Running:

@@ -23,16 +23,21 @@ class Description:
 
     Attributes
     ----------
-    kind : one of `KINDS`; "birdnet" and "bundle" need nothing but the model, and "birdnet" may have its labels.
-    model : the file or folder. labels : a name a line, or a table with the column `column`.
-    rate_hz, window_s : of what it hears at once. hop_s : from frame to frame of its own pictures.
-    scores : the output that names species, found by its size where it is not named. are : "logits", or "chances".
-    answer : "sigmoid" where each species has a chance of its own, "softmax" where they share one.
-    embedding : the output, tensor or layer that is its embedding; "" for none.
+    kind : tflite, savedmodel, keras, onnx, birdnet or bundle; the last two need nothing but the model, and birdnet may
+        have its labels.
+    model : the file or folder.
+    labels : a name a line, or a table. column : of a table, the one with the model's own names.
+    rate_hz : samples in a second of what it hears. window_s : seconds that it hears at once.
+    hop_s : seconds from frame to frame of its own pictures.
+    scores : the output that names species, found by its size where it is not named.
+    are : what scores are, logits or chances.
+    answer : sigmoid where each species has a chance of its own, softmax where they share one.
+    embedding : the output, tensor or layer that is its embedding; "" for one called so, or none.
     taps : further ones to listen in at; all other outputs where none is named.
     peak : each window is scaled to this peak before it is heard; 0 leaves it as it is.
     signature : of a SavedModel, which of its functions hear; several are separated by commas.
-    name : what people call it. licence, prize : see `Terms`.
+    name : what people call it; "" for its file's name.
+    licence : the licence's name. prize : a few words on whether it may be used in a run for a prize.
     """
 
     kind: str

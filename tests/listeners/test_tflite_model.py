@@ -145,6 +145,7 @@ def test_birdnets_file_and_its_twin_agree(inside, fake_birdnet, rng):
     sounds = rng.normal(scale=0.1, size=(2, SAMPLES)).astype(np.float32)
     listener, twin = open_listener(inside), open_birdnet(fake_birdnet / "model.tflite")
     heard, own = listener.hear(sounds, tuple(listener.taps)), twin.hear(sounds, tuple(twin.taps))
+    assert listener.terms == twin.terms
     np.testing.assert_allclose(heard.logits, own.logits, atol=1e-4)
     for one, other in zip(heard.activations.values(), own.activations.values(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3 * np.abs(other).max())
@@ -176,3 +177,29 @@ def test_what_is_not_birdnet_is_read_without_its_equations(inside, fake_birdnet,
     text = inside.read_text().replace("BLOCK_2-4_ADD/", "other").replace(str(fake_birdnet / "model.tflite"), str(path))
     inside.write_text(text)
     assert open_listener(inside).taps["model/other"] == (12, 32, 72)
+
+
+def test_scores_that_are_no_scores_are_refused(tmp_path):
+    path = write(tmp_path, Small(), scores="inside/maps", embedding="embedding")
+    with pytest.raises(
+        ListenerError, match=r"expected scores \(windows, labels\) called inside/maps, got inside/maps \(2"
+    ):
+        open_listener(path)
+
+
+def test_it_takes_its_own_windows_and_taps(tmp_path, sounds):
+    listener = open_listener(write(tmp_path, Small(), embedding="embedding"))
+    with pytest.raises(ListenerError, match="expected one of its taps embedding, got moments"):
+        listener.hear(sounds, ["moments"])
+    with pytest.raises(ListenerError, match=r"expected windows of 500 samples, got an array of \(3, 499\)"):
+        listener.hear(sounds[:, 1:])
+    none = listener.hear(sounds[:0], ["embedding"])
+    assert (none.logits.shape, none.activations["embedding"].shape) == ((0, CLASSES), (0, 8))
+
+
+def test_another_type_is_refused(tmp_path):
+    network = Small()
+    spec = tf.TensorSpec((None, WINDOW), tf.int32, name="wave")
+    network.hear = tf.function(lambda wave: network.heard(tf.cast(wave, tf.float32)), input_signature=[spec])
+    with pytest.raises(ListenerError, match="expected an input of float32, got int32"):
+        open_listener(write(tmp_path, network))
