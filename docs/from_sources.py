@@ -38,6 +38,7 @@ SETTINGS = {
     "Augmentation": "birdclef_mind.training.recipe",
     "Decoding": "birdclef_mind.backwards.settings",
     "Showing": "birdclef_mind.explanation.settings",
+    "Description": "birdclef_mind.listeners.description",
 }
 _FIELD = r"[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*"
 
@@ -116,7 +117,7 @@ def settings(name: str) -> str:
             continue
         if field.default_factory is not MISSING:
             continue
-        default = "–" if field.default is MISSING else f"`{_toml(field.default)}`"
+        default = "–" if field.default is MISSING or field.default is None else f"`{_toml(field.default)}`"
         cells = [f"`{field.name}`", default]
         if modern:
             value = getattr(modern, field.name)
@@ -187,6 +188,7 @@ def _modern(name: str) -> Any:
 
 
 def _toml(value: Any) -> str:
+    value = list(value) if isinstance(value, tuple) else value
     return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else f"{value}"
 
 

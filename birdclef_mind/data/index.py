@@ -89,7 +89,7 @@ class Index:
 
     @property
     def cutting(self) -> Cutting:
-        """How recordings were cut into these segments; every kind of store tells."""
+        """How recordings were cut into these segments; NotImplementedError where no kind of store tells."""
         raise NotImplementedError
 
     @property
@@ -135,8 +135,8 @@ def place_of(root: Path, label: str, recording: str, suffix: str) -> Path:
     return root / label / (recording.removeprefix(f"{label}/").replace("/", "__") + suffix)
 
 
-def read_index(root: Path, facts: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """What an `Index` is made of, from the facts of a store and its table.
+def read_index(root: Path, facts: Mapping[str, Any], command: str) -> Index:
+    """The segments of a store, from its facts and its table; `command` makes it anew.
 
     StoreError for a table that was changed since; KeyError, ValueError, TypeError or OSError for facts or a table of
     another form.
@@ -145,17 +145,17 @@ def read_index(root: Path, facts: Mapping[str, Any], command: str) -> dict[str, 
     if hashlib.sha256(content).hexdigest() != facts["index_sha256"]:
         raise StoreError(f"{root / INDEX}: was changed since it was written; run `{command}` again")
     rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
-    return {
-        "root": root,
-        "classes": Classes(tuple(facts["classes"])),
-        "common_names": dict(facts["common_names"]),
-        "competition": location(facts["competition"]),
-        "rows": tuple(_index_row(cells) for cells in rows),
-        "index_sha256": str(facts["index_sha256"]),
+    return Index(
+        root=root,
+        classes=Classes(tuple(facts["classes"])),
+        common_names=dict(facts["common_names"]),
+        competition=location(facts["competition"]),
+        rows=tuple(_index_row(cells) for cells in rows),
+        index_sha256=str(facts["index_sha256"]),
         # A cache from before other years has neither.
-        "metric": str(facts.get("metric", USUAL.metric)),
-        "are": str(facts.get("are", "birds")),
-    }
+        metric=str(facts.get("metric", USUAL.metric)),
+        are=str(facts.get("are", "birds")),
+    )
 
 
 def _index_row(cells: dict[str, str]) -> IndexRow:

@@ -12,16 +12,13 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.birdnet_twin import RATE_HZ, WINDOW_SAMPLES, Twin, read_twin
 from birdclef_mind.listeners.interpreter import Interpreter
-from birdclef_mind.listeners.listener import Heard, Listener, Terms
+from birdclef_mind.listeners.listener import Heard, Listener
+from birdclef_mind.listeners.outputs import noises, require_hearing
 from birdclef_mind.listeners.species_lists import read_birdnet_labels
+from birdclef_mind.listeners.terms import BIRDNET
 from birdclef_mind.storage import files
 
 NAME, KIND = "BirdNET v2.4", "birdnet"
-TERMS = Terms(
-    "CC BY-NC-SA 4.0",
-    "free for education and research; whether it may be used in a run for a prize is contested, and a network that "
-    "learned from it may count as adapted from it",
-)
 # How far the twin's logits may be from the file's own, run as it is.
 _TOLERANCE = 1e-3
 
@@ -37,7 +34,7 @@ def open_birdnet(path: Path, labels: Path | None = None) -> Listener:
     _require_alike(ears, path)
     return Listener(
         name=NAME, kind=KIND, rate_hz=RATE_HZ, window_s=WINDOW_SAMPLES / RATE_HZ, hop_s=twin.hop_samples / RATE_HZ,
-        species=species, digest=files.sha256(path), terms=TERMS, ears=ears,
+        species=species, digest=files.sha256(path), terms=BIRDNET, ears=ears,
     )  # fmt: skip
 
 
@@ -73,11 +70,9 @@ class TwinEars:
 
 def _require_alike(ears: TwinEars, path: Path) -> None:
     """Refuse a twin whose taps do not follow the sound, or whose logits are not those of the file."""
-    sounds = np.random.default_rng(0).normal(scale=0.1, size=(2, WINDOW_SAMPLES)).astype(np.float32)
+    sounds = noises(WINDOW_SAMPLES)
     heard = ears.hear(sounds, tuple(ears.taps))
-    for tap, (one, other) in heard.activations.items():
-        if not np.isfinite([one, other]).all() or np.array_equal(one, other):
-            raise ListenerError(f"{path}: expected {tap} that follow the sound, got numbers that do not")
+    require_hearing(heard.activations, str(path))
     own = Interpreter(path).run(sounds[:1])[0]
     apart = float(np.abs(own - heard.logits[:1]).max())
     if apart > _TOLERANCE:

@@ -4,6 +4,7 @@ The file's operators are walked in their order, and each becomes a layer. What t
 or less of, is refused by name.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -200,7 +201,8 @@ class _Rebuilding:
     def _name(self, operator: Operator) -> str:
         """A name for a layer, after the part of the file's name that tells what it belongs to."""
         parts = self._graph.tensors[operator.outputs[0]].name.split(";")[0].split("/")
-        name = parts[1] if len(parts) > 1 else parts[0]
+        # TensorFlow allows fewer signs in a name than the format does.
+        name = re.sub(r"[^\w.>-]", "_", parts[1] if len(parts) > 1 else parts[0], flags=re.ASCII)
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name}_{self._names[name]}"
 

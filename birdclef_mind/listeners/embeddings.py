@@ -154,7 +154,7 @@ def open_embeddings(root: Path) -> Embeddings:
         heard_by = HeardBy.from_dict(facts["heard_by"])
         if facts["fingerprint"] != heard_by.fingerprint():
             raise StoreError(f"{root}: holds embeddings of another version of this program; run `embed` again")
-        return Embeddings(heard_by=heard_by, **read_index(root, facts, "embed"))
+        return Embeddings(heard_by=heard_by, **vars(read_index(root, facts, "embed")))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of embeddings, got {reason_of(error)}; run `embed` again"

@@ -35,6 +35,16 @@ class Interpreter:
         return tuple(map(int, self._input["shape_signature"]))
 
     @property
+    def input_count(self) -> int:
+        """How many inputs it has; `run` fills the first."""
+        return len(self._own.get_input_details())
+
+    @property
+    def input_type(self) -> type:
+        """The type of what it takes."""
+        return np.dtype(self._input["dtype"]).type
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of what the file gives."""
         return tuple(one["name"] for one in self._outputs)

@@ -1,7 +1,7 @@
 """What a TFLite file says: its tensors, its constants, and its operators in the order they are computed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,12 +37,16 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """The main graph of a file; inputs and outputs are places among its tensors."""
+    """The main graph of a file; inputs and outputs are places among its tensors.
+
+    `called` are the places of outputs by the names that people are meant to use, where the file has such.
+    """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    called: Mapping[str, int] = field(default_factory=dict)
 
     def maker_of(self, tensor: int) -> Operator | None:
         """The operator whose output a tensor is; None for inputs and constants."""
@@ -92,7 +96,16 @@ def _graph(schema: ModuleType, model: Any) -> Graph:
         tuple(_operator(schema, named, main.Operators(place)) for place in range(main.OperatorsLength())),
         tuple(map(int, main.InputsAsNumpy())),
         tuple(map(int, main.OutputsAsNumpy())),
+        _called(model),
     )
+
+
+def _called(model: Any) -> dict[str, int]:
+    if not model.SignatureDefsLength():
+        return {}
+    signature = model.SignatureDefs(0)
+    named = [signature.Outputs(place) for place in range(signature.OutputsLength())]
+    return {one.Name().decode("utf-8", "replace"): int(one.TensorIndex()) for one in named}
 
 
 def _tensor(model: Any, tensor: Any) -> Tensor:

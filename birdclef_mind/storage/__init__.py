@@ -4,6 +4,7 @@ files         write a file whole or not at all; JSON, digests
 tables        CSV: strangers' tables are read strictly, our own are written
 folders       a folder that one process writes to, renewed as a whole
 trees         folders below such a folder
+levels        folders below any folder, the nearest first
 folder_kinds  a cache, a bundle, an explanation told apart, in words for a message
 checkpoint    how far long work is, to go on from
 ledger        `.birdclef_mind`, the list of what this program wrote, so that nothing else is replaced

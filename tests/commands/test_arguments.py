@@ -59,6 +59,7 @@ def wrong_values(action, folder):
 def positionals(command, little, out):
     return {
         "dry-run": [out], "sample": [out], "collect": [little.competition / "train_audio", out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
+        "embed": [little.bundle, little.competition, out],
         "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
         "compare": [little.competition, out], "report": [out, out / "p.html"],
         "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],

@@ -153,7 +153,7 @@ def test_the_corrections_are_read(tmp_path):
 def test_every_example_of_python_is_tried():
     found = {name: len(blocks(text, "python")) for name, text in PAGES.items() if blocks(text, "python")}
     # The last one is the import alone.
-    assert found == {"README.md": 1, "docs/backwards.md": 1, "docs/api/index.md": 1}
+    assert found == {"README.md": 1, "docs/backwards.md": 1, "docs/listeners.md": 1, "docs/api/index.md": 1}
     assert blocks(PAGES["docs/api/index.md"], "python") == ["import birdclef_mind as bm\n"]
 
 
@@ -181,6 +181,14 @@ def test_the_python_reads_any_network(rng):
     assert set(given["pictures"]["first"]) == {"weights", "transposed", "decoder"}
 
 
+def test_the_python_hears_with_a_model(fake_birdnet, capsys):
+    code = blocks(PAGES["docs/listeners.md"], "python")[0].replace("/kaggle/input", str(fake_birdnet.parent))
+    exec(compile(code.replace('"birdnet"', '"fake_birdnet"'), "docs/listeners.md", "exec"), {})  # noqa: S102
+    said, shapes = capsys.readouterr().out.splitlines()
+    assert said.startswith("BirdNET v2.4: CC BY-NC-SA 4.0; ")
+    assert shapes.startswith("(4, 40) (4, 1024) ['pictures', 'stem', ")
+
+
 def test_the_files_of_the_table_are_those_that_are_written(sample_folder, cache_folder, explained, trained):
     rows = re.findall(r"^\| (`[^|]+`) \|", PAGES["docs/files.md"], re.MULTILINE)
     there = {"cache": cache_folder, "bundle": trained[0], "explanation": explained[0]}
@@ -199,7 +207,7 @@ def test_files_that_are_named_exist(name):
     text = PAGES[name]
     names = re.findall(r"`((?:[\w.]+/)*[\w-]+\.(?:py|toml|cfg|md|html|yml))`", text)
     places = (ROOT, ROOT / "tests", PACKAGE, *(folder for folder in PACKAGE.rglob("*") if folder.is_dir()))
-    made = {"report.html", "settings.toml", "compare.html"}
+    made = {"report.html", "settings.toml", "compare.html", "listener.toml"}
     missing = [name for name in names if name not in made and not any((place / name).exists() for place in places)]
     assert [name for name in missing if not name.startswith(("comparison/", "explanation/"))] == []
 
