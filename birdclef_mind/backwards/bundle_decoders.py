@@ -26,7 +26,8 @@ from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.networks import bundle_folder
-from birdclef_mind.networks.bundle import Bundle, as_trained, values_digest
+from birdclef_mind.networks.bundle import Bundle, as_trained
+from birdclef_mind.networks.weights import values_digest
 from birdclef_mind.storage import files
 from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.ledger import OWN, Ledger

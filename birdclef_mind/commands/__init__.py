@@ -1,8 +1,9 @@
 """Words at a terminal, or a kernel on Kaggle, to calls into the package.
 
 cli           `birdclef-mind`: words to a command, errors to one sentence and a status
-data          sample, cache
+data          sample, collect, cache, embed
 training      train, train-decoders, runs
+heads         train --listener
 explaining    explain, compare, report
 competing     dry-run, infer, score, rehearse
 pushing       `scripts/push-dataset` and `scripts/push-kernel`

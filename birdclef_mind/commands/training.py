@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
+from birdclef_mind.commands.heads import train_on_listener
 from birdclef_mind.commands.parsers import COUNT, SEED, Group, add_command, add_config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
@@ -41,8 +42,12 @@ def add_train(group: Group) -> None:
         "train a network on a cache, measure it on recordings held out, and write its bundle; interrupted, it goes on",
         "train runs/cache runs/bundle --recipe modern",
     )  # fmt: skip
-    parser.add_argument("cache", type=reached, help="folder written by `cache`")
+    parser.add_argument("cache", type=reached, nargs="?", help="folder written by `cache`")
     parser.add_argument("out", type=place, help="folder for the bundle, new or one to replace")
+    parser.add_argument(
+        "--listener", type=reached, metavar="EMBEDDINGS",
+        help="folder written by `embed`, in the place of a cache: a head on it is trained",
+    )  # fmt: skip
     parser.add_argument(
         "--recipe", type=_RECIPE, help="how it is trained: classic (default) or modern, for logmel128 pictures"
     )
@@ -98,6 +103,10 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.training.train_folds import train_folds
 
     _refuse_kept_place(args.out)
+    if args.listener:
+        return train_on_listener(args, terminal)
+    if args.cache is None:
+        raise ConfigError(f"train: expected a cache and a folder for the bundle, or --listener, got {args.out} alone")
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()

@@ -37,6 +37,7 @@ from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SECOND
+from birdclef_mind.networks.weights import values_digest
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
@@ -112,7 +113,7 @@ def explain(
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
-    digest = bundles.values_digest(bundle.model)
+    digest = values_digest(bundle.model)
     if not explaining.replaces:
         explanation.check_folder(out, digest)
     with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
@@ -198,7 +199,7 @@ def _second(
         )
         train(cache, path, other, Extras(bundle.record.overrides), say=say, track=track)
     second = bundles.load_like(path, bundle.features.fingerprint(), bundle.classes.names)
-    if bundles.values_digest(second.model) == bundles.values_digest(bundle.model):
+    if values_digest(second.model) == values_digest(bundle.model):
         raise BundleError(f"{path}: expected another network than the one that is explained, found the same weights")
     unseen = set(second.record.validation_recordings)
     saw = frozenset(set(bundle.record.validation_recordings) - unseen)

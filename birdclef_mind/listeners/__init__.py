@@ -24,4 +24,6 @@ hearing        a listener on the segments of a recording
 embedding_files one recording's embeddings as a file
 embeddings     embeddings of a competition as they are read
 write_embeddings embeddings as they are made
+head           a small network on embeddings, times the listener's own opinion
+head_bundle    a trained head with all that is needed to use it, but the listener
 """

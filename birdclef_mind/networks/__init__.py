@@ -6,6 +6,7 @@ classic        the chain of convolutions of the 2023 notebook
 resnet         residual blocks
 applications   networks of keras.applications
 layers         our own layers: pooling over time, the noise floor
+weights        weights on disk, known by their digests
 bundle         a trained network with all that is needed to use it
 record         how a network was trained
 bundle_tables  its history, scores and measures as tables

@@ -7,14 +7,11 @@
 Keras' own saved models do not load across versions; a network built by code plus its weights does.
 """
 
-import hashlib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
@@ -25,6 +22,7 @@ from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import CorrectedCache, corrected
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
+from birdclef_mind.networks import weights
 from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.networks.record import Record
 from birdclef_mind.networks.settings import Network
@@ -32,7 +30,9 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage import files, folder_kinds, folders
 
 FACTS = folder_kinds.BUNDLE
-WEIGHTS = "model.weights.h5"
+WEIGHTS = weights.FIRST
+# What the facts of a head on a listener have, and those of a network that reads pictures have not.
+HEAD = "heard_by"
 FORMAT = 3
 
 
@@ -102,12 +102,8 @@ def as_trained(bundle: Bundle, cache: Cache) -> CorrectedCache:
 def write(bundle: Bundle, folder: Path) -> None:
     """Write a bundle's files into a folder; BundleError, before any is, for weights that are not finite."""
     for model in bundle.members:
-        _require_finite(model, f"{folder}: not written")
-    weights = []
-    for name, model in zip(_weights_names(len(bundle.members)), bundle.members, strict=True):
-        with files.whole(folder / name) as part:
-            _bare(bundle, model).save_weights(part)
-        weights.append({"sha256": files.sha256(folder / name), "values_sha256": values_digest(model)})
+        weights.require_finite(model, f"{folder}: not written")
+    bare = [_bare(bundle, model) for model in bundle.members]
     facts = {
         "network": asdict(bundle.network),
         "classes": list(bundle.classes.names),
@@ -115,22 +111,12 @@ def write(bundle: Bundle, folder: Path) -> None:
         "priors": [float(value) for value in bundle.priors],
         "features": asdict(bundle.features),
         "fingerprint": bundle.features.fingerprint(),
-        "weights": weights,
+        "weights": weights.save_all(bare, folder),
         "calibration": asdict(bundle.calibration),
         "versions": {"birdclef_mind": __version__, "keras": keras.__version__, "numpy": np.__version__},
         "record": bundle.record.to_dict(),
     }
     files.write_facts(folder / FACTS, facts, FORMAT)
-
-
-def _require_finite(model: keras.Model, where: str) -> None:
-    for variable in model.variables:
-        if not np.isfinite(np.asarray(variable)).all():
-            raise BundleError(f"{where}: expected weights that are finite, got others in {variable.path}; train again")
-
-
-def _weights_names(count: int) -> list[str]:
-    return [WEIGHTS, *(f"member_{number}.weights.h5" for number in range(2, count + 1))]
 
 
 def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
@@ -143,10 +129,17 @@ def _bare(bundle: Bundle, model: keras.Model) -> keras.Model:
     return bare
 
 
+def called(facts: Mapping[str, Any]) -> str:
+    """What a bundle is that reads no pictures, in words for a message."""
+    return f"a head on the listener {facts[HEAD]['name']}, which hears sounds"
+
+
 def load(folder: Path) -> Bundle:
     """Load a bundle; BundleError when a part is missing, changed, or of another format. Nothing in it is run."""
     folders.settled(folder)
     facts = files.read_facts(folder, FACTS, "a bundle", BundleError, FORMAT)
+    if HEAD in facts:
+        raise BundleError(f"{folder}: expected a network that reads pictures, found {called(facts)}")
     try:
         features = Features.from_dict(facts["features"])
         if features.is_of_earlier_version(facts["fingerprint"]):
@@ -155,13 +148,11 @@ def load(folder: Path) -> Bundle:
                 "make the cache again and train again"
             )
         if facts["fingerprint"] != features.fingerprint():
-            raise _changed(folder, "fingerprint", features.fingerprint(), facts["fingerprint"])
+            raise weights.changed(folder, "fingerprint", features.fingerprint(), facts["fingerprint"])
         classes, network = Classes(tuple(facts["classes"])), Network.from_dict(facts["network"])
-        models = []
-        for name, digests in zip(_weights_names(len(facts["weights"])), facts["weights"], strict=True):
-            models.append(networks.build(network, features.rows, features.frames, len(classes)))
-            _load_weights(models[-1], folder / name, digests)
-        calibration = _calibration(facts["calibration"], len(classes), len(models))
+        models = [networks.build(network, features.rows, features.frames, len(classes)) for _ in facts["weights"]]
+        weights.load_all(models, folder, facts["weights"])
+        calibration = read_calibration(facts["calibration"], len(classes), len(models))
         return Bundle(
             models[0], network, features, classes, dict(facts["common_names"]),
             tuple(facts["priors"]), Record.from_dict(facts["record"]), calibration, models[1:],
@@ -170,7 +161,8 @@ def load(folder: Path) -> Bundle:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error
 
 
-def _calibration(values: Mapping[str, Any], classes: int, members: int) -> Calibration:
+def read_calibration(values: Mapping[str, Any], classes: int, members: int) -> Calibration:
+    """The calibration of a bundle of so many classes and members, from plain values; ValueError for another's."""
     found = Calibration(
         str(values["answer"]), float(values["temperature"]), tuple(map(float, values["thresholds"])),
         tuple(map(float, values.get("members", ()))),
@@ -182,10 +174,6 @@ def _calibration(values: Mapping[str, Any], classes: int, members: int) -> Calib
     return found
 
 
-def _changed(where: Path, name: str, expected: str, got: object) -> BundleError:
-    return BundleError(f"{where}: expected {name} {expected}, got {got}: the bundle was changed; train again")
-
-
 def load_like(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
     """Load a bundle to be set beside another; BundleError unless it names the same birds from the same pictures."""
     bundle = load(folder)
@@ -193,32 +181,3 @@ def load_like(folder: Path, fingerprint: str, names: Sequence[str]) -> Bundle:
     if bundle.classes.names != tuple(names):
         raise BundleError(f"{folder}: expected a network of the same {len(names)} labels in the same order")
     return bundle
-
-
-def values_digest(model: keras.Model) -> str:
-    """SHA-256 of all the values of a network's variables, in its own order."""
-    digest = hashlib.sha256()
-    for value in model.get_weights():
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
-
-
-def _load_weights(model: keras.Model, weights: Path, expected: Mapping[str, str]) -> None:
-    digest = _digest(weights)
-    if expected["sha256"] != digest:
-        raise _changed(weights, "digest", expected["sha256"], digest)
-    # Keras leaves what it does not find as it was and only warns, so the values themselves are compared.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.load_weights(weights)
-    if values_digest(model) != expected["values_sha256"]:
-        raise BundleError(f"{weights}: expected the weights of this network, got others")
-    _require_finite(model, str(weights))
-
-
-def _digest(weights: Path) -> str:
-    if not weights.is_file():
-        raise BundleError(f"{weights}: missing")
-    if not h5py.is_hdf5(weights):
-        raise BundleError(f"{weights}: expected Keras weights, got another kind of file")
-    return files.sha256(weights)

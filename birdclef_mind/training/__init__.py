@@ -14,4 +14,6 @@ plots        figures of numbers
 words        what a training says before it begins
 train        one network
 train_folds  one network a fold, and what they say together
+fit_heads    heads on a listener's embeddings: which does best, and how it joins the listener
+train_head   one head, or one a fold
 """

@@ -1,7 +1,7 @@
 """Does a network do better than the one before the corrections: both on the same held-out segments."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -34,14 +34,36 @@ class Improvement(TypedDict):
     answers: list[Change]
 
 
-def improvement(
-    before: Bundle, rows: Sequence[IndexRow], pixels: Pixels, targets: Targets, scores: Array
-) -> Improvement | None:
+@dataclass(frozen=True)
+class Earlier:
+    """A network from before the corrections.
+
+    Attributes
+    ----------
+    names : its classes. answer : what its scores mean. unseen : recordings that it has not seen.
+    scores : (segments, classes) of some of the new network's held-out segments, by their places (segments,).
+    """
+
+    names: Sequence[str]
+    answer: str
+    unseen: Collection[str]
+    scores: Callable[[Array], Array]
+
+
+def earlier_of(before: Bundle, pixels: Pixels) -> Earlier:
+    """A network as it answers for held-out segments, whose pictures are pixels (segments, rows, frames), uint8."""
+    # Further members may have seen what the first has not.
+    first = Predictor(replace(before, others=()))
+    unseen = set(before.record.validation_recordings)
+    return Earlier(before.classes.names, before.network.answer, unseen, lambda places: first.scores(pixels[places]))
+
+
+def improvement(before: Earlier, rows: Sequence[IndexRow], targets: Targets, scores: Array) -> Improvement | None:
     """Measures of the earlier network and of the new one, on the segments that both have never seen.
 
     Parameters
     ----------
-    rows : the held-out segments of the new network, as corrected. pixels : theirs, (segments, rows, frames), uint8.
+    rows : the held-out segments of the new network, as corrected.
     targets, scores : what is wanted for them and what the new network gives, (segments, classes).
 
     Returns
@@ -49,13 +71,11 @@ def improvement(
     "segments", "recordings" : counted; "before", "after" : `metrics.measures_by_level`, and "answers": for each
     segment whose surest bird is another one now, what it was and is. None when no segment is new to both.
     """
-    unseen = set(before.record.validation_recordings)
-    both = np.array([place for place, row in enumerate(rows) if row.recording in unseen], int)
+    both = np.array([place for place, row in enumerate(rows) if row.recording in before.unseen], int)
     if not both.size:
         return None
-    names, groups = before.classes.names, [rows[place].recording for place in both]
-    # Further members may have seen what the first has not.
-    earlier = Predictor(replace(before, others=())).scores(pixels[both]).astype(float)
+    names, groups = before.names, [rows[place].recording for place in both]
+    earlier = before.scores(both).astype(float)
     was, now = earlier.argmax(axis=1), scores[both].argmax(axis=1)
     return {
         "segments": len(both),
@@ -68,9 +88,9 @@ def improvement(
     }
 
 
-def _levels(bundle: Bundle, targets: Targets, scores: Array, groups: list[str]) -> metrics.ByLevel:
-    named = decided(targets, scores, groups, bundle.network.answer)
-    return metrics.measures_by_level(targets, scores, bundle.classes.names, groups, decided=named)
+def _levels(before: Earlier, targets: Targets, scores: Array, groups: list[str]) -> metrics.ByLevel:
+    named = decided(targets, scores, groups, before.answer)
+    return metrics.measures_by_level(targets, scores, before.names, groups, decided=named)
 
 
 def _change(row: IndexRow, was: str, now: str) -> Change:

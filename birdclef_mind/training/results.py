@@ -1,7 +1,7 @@
 """What a training leaves behind: the bundle, its measures, tables and figures."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NotRequired
 
@@ -29,7 +29,7 @@ from birdclef_mind.training import plots
 from birdclef_mind.training.batches import picture_dataset
 from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.held_out import Part
-from birdclef_mind.training.improvement import Improvement, improvement
+from birdclef_mind.training.improvement import Earlier, Improvement, earlier_of, improvement
 
 
 class Scores(metrics.ByLevel):
@@ -57,22 +57,51 @@ def write_results(
     if check.rows:
         batches = picture_dataset(check.pixels, check.targets, 64)
         predicted = bundle.model.predict(batches, verbose=0).astype(float)
-        if not np.isfinite(predicted).all():
-            raise BundleError("expected scores that are finite for what was held out, got others; train again")
-        groups = [row.recording for row in check.rows]
-        honesty = measured(check.targets, predicted, groups, bundle.network.answer)
-        scores = measure(out, bundle, check.rows, check.targets, predicted, honesty=honesty)
-        if earlier:
-            scores["corrected"] = improvement(earlier, check.rows, check.pixels, check.targets, predicted)
-        files.write_text(out / VALIDATION, validation_table(check.rows, predicted, bundle.classes))
+        before = earlier_of(earlier, check.pixels) if earlier else None
+        scores = write_measures(out, about(bundle), check.rows, check.targets, predicted, before=before)
         bundle = replace(bundle, calibration=calibrate(check.targets, predicted, bundle.network.answer))
     files.write_json(out / SCORES, scores)
     bundles.write(bundle, out)
     return bundle, scores
 
 
+@dataclass(frozen=True)
+class About:
+    """What is measured: its classes, what its answer means, and the competition's measure."""
+
+    classes: Classes
+    answer: str
+    metric: str
+
+
+def about(bundle: Bundle) -> About:
+    """A bundle, as far as its measures go."""
+    return About(bundle.classes, bundle.network.answer, bundle.record.metric)
+
+
+def write_measures(
+    out: Path, own: About, rows: Sequence[IndexRow], targets: Targets, predicted: Array, *, before: Earlier | None
+) -> Scores:
+    """Measures of scores for held-out segments, beside those before corrections; table and figures go into `out`.
+
+    BundleError for scores that are no numbers.
+
+    Parameters
+    ----------
+    targets, predicted : (rows, classes).
+    """
+    if not np.isfinite(predicted).all():
+        raise BundleError("expected scores that are finite for what was held out, got others; train again")
+    groups = [row.recording for row in rows]
+    scores = measure(out, own, rows, targets, predicted, honesty=measured(targets, predicted, groups, own.answer))
+    if before:
+        scores["corrected"] = improvement(before, rows, targets, predicted)
+    files.write_text(out / VALIDATION, validation_table(rows, predicted, own.classes))
+    return scores
+
+
 def measure(
-    out: Path, bundle: Bundle, rows: Sequence[IndexRow], targets: Targets, predicted: Array, *, honesty: Honesty | None
+    out: Path, own: About, rows: Sequence[IndexRow], targets: Targets, predicted: Array, *, honesty: Honesty | None
 ) -> Scores:
     """All measures of scores for held-out segments, and their figures, drawn into `out`.
 
@@ -80,11 +109,11 @@ def measure(
     ----------
     targets, predicted : (rows, classes).
     """
-    names, groups = bundle.classes.names, [row.recording for row in rows]
-    named = decided(targets, predicted, groups, bundle.network.answer)
+    names, groups = own.classes.names, [row.recording for row in rows]
+    named = decided(targets, predicted, groups, own.answer)
     levels = metrics.measures_by_level(targets, predicted, names, groups, decided=named)
     scores: Scores = {
-        "metric": bundle.record.metric, "segments": levels["segments"], "recordings": levels["recordings"],
+        "metric": own.metric, "segments": levels["segments"], "recordings": levels["recordings"],
         "calibration": honesty,
     }  # fmt: skip
     plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], names)

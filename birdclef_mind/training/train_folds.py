@@ -27,7 +27,7 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, parts
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import Scores, measure, validation_table
+from birdclef_mind.training.results import Scores, about, measure, validation_table
 from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
 
 # Measuring and writing the joined bundle takes less.
@@ -147,7 +147,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
     ]
     with bundle_folder.renewed(ledger) as stage:
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
-        measures = measure(stage, whole, rows, targets, scores, honesty=_mean_honesty(each))
+        measures = measure(stage, about(whole), rows, targets, scores, honesty=_mean_honesty(each))
         for level in ("segments", "recordings"):
             _mean_over_folds(cast("dict[str, Any]", measures[level]), [fold[level] for fold in each])
         files.write_json(stage / SCORES, measures)
