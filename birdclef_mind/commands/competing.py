@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.commands.parsers import YEAR, Group, add_command, add_jobs
+from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_jobs
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import (
@@ -16,6 +16,7 @@ from birdclef_mind.commands.words import (
     score_lines,
 )
 from birdclef_mind.data.event_tables import CSV, FORMATS
+from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.places import reached
 
 _LAYOUT = one_of("2026", "2025", "both")
@@ -70,6 +71,13 @@ def add_infer(group: Group) -> None:
     parser.add_argument("competition", type=reached, help="competition folder with test_soundscapes/")
     parser.add_argument("out", type=place, help="the submission to write; a log stands beside it")
     parser.add_argument(
+        "--listener", type=place, metavar="MODEL", help=f"for a bundle of `train --listener`: the {LISTENER}"
+    )
+    parser.add_argument(
+        "--with", dest="others", type=place, action="append", default=[], metavar="BUNDLE",
+        help="another bundle of the same classes, whose scores are averaged with the first; may be given again",
+    )  # fmt: skip
+    parser.add_argument(
         "--deadline", type=number(0), metavar="MINUTES",
         help="stop computing in time to end by then (default: ten less than the competition allows, 110 in 2023)",
     )  # fmt: skip
@@ -88,6 +96,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     import_tensorflow_quietly()
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among
+    from birdclef_mind.kaggle.answering import open_answering
     from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
@@ -96,15 +105,17 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.events:
         refuse_among(root, args.events)
     refuse_outputs(args.out, args.events, folder=args.format != CSV)
-    bundle = load(args.bundle)
+    if args.events and (args.listener or args.others):
+        raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
     if args.events:
-        Listener(bundle)
+        Listener(load(args.bundle))
+    answering = open_answering([args.bundle, *args.others], args.listener, say=terminal.say)
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
-    report = write_submission(bundle, root, args.out, deadline_minutes=minutes, track=terminal.track)
+    report = write_submission(answering, root, args.out, deadline_minutes=minutes, track=terminal.track)
     failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if args.events:
-        count, unheard = write_events(bundle, root, args.events, terminal.track, form=args.format)
+        count, unheard = write_events(load(args.bundle), root, args.events, terminal.track, form=args.format)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
     for line in (*failed, *report.remarks):

@@ -146,19 +146,20 @@ def row_scores(starts_s: Sequence[float], scores: Array, length_s: float) -> Arr
     return np.asarray(weights @ np.asarray(scores, float))
 
 
-def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int, usual_s: float) -> Iterator[str]:
-    """What is unusual about some soundscapes, which should last `usual_s` seconds, and how it was taken."""
+def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int | None, usual_s: float) -> Iterator[str]:
+    """What is unusual about some soundscapes, which should last `usual_s` seconds, and how it was taken.
+
+    Without a sample rate no rate is unusual.
+    """
     for one in soundscapes:
         header, file = one.header, printable(one.path.name)
         if header is None:
             continue
         if header.duration_s is not None and abs(header.duration_s - usual_s) > 1:
             yield f"{file}: {header.duration_s:.1f} s long instead of {usual_s:.0f}"
-        if (header.channels, header.sample_rate_hz) != (1, sample_rate_hz):
-            yield (
-                f"{file}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean at "
-                f"{sample_rate_hz} Hz"
-            )
+        if (header.channels, header.sample_rate_hz) != (1, sample_rate_hz or header.sample_rate_hz):
+            at = f" at {sample_rate_hz} Hz" if sample_rate_hz else ""
+            yield f"{file}: {header.channels} channels at {header.sample_rate_hz} Hz, taken as their mean{at}"
 
 
 def _composed(name: str) -> str:

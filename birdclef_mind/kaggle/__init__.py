@@ -1,6 +1,8 @@
 """The submission, and the way of four kernels to Kaggle and back.
 
 write_submission     soundscapes to submission.csv, in time, whatever happens
+answering            what answers for soundscapes: networks, heads on listeners, several of them
+clock                time that is left before the deadline
 submission_table     rows, columns, priors
 submission_check     a file that Kaggle would take, or not
 constant_submission  equal scores, when there is no network to ask

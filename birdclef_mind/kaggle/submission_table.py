@@ -10,7 +10,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.answers import answer_header, answer_lines, names_cell
 from birdclef_mind.data.form import ANSWERS, NAMES, SCORES
 from birdclef_mind.data.sample_submission import SampleSubmission
-from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.kaggle.answering import Known
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.tables import table_writer
 
@@ -26,15 +26,15 @@ class Table:
     form : of the answers. columns : labels that are answered for. strangers : classes of the network that are not.
     """
 
-    def __init__(self, bundle: Bundle, sample: SampleSubmission | None, form: str = SCORES) -> None:
-        names = bundle.classes.names
+    def __init__(self, known: Known, sample: SampleSubmission | None, form: str = SCORES) -> None:
+        names = known.classes.names
         self.form = sample.rows if sample else form
         listed = sample.labels if sample else ()
         self.columns = listed or (tuple(sorted(names)) if self.form == SCORES else names)
         self._places = [self.columns.index(name) if name in self.columns else -1 for name in names]
         self.strangers = tuple(name for name in names if name not in self.columns)
-        self._calibration = bundle.calibration
-        self._priors = self._text(np.asarray(bundle.priors))
+        self._calibration = known.calibration
+        self._priors = self._text(np.asarray(known.priors))
         # As text, so that the file can be written often and every number is turned to text once.
         self.rows: dict[str, str | None] = {}
         self._by_name: dict[str, list[str]] = {}

@@ -23,10 +23,11 @@ from birdclef_mind.data.soundscapes import (
     row_scores,
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
+from birdclef_mind.kaggle.answering import Answering, Known, PictureAnswering
+from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.networks.bundle import Bundle
-from birdclef_mind.networks.predictor import Predictor, windows_for_rows
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
@@ -34,8 +35,6 @@ from birdclef_mind.storage.ledger import refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
 
 _WRITE_EVERY_S = 60.0
-# Work is begun only when so many times what it took at its slowest fits before the deadline.
-_SPARE = 1.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class SubmissionReport:
 
 
 def write_submission(
-    bundle: Bundle,
+    bundle: Bundle | Answering,
     root: Path,
     out: Path,
     *,
@@ -87,13 +86,14 @@ def write_submission(
     TableError : the folder is no competition, or its sample submission no table.
     """
     started = clock() if started is None else started
+    answering = PictureAnswering(bundle) if isinstance(bundle, Bundle) else bundle
     good = deadline_minutes is None or (is_number(deadline_minutes) and deadline_minutes > 0)
     require(good, "deadline", "minutes above 0", deadline_minutes)
     _require_competition(root)
     refuse_outputs(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(out, ConfigError):
-        return _write(bundle, root, out, _Clock(clock, started, deadline_minutes), track)
+        return _write(answering, root, out, Clock(clock, started, deadline_minutes), track)
 
 
 def log_path(out: Path) -> Path:
@@ -123,9 +123,9 @@ def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = Fals
     refuse_others([path for name, path in places.items() if name != "events" or not folder], ConfigError)
 
 
-def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track) -> SubmissionReport:
-    sample, form = sample_of(root), form_of_rows(root)
-    table = Table(bundle, sample, form.rows)
+def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Track) -> SubmissionReport:
+    sample, form, known = sample_of(root), form_of_rows(root), answering.known
+    table = Table(known, sample, form.rows)
     asked = tuple(table.rows)
     sounds, listed = find_soundscapes(root, asked, form), names_in(asked)
     for one in sounds.found:
@@ -135,14 +135,12 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
         table.drop(name)
     begun = clock.now()
     _write_checked(table, out)
-    write_own(
-        log_path(out), f"features {bundle.features.fingerprint()}\nunder way: every row has its priors\n".encode()
-    )
+    write_own(log_path(out), f"{known.made_of}\nunder way: every row has its priors\n".encode())
     # What it took to write priors and read them again it takes at the end too, and perhaps once before.
-    ending_s = 2 * _SPARE * (clock.now() - begun)
+    ending_s = 2 * SPARE * (clock.now() - begun)
     problems = [*sounds.missing] if sounds.found else []
     try:
-        problems += _compute(table, bundle, sounds.found, out, clock, ending_s=ending_s, track=track)
+        problems += _compute(table, answering, sounds.found, out, clock, ending_s=ending_s, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
     fault = _write_checked(table, out)
@@ -150,12 +148,12 @@ def _write(bundle: Bundle, root: Path, out: Path, clock: "_Clock", track: Track)
         problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
         table.forget()
         table.write(out)
-    seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, bundle)]
+    seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, known)]
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(_remarks(sounds, table, sample is not None, bundle, form)),
+        tuple(_remarks(sounds, table, sample is not None, known, form)),
     )  # fmt: skip
-    _write_log(out, bundle, report)
+    _write_log(out, known, report)
     return report
 
 
@@ -164,47 +162,38 @@ def _write_checked(table: Table, out: Path) -> str | None:
     return find_fault(out, table.form, table.header, (row_id for row_id, _ in table.lines()))
 
 
-@dataclass(frozen=True)
-class _Clock:
-    now: Callable[[], float]
-    started: float
-    deadline_minutes: float | None
-
-    def spare_s(self, needed_s: float) -> float | None:
-        """Seconds to spare before `needed_s` of work must begin; None without a deadline, below 0 when too late."""
-        if self.deadline_minutes is None:
-            return None
-        return self.deadline_minutes * 60 - (self.now() - self.started) - needed_s
-
-
 def _compute(
     table: Table,
-    bundle: Bundle,
+    answering: Answering,
     found: Sequence[Soundscape],
     out: Path,
-    clock: _Clock,
+    clock: Clock,
     *,
     ending_s: float,
     track: Track,
 ) -> list[str]:
     """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors."""
-    predictor, length_s = Predictor(bundle), bundle.features.windowing.length_s
+    length_s = answering.known.length_s
     problems: list[str] = []
     written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
     # The next ones are on their way; no more of them than fit in memory.
-    coming = ahead(pool, partial(_windows, bundle=bundle), found, _workers())
+    coming = ahead(pool, partial(_decoded, answering=answering), found, _workers())
     try:
-        for number, (one, pictures) in enumerate(track(coming, len(found), "soundscapes")):
+        for number, (one, decoded) in enumerate(track(coming, len(found), "soundscapes")):
             try:
-                spare_s = clock.spare_s(_SPARE * slowest_s + ending_s)
+                spare_s = clock.spare_s(SPARE * slowest_s + ending_s)
                 if spare_s is not None and spare_s < 0:
                     raise TimeoutError
-                starts_s, own = pictures.result(timeout=spare_s)
+                given = decoded.result(timeout=spare_s)
                 begun = clock.now()
-                scores = row_scores(starts_s, predictor.scores(own.pixels), length_s)
+                answer = answering.answer(given)
+                scores = row_scores(answer.starts_s, answer.scores, length_s)
                 table.fill([one.row_id(row) for row in range(len(scores))], scores)
-                slowest_s = max(slowest_s, clock.now() - begun)
+                took_s = clock.now() - begun
+                slowest_s = max(slowest_s, took_s)
+                # What is measured is what all the others will take.
+                slowest_s *= clock.hurry(answering, took_s * (len(found) - number - 1), ending_s)
                 problems += _unfilled(table, one)
             except TimeoutError:
                 problems += [f"{_file(late)}: no time left before the deadline" for late in found[number:]]
@@ -219,8 +208,8 @@ def _compute(
     return problems
 
 
-def _windows(one: Soundscape, bundle: Bundle) -> Any:
-    return windows_for_rows(one.path, bundle)
+def _decoded(one: Soundscape, answering: Answering) -> Any:
+    return answering.decode(one.path)
 
 
 def _file(one: Soundscape) -> str:
@@ -254,42 +243,38 @@ def _require_competition(root: Path) -> None:
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
 
-def _warnings(table: Table, bundle: Bundle) -> list[str]:
-    if len(table.strangers) < len(bundle.classes):
+def _warnings(table: Table, own: Known) -> list[str]:
+    if len(table.strangers) < len(own.classes):
         folded = {name.strip().casefold(): name for name in table.columns}
         alike = [(name, folded[name.casefold()]) for name in table.strangers if name.casefold() in folded]
         return [f"{name} of the network is not the column {column!r}: its scores are nowhere" for name, column in alike]
-    known = f"{len(bundle.classes)} {bundle.record.are}"
+    known = f"{len(own.classes)} {own.are}"
     return [f"none of the network's {known} is a column that is asked for: every score is 0"]
 
 
-def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, bundle: Bundle, form: Form) -> list[str]:
+def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, own: Known, form: Form) -> list[str]:
     """What is unusual, and how it was taken."""
     name = SAMPLE_SUBMISSION
     lines = [] if has_sample else [f"{name} is missing: answers are for what the network knows, by name"]
     if not sounds.found:
         lines.append("there are no soundscapes: every row the sample lists has its priors")
-    are, unknown = bundle.record.are, [name for name in table.columns if name not in bundle.classes.names]
+    are, unknown = own.are, [name for name in table.columns if name not in own.classes.names]
     if unknown:
         lines.append(f"{len(unknown)} columns are {are} the network does not know, and have 0: {some_of(unknown)}")
     if table.strangers:
         lines.append(f"{len(table.strangers)} {are} of the network are not asked for: {some_of(table.strangers)}")
-    return [*lines, *remarks(sounds.found, bundle.features.sample_rate_hz, form.soundscape_s)]
+    return [*lines, *remarks(sounds.found, own.sample_rate_hz, form.soundscape_s)]
 
 
-def _write_log(out: Path, bundle: Bundle, report: SubmissionReport) -> None:
+def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:
     text = [
-        _features(bundle),
+        own.made_of,
         f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}",
         *report.problems,
         *report.warnings,
         *report.remarks,
     ]
     _write_lines(log_path(out), text)
-
-
-def _features(bundle: Bundle) -> str:
-    return f"features {bundle.features.fingerprint()}"
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:

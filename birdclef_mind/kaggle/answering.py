@@ -1,0 +1,193 @@
+"""What answers for soundscapes: a network that reads pictures, a head on a listener, or several of them averaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.data.labels import Classes
+from birdclef_mind.data.soundscapes import row_scores
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.listeners.embeddings import Arrays
+from birdclef_mind.listeners.head_bundle import HeadBundle, is_head, load_head
+from birdclef_mind.listeners.hearing import Hearing, hear_windows
+from birdclef_mind.listeners.listener import Listener
+from birdclef_mind.listeners.open_listener import open_listener
+from birdclef_mind.networks.bundle import Bundle, load
+from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.predictor import Predictor, windows_for_rows
+from birdclef_mind.sound.audio import read_windows
+from birdclef_mind.sound.settings import ROW_S, Windowing
+from birdclef_mind.storage.progress import Say
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an answer before any soundscape is heard.
+
+    Attributes
+    ----------
+    priors : share of the training segments with each class. are : what to call the classes.
+    made_of : what it reads, for the log. sample_rate_hz : that it learned from, None where any will do.
+    length_s : of the windows that it answers for.
+    """
+
+    classes: Classes
+    priors: Sequence[float]
+    calibration: Calibration
+    are: str
+    made_of: str
+    sample_rate_hz: int | None
+    length_s: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Windows of a soundscape: their starts in seconds, and their scores (windows, classes)."""
+
+    starts_s: tuple[float, ...]
+    scores: Array
+
+
+class Answering(Protocol):
+    """Answers for soundscapes; `decode` may be called in several threads, `answer` in one."""
+
+    @property
+    def known(self) -> Known:
+        """What is known beforehand."""
+
+    def decode(self, path: Path) -> Any:
+        """What `answer` takes, of a sound file; AudioError for one that gives nothing."""
+
+    def answer(self, decoded: Any) -> Answer:
+        """Scores of a soundscape."""
+
+    def hurry(self, share: float) -> float:
+        """Take at most that share of the time for each soundscape from now on, as far as there is a way; the share."""
+
+
+class PictureAnswering:
+    """A network that reads pictures."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        features = bundle.features
+        self.known = Known(
+            bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
+            f"features {features.fingerprint()}", features.sample_rate_hz, features.windowing.length_s,
+        )  # fmt: skip
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        """Compiled when the first soundscape is answered for, when a valid file stands already."""
+        return Predictor(self._bundle)
+
+    def decode(self, path: Path) -> Any:
+        """Windows as pictures."""
+        return windows_for_rows(path, self._bundle)
+
+    def answer(self, decoded: Any) -> Answer:
+        """Scores of pictures."""
+        starts_s, pictures = decoded
+        return Answer(starts_s, self._predictor.scores(pictures.pixels))
+
+    def hurry(self, share: float) -> float:
+        """There is no way to take less time."""
+        return 1.0
+
+
+class HeadAnswering:
+    """A head on a listener; when time is short, each window is heard at fewer shifts."""
+
+    def __init__(self, bundle: HeadBundle, listener: Listener) -> None:
+        bundle.heard_by.require(listener)
+        self._bundle, self._listener = bundle, listener
+        self.hearing = Hearing(windowing=Windowing(length_s=ROW_S, step_s=ROW_S), shifts=bundle.heard_by.hearing.shifts)
+        self.known = Known(
+            bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
+            f"listener {listener.name} {listener.digest}", None, ROW_S,
+        )  # fmt: skip
+
+    def decode(self, path: Path) -> Any:
+        """Windows as samples, with as much beyond each as all shifts need."""
+        return list(read_windows(path, self.hearing.cutting(self._listener)))
+
+    def answer(self, decoded: Any) -> Answer:
+        """Scores of windows that the listener hears."""
+        heard = hear_windows(decoded, self._listener, self.hearing, self._bundle.heard_by.match)
+        return Answer(heard.starts_s, self._bundle.scores(Arrays(heard.embeddings, heard.opinion)))
+
+    def hurry(self, share: float) -> float:
+        """Hear each window at fewer shifts, once at least; the share of them that is left."""
+        before = self.hearing.shifts
+        shifts = max(1, int(before * min(1.0, share)))
+        self.hearing = Hearing(windowing=self.hearing.windowing, shifts=shifts)
+        return shifts / before
+
+
+class Averaged:
+    """Several at once: the mean of their chances."""
+
+    def __init__(self, each: Sequence[Answering]) -> None:
+        self._each = tuple(each)
+        first = self._each[0].known
+        for other in self._each[1:]:
+            if set(other.known.classes.names) != set(first.classes.names):
+                raise BundleError(
+                    f"expected bundles of the same {len(first.classes)} {first.are}, got one of "
+                    f"{len(other.known.classes)} others"
+                )
+        self._places = [[one.known.classes.names.index(name) for name in first.classes.names] for one in self._each]
+        own = list(zip(self._each, self._places, strict=True))
+        count = len(first.classes)
+        priors = np.mean([np.array(one.known.priors)[places] for one, places in own], axis=0)
+        limits = np.mean([one.known.calibration.limits(count)[places] for one, places in own], axis=0)
+        self.known = Known(
+            first.classes, priors.tolist(), Calibration("sigmoid", 1.0, tuple(limits.tolist())), first.are,
+            "; ".join(one.known.made_of for one in self._each), first.sample_rate_hz, first.length_s,
+        )  # fmt: skip
+
+    def decode(self, path: Path) -> Any:
+        """What each of them takes."""
+        return [one.decode(path) for one in self._each]
+
+    def answer(self, decoded: Any) -> Answer:
+        """The mean of what each of them answers for rows of 5 s."""
+        found = []
+        for one, places, own in zip(self._each, self._places, decoded, strict=True):
+            answer = one.answer(own)
+            rows = row_scores(answer.starts_s, answer.scores, one.known.length_s)
+            found.append(one.known.calibration.chances(rows)[:, places])
+        count = min(map(len, found))
+        scores = np.mean([rows[:count] for rows in found], axis=0)
+        return Answer(tuple(float(row * ROW_S) for row in range(count)), scores)
+
+    def hurry(self, share: float) -> float:
+        """Each takes less time; the largest share of all."""
+        return max(one.hurry(share) for one in self._each)
+
+
+def open_answering(folders: Sequence[Path], model: Path | None, *, say: Say = lambda line: None) -> Answering:
+    """Open bundles, of networks or of heads on the listener at `model`; several are averaged.
+
+    BundleError for one that cannot be opened, ConfigError for heads without a listener, or a listener without heads;
+    ListenerError for another listener than the one a head was trained with.
+    """
+    heads = [folder for folder in folders if is_head(folder)]
+    if heads and model is None:
+        name = load_head(heads[0]).heard_by.name
+        raise ConfigError(f"{heads[0]}: is a head on the listener {name}; expected --listener with that model")
+    if model is not None and not heads:
+        raise ConfigError(f"--listener: expected a bundle that `train --listener` wrote, got {folders[0]}")
+    listener = open_listener(model, say=say) if model is not None else None
+    each: list[Answering] = []
+    for folder in folders:
+        if listener is not None and folder in heads:
+            each.append(HeadAnswering(load_head(folder), listener))
+        else:
+            each.append(PictureAnswering(load(folder)))
+    return each[0] if len(each) == 1 else Averaged(each)
