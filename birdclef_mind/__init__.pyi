@@ -22,8 +22,9 @@ from .networks.events import read_events, write_events
 from .networks.predictor import Predictor
 from .networks.settings import Network
 from .sound.settings import PRESETS, Features, Windowing
+from .training.origin import Extras
 from .training.recipe import Augmentation, Training, recipe
-from .training.train import Extras, train
+from .training.train import train
 from .training.train_folds import train_folds
 
 __version__: str

@@ -56,6 +56,10 @@ def add_train(group: Group) -> None:
         "--weights", type=given_file, help="file to begin a network of keras.applications with, saved without its top"
     )
     parser.add_argument(
+        "--teacher", type=reached, metavar="EMBEDDINGS",
+        help="folder written by `embed`: the network also learns to hear as that listener does, and needs it no more",
+    )  # fmt: skip
+    parser.add_argument(
         "--epochs", type=COUNT, help="passes over the training segments, at most (default: the recipe's)"
     )
     parser.add_argument("--batch-size", type=COUNT, help="segments a step (default: 32)")
@@ -98,7 +102,8 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.data.overrides import read_overrides
-    from birdclef_mind.training.train import Extras
+    from birdclef_mind.listeners.embeddings import open_embeddings
+    from birdclef_mind.training.origin import Extras
     from birdclef_mind.training.train import train as train_network
     from birdclef_mind.training.train_folds import train_folds
 
@@ -110,7 +115,10 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()
-    extras = Extras(overrides, args.before, args.weights)
+    teacher = open_embeddings(args.teacher) if args.teacher else None
+    if teacher:
+        terminal.say(f"taught by {teacher.heard_by.name}: {teacher.heard_by.licence}")
+    extras = Extras(overrides, args.before, args.weights, teacher)
     started = time.perf_counter()
     if args.folds is not None:
         found = train_folds(

@@ -42,8 +42,9 @@ from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.progress import Say, Track, untracked
+from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.train import Extras, train
+from birdclef_mind.training.train import train
 
 # Enough for narrow intervals; more would only take longer.
 _MOST_MEASURED = 256

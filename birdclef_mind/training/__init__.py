@@ -6,12 +6,14 @@ held_out     segments to train on and held out, and what is said of them
 draws        which windows an epoch sees, and where they are cut
 augmentation what is done to pictures when they are seen
 batches      pictures and targets to the network, in order
+teacher      what a listener teaches besides the labels
 learner      one step: losses, optimizer, schedule
 epochs       epoch by epoch; stopped, it goes on
 results      what a training leaves: measures, tables, figures
 improvement  better than the network before the corrections, or not
 plots        figures of numbers
 words        what a training says before it begins
+origin       what else a network is given, every setting, version and digest
 train        one network
 train_folds  one network a fold, and what they say together
 fit_heads    heads on a listener's embeddings: which does best, and how it joins the listener

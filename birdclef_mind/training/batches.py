@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.sound.pictures import roll_frames
-from birdclef_mind.training.draws import Material, Plan, moved_windows, plan_epoch
+from birdclef_mind.training.draws import Material, Plan, moved_windows, plan_epoch, step_frames
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.teacher import between
 
 # There is nothing in the functions here that TensorFlow would have to rewrite as a graph.
 _as_written = tf.autograph.experimental.do_not_convert
@@ -58,6 +59,7 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
     """
     plan = plan_epoch(material, training, epoch)
     shape = material.pictures.pixels.shape[1:]
+    numbers = material.targets.shape[1] + (0 if material.lessons is None else material.lessons.shape[1])
     strength = training.augmentation.strength(epoch, training.epochs)
 
     def shaped(draws: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
@@ -67,7 +69,7 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
         for pictures in (pixels, below):
             pictures.set_shape((None, *shape, 1))
         seeds.set_shape((None, 2))
-        wanted.set_shape((None, material.targets.shape[1]))
+        wanted.set_shape((None, numbers))
         strengths = tf.fill(tf.shape(draws), tf.constant(strength, tf.float32))
         return {"pixels": pixels, "under": below, "seed": seeds, "strength": strengths}, wanted
 
@@ -81,7 +83,8 @@ def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple
 
     Returns
     -------
-    Pictures, and those to lay under them, (n, rows, frames, 1), uint8; seeds (n, 2), int32; targets (n, classes).
+    Pictures, and those to lay under them, (n, rows, frames, 1), uint8; seeds (n, 2), int32; targets (n, classes), and
+    behind them what a listener teaches, where there is one.
     """
     places = plan.places[draws]
     pixels = moved_windows(material, places, plan.shifts[draws])
@@ -90,7 +93,12 @@ def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple
     under = plan.under[draws]
     below = material.pixels(under) * (under >= 0)[:, None, None].astype(np.uint8)
     seeds = np.stack([np.full(len(draws), seed), draws], axis=1) % 2**31
-    return pixels[..., None], below[..., None], seeds.astype(np.int32), material.targets[places]
+    wanted = material.targets[places]
+    if material.lessons is not None:
+        share = plan.shifts[draws] / step_frames(material.features)
+        taught = between(material.lessons, places, material.following[places], share)
+        wanted = np.concatenate([wanted, taught], axis=1)
+    return pixels[..., None], below[..., None], seeds.astype(np.int32), wanted
 
 
 def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:

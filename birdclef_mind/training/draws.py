@@ -32,7 +32,8 @@ class Material:
         -1, (segments,).
     odds : how likely each is drawn, (segments,), summing to 1. birdless : places of segments that hold none of the
         birds, (n,).
-    draws : segments an epoch shows.
+    draws : segments an epoch shows. lessons : what a listener makes of each, (segments, numbers), see `teacher`; None
+        without one.
     """
 
     pictures: Pictures
@@ -43,6 +44,7 @@ class Material:
     birdless: Array
     draws: int
     features: Features
+    lessons: Array | None = None
 
     def pixels(self, places: Array) -> Array:
         """Pixels of the segments at some places (n,): (n, rows, frames), uint8, as the cache has them."""
@@ -76,13 +78,14 @@ def gather_material(
     *,
     features: Features,
     training: Training,
+    lessons: Array | None = None,
 ) -> Material:
     """Weigh training segments, and find which follow each other and which hold none of the birds.
 
     Parameters
     ----------
     pictures : of all segments of the cache that are not silent. own : the place of each row in them, (segments,).
-    targets : (segments, classes), float32.
+    targets : (segments, classes), float32. lessons : what a listener makes of them, (segments, numbers).
     """
     sound = moving_sound(pictures.pixels, own)
     singing = targets.any(axis=1)
@@ -92,7 +95,7 @@ def gather_material(
     overlap = features.windowing.length_s / features.windowing.step_s
     draws = max(1, round(len(rows) / overlap)) if training.augmentation.shift else len(rows)
     following = _following(rows, targets, features)
-    return Material(pictures, own, targets, following, odds / odds.sum(), birdless, draws, features)
+    return Material(pictures, own, targets, following, odds / odds.sum(), birdless, draws, features, lessons)
 
 
 def moving_sound(pixels: Pixels, own: Array) -> Array:

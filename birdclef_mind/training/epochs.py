@@ -105,7 +105,7 @@ class Fitting:
         return all(np.isfinite(value).all() for value in self.learner.network.get_weights())
 
     def _variables(self) -> list[Any]:
-        return [*self.learner.network.variables, *self.learner.optimizer.variables]
+        return [*self.learner.trained, *self.learner.optimizer.variables]
 
     def _save(self) -> None:
         arrays = {f"now_{place}": np.asarray(value) for place, value in enumerate(self._variables())}

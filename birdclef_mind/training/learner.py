@@ -5,8 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.training.augmentation import augment
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.teacher import Teacher
 
 # A gradient that is longer, such as that of a batch of noise alone, is cut to this length.
 _LONGEST_GRADIENT = 5.0
@@ -15,16 +17,42 @@ _LONGEST_GRADIENT = 5.0
 class Learner(keras.Model):  # type: ignore[misc]
     """A network around which training pictures are changed; held-out pictures pass unchanged."""
 
-    def __init__(self, network: keras.Model, training: Training, range_db: float) -> None:
+    def __init__(self, network: keras.Model, training: Training, range_db: float, lessons: Array | None = None) -> None:
         super().__init__(name="learner")
         self.network, self._training, self._range_db = network, training, range_db
+        classes = network.output.shape[-1]
+        self._teacher = None if lessons is None else Teacher(network, lessons, classes, training)
+        # Keras finds a layer's weights where it is an attribute.
+        self.projection = self._teacher.projection if self._teacher else None
+
+    @property
+    def trained(self) -> list[Any]:
+        """Variables of the network, and of the layer that leads to a listener's embedding where there is one."""
+        return [*self.network.variables, *(self.projection.variables if self.projection else [])]
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """What the network answers to pictures (n, rows, frames, 1)."""
         if isinstance(pictures, dict):
             # Where there are several devices, Keras tries the learner out with a batch as the dataset gives it.
             pictures = tf.cast(pictures["pixels"], tf.float32)
+        if self._teacher and training:
+            return self._teacher.answer(pictures)
         return self.network(pictures, training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of labels; where a listener teaches, y and y_pred (n, classes + numbers) hold its part, too."""
+        count = self.network.output.shape[-1]
+        own = super().compute_loss(x, y[:, :count], y_pred[:, :count], sample_weight, training)
+        if self._teacher is None or y.shape[1] == count:
+            return own
+        return own + self._teacher.loss(y[:, count:], y_pred)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Measures of y and y_pred (n, classes), whatever stands behind the classes."""
+        count = self.network.output.shape[-1]
+        return super().compute_metrics(x, y[:, :count], y_pred[:, :count], sample_weight)
 
     def train_step(self, data: Any) -> Any:
         """Change a batch of `batches.training_dataset`, then take the usual step."""
@@ -41,12 +69,13 @@ class Learner(keras.Model):  # type: ignore[misc]
         )
 
     def _softened(self, targets: Any) -> Any:
-        """Targets (n, classes), drawn by label smoothing towards an even share of all classes."""
-        smoothing = self._training.label_smoothing
+        """Targets (n, classes), drawn by label smoothing towards an even share of all classes; lessons stay."""
+        smoothing, count = self._training.label_smoothing, self.network.output.shape[-1]
+        targets, lessons = targets[:, :count], targets[:, count:]
         if self._training.loss == "cross_entropy":
             # A softmax shares one whole among the birds of a segment.
             targets = targets / tf.maximum(tf.reduce_sum(targets, axis=1, keepdims=True), 1e-6)
-        return targets * (1 - smoothing) + smoothing / targets.shape[1]
+        return tf.concat([targets * (1 - smoothing) + smoothing / targets.shape[1], lessons], axis=1)
 
 
 def compile_learner(learner: Learner, training: Training, steps_an_epoch: int) -> None:

@@ -87,6 +87,8 @@ class Training:
     optimizer : "adam", or "adamw" with its `weight_decay`. schedule : of the learning rate, "constant" or "cosine",
         after `warmup_epochs` of climbing.
     noise_floor : whether the network also sees each band without its steady part.
+    teacher_embedding, teacher_opinion : how much it counts, beside the labels, that the network's embedding leads to a
+        listener's (cosine), and that it answers as the listener does; only where a teacher is given.
     """
 
     model: str = "classic"
@@ -107,6 +109,8 @@ class Training:
     schedule: str = "constant"
     warmup_epochs: int = 0
     noise_floor: bool = False
+    teacher_embedding: float = 1.0
+    teacher_opinion: float = 1.0
     augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
@@ -127,7 +131,7 @@ class Training:
         for name in ("label_smoothing", "secondary_weight"):
             value = getattr(self, name)
             require(is_number(value) and 0 <= value < 1, name, "a share from 0 to below 1", value)
-        for name in ("balance", "weight_decay"):
+        for name in ("balance", "weight_decay", "teacher_embedding", "teacher_opinion"):
             value = getattr(self, name)
             require(is_number(value) and value >= 0, name, "a number from 0", value)
         warmup = self.warmup_epochs
@@ -161,6 +165,8 @@ PARTS: dict[str, Any] = {
     "schedule": "constant",
     "warmup_epochs": 0,
     "weight_decay": 0.0,
+    "teacher_embedding": 0.0,
+    "teacher_opinion": 0.0,
 }
 
 

@@ -1,7 +1,7 @@
 """Training a network on a cache: split, fit, keep the best epoch, measure on held-out recordings, write a bundle."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from birdclef_mind import __version__
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import CorrectedCache, Override, corrected, summary
+from birdclef_mind.data.overrides import CorrectedCache, corrected, summary
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError, StoreError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
-from birdclef_mind.networks.bundle_folder import SETTINGS, TRAINING
+from birdclef_mind.networks.bundle_folder import TRAINING
 from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.networks.record import Record
 from birdclef_mind.sound.pictures import Pictures
@@ -33,8 +33,10 @@ from birdclef_mind.training.epochs import Fitting
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, heard_pictures, one_split, parts
 from birdclef_mind.training.learner import Learner, compile_learner
+from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from, precision, write_settings
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, write_results
+from birdclef_mind.training.teacher import lessons_for
 from birdclef_mind.training.words import describe, resting
 
 
@@ -56,27 +58,11 @@ class TrainingReport:
     untaught: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Extras:
-    """What else a training may be given.
-
-    Attributes
-    ----------
-    overrides : corrections of the cache's segments; they are kept in the bundle. before : bundle of the network before
-        them, to be measured beside the new one; None for the one that stands in `out`.
-    weights : a file to begin the maps of a `keras.applications` network with.
-    """
-
-    overrides: Sequence[Override] = ()
-    before: Path | None = None
-    weights: Path | None = None
-
-
 def train(
     cache: Cache,
     out: Path,
     training: Training = Training(),
-    extras: Extras = Extras(),
+    extras: Extras = NO_EXTRAS,
     *,
     say: Say = lambda line: None,
     track: Track = untracked,
@@ -103,7 +89,7 @@ def train_split(
     split: Split,
     *,
     source: Mapping[str, str | None],
-    extras: Extras = Extras(),
+    extras: Extras = NO_EXTRAS,
     say: Say = lambda line: None,
 ) -> TrainingReport:
     """Train one network on one side of a split, into a folder that is claimed.
@@ -128,15 +114,16 @@ def train_split(
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     material = gather_material(
-        learn.rows, pictures, learn.places, learn.targets, features=cache.features, training=training
-    )
+        learn.rows, pictures, learn.places, learn.targets,
+        features=cache.features, training=training, lessons=_lessons(cache, learn, extras),
+    )  # fmt: skip
     for line in resting(material, training):
         say(line)
     state = Checkpoint(ledger, TRAINING, _key(material, check, training, source))
     bundle_folder.begin(ledger)
     if not (out / bundles.FACTS).is_file():
         # Beside a network that is there already its own settings stay, until the new one is done.
-        _write_settings(out, cache, training, extras)
+        write_settings(out, cache, training, extras)
     keras.config.set_dtype_policy(precision())
     try:
         fitted = _fit(material, check, state, training, extras=extras, say=say)
@@ -160,7 +147,7 @@ def train_split(
     bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
     with bundle_folder.renewed(ledger) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
-    _write_settings(out, cache, training, extras)
+    write_settings(out, cache, training, extras)
     fitted.forget()
     if fitted.diverged:
         raise DivergedError(f"{out}: {fitted.diverged}; the best epoch before, {fitted.best_epoch}, is kept there")
@@ -212,11 +199,6 @@ def devices() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
 
 
-def precision() -> str:
-    """Half as many bits where a graphics processor computes, which takes less time; weights keep all of theirs."""
-    return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
-
-
 def _fit(
     material: Material, check: Part, state: Checkpoint, training: Training, *, extras: Extras, say: Say
 ) -> Fitting:
@@ -227,7 +209,7 @@ def _fit(
             load_base(model, extras.weights)
         if training.network.answer == "sigmoid":
             _begin_at_chance(model, material)
-        learner = Learner(model, training, features.range_db)
+        learner = Learner(model, training, features.range_db, material.lessons)
         compile_learner(learner, training, max(1, material.draws // training.batch_size))
     fitted = Fitting(learner, training, state, say)
     fitted.run(material, (check.pixels, check.targets) if check.rows else None)
@@ -256,33 +238,9 @@ def _key(material: Material, check: Part, training: Training, source: Mapping[st
     )
 
 
-def made_from(cache: Cache, pictures: Pictures, extras: Extras) -> dict[str, str | None]:
-    """Digests of what a network is made from besides its settings."""
-    return {
-        "index_sha256": cache.index_sha256,
-        "pictures_sha256": files.digest_of(pictures.pixels, pictures.scale.low, pictures.scale.width),
-        "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
-    }
-
-
-def _write_settings(out: Path, cache: Cache, training: Training, extras: Extras) -> None:
-    """Write every setting and version."""
-    settings = {
-        "cache": str(cache.root.resolve()),
-        "weights": str(extras.weights) if extras.weights else None,
-        "features": asdict(cache.features),
-        "training": asdict(training),
-        "precision": precision(),
-        "versions": versions(),
-    }
-    files.write_json(out / SETTINGS, settings)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes."""
-    return {
-        "birdclef_mind": __version__, "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
-    }  # fmt: skip
+def _lessons(cache: CorrectedCache, learn: Part, extras: Extras) -> Array | None:
+    """What the teacher makes of the segments to learn from."""
+    return lessons_for(learn.rows, cache.classes.names, extras.teacher) if extras.teacher else None
 
 
 def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:

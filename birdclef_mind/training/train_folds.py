@@ -26,9 +26,10 @@ from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, parts
+from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, about, measure, validation_table
-from birdclef_mind.training.train import Extras, made_from, refuse_unfit, train_split
+from birdclef_mind.training.train import refuse_unfit, train_split
 
 # Measuring and writing the joined bundle takes less.
 _JOINING_S = 600.0
@@ -58,7 +59,7 @@ def train_folds(
     folds: int,
     only: int | None = None,
     *,
-    extras: Extras = Extras(),
+    extras: Extras = NO_EXTRAS,
     say: Say = lambda line: None,
     track: Track = untracked,
 ) -> FoldsReport:

@@ -17,8 +17,9 @@ from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.training import held_out
+from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.train import Extras, train
+from birdclef_mind.training.train import train
 
 MEL32 = PRESETS["mel32"]
 QUICK = Training(epochs=1, batch_size=8)

@@ -196,7 +196,7 @@ def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monk
             raise MemoryError
         return soundscape_pictures(path, bundle)
 
-    monkeypatch.setattr("birdclef_mind.kaggle.write_submission.windows_for_rows", failing)
+    monkeypatch.setattr("birdclef_mind.kaggle.answering.windows_for_rows", failing)
     clock = Time(monkeypatch, scores_s=100)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=5, clock=clock)
     assert report.problems[0] == "soundscape_90001.ogg: not enough memory"
@@ -215,7 +215,7 @@ def test_soundscapes_that_hang_do_not_pass_the_deadline(bundle, eight, tmp_path,
         ended.append(path.name)
         return found
 
-    monkeypatch.setattr("birdclef_mind.kaggle.write_submission.windows_for_rows", hanging)
+    monkeypatch.setattr("birdclef_mind.kaggle.answering.windows_for_rows", hanging)
     monkeypatch.setattr("birdclef_mind.kaggle.write_submission._workers", lambda: 2)
     report = write_submission(bundle, eight, tmp_path / "s.csv", deadline_minutes=0.1)
     assert ended == ["soundscape_90001.ogg"], "what hangs is not waited for"

@@ -245,7 +245,7 @@ def test_without_anything_to_hold_out_it_trains_and_says_so(sample_folder, tmp_p
     cache = open_cache(tmp_path / "c")
     one_each = tuple({row.label: row for row in cache.rows}.values())
     said = []
-    few = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, cache.competition, one_each)
+    few = replace(cache, rows=one_each)
     report = train(few, tmp_path / "b", Training(epochs=1), say=said.append)
     assert report.scores is None
     assert "have no recording to hold out" in said[0]
@@ -261,7 +261,7 @@ def test_a_single_bird_is_refused(sample_folder, tmp_path):
 def test_a_cache_of_silence_is_refused(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     rows = tuple(type(row)(**{**vars(row), "silent": True}) for row in cache.rows)
-    silent = type(cache)(cache.root, cache.features, cache.classes, cache.common_names, cache.competition, rows)
+    silent = replace(cache, rows=rows)
     with pytest.raises(StoreError, match="expected segments to train on"):
         train(silent, tmp_path / "b")
 
