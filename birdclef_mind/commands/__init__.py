@@ -7,6 +7,7 @@ heads         train --listener
 explaining    explain, compare, report
 competing     dry-run, infer, score, rehearse
 pushing       `scripts/push-dataset` and `scripts/push-kernel`
+listening     what the kernels do with a listener
 kernels       what each of the four Kaggle kernels does
 dry_run       the whole way once, on the invented sample
 runs          trainings side by side

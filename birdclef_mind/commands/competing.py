@@ -92,7 +92,10 @@ def add_infer(group: Group) -> None:
 
 
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning."""
+    """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning.
+
+    ConfigError for events of what hears no events.
+    """
     import_tensorflow_quietly()
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among
@@ -190,6 +193,10 @@ def add_rehearse(group: Group) -> None:
         "--deadline", type=number(0), metavar="MINUTES", help="of the hidden run (default: the kernel's own)"
     )
     parser.add_argument(
+        "--listener", type=place, metavar="FOLDER",
+        help="the model that the settings' `listener` names on Kaggle: its folder, which is mounted",
+    )  # fmt: skip
+    parser.add_argument(
         "--config", type=given_file, help="TOML file for the dataset: labels, [features], [training], [decoding]"
     )
 
@@ -200,9 +207,10 @@ def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.kaggle.rehearsal import Rehearsing
     from birdclef_mind.kaggle.rehearsal import rehearse as run
 
+    config = Config.read(args.config) if args.config else Config()
     rehearsing = Rehearsing(
         layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config,
-        labels=Config.read(args.config).labels if args.config else "all",
+        labels=config.labels, model=config.listener, listener=args.listener,
     )  # fmt: skip
     result = run(args.competition, args.out, rehearsing, say=terminal.say)
     if result.scores:

@@ -1,5 +1,6 @@
 """All settings of a run, as one file of TOML gives them."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +14,21 @@ from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.training.recipe import Training
 
+# A model's address on Kaggle, without its host.
+_MODEL = re.compile(r"[\w-]+/[\w.-]+/[\w.-]+/[\w.-]+/\d+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a run: which competition and birds, which pictures, how networks are trained, how much is shown.
 
     `competition` is its name in addresses on Kaggle, such as "birdclef-2026"; "" for the one that the kernels name.
+    `listener` is a model on Kaggle that the kernels listen with, as OWNER/MODEL/FRAMEWORK/VARIATION/VERSION; "" for
+    none.
     """
 
     competition: str = ""
+    listener: str = ""
     labels: str | tuple[str, ...] = "all"
     features: Features = PRESETS["mel32"]
     training: Training = field(default_factory=Training)
@@ -41,8 +48,12 @@ class Config:
         features = table_of(Features, values.get("features", {}))
         competition = values.get("competition", "")
         require(isinstance(competition, str), "competition", "a name such as 'birdclef-2026'", competition)
+        listener = values.get("listener", "")
+        good = isinstance(listener, str) and (not listener or _MODEL.fullmatch(listener))
+        require(bool(good), "listener", "a model on Kaggle as OWNER/MODEL/FRAMEWORK/VARIATION/VERSION", listener)
         return cls(
             competition=str(competition),
+            listener=str(listener),
             labels=tuple(map(str, labels)) if is_list else str(labels),
             features=Features.from_dict({"preset": "mel32", **features}),
             training=Training.from_dict(values.get("training", {})),

@@ -64,7 +64,14 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     for failure in report.failures:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
     failed = f", {len(report.failures)} recordings failed" if report.failures else ""
-    terminal.end(f"{report.recordings} recordings, {report.segments} segments{failed}", [("pictures", out / "cache")])
+    places: list[tuple[str, str | Path]] = [("pictures", out / "cache")]
+    if config.listener:
+        import_tensorflow_quietly()
+        from birdclef_mind.commands import listening
+
+        places.append(("embeddings", out / "embeddings"))
+        listening.embed(inputs, out / "embeddings", config, competition, birds, terminal=terminal)
+    terminal.end(f"{report.recordings} recordings, {report.segments} segments{failed}", places)
 
 
 def train(inputs: Path, out: Path, build: str) -> None:
@@ -72,15 +79,18 @@ def train(inputs: Path, out: Path, build: str) -> None:
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     import_tensorflow_quietly()
     from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
+    from birdclef_mind.commands import listening
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.networks.bundle import FACTS as BUNDLE_FACTS
     from birdclef_mind.networks.bundle import load
+    from birdclef_mind.training.origin import Extras
     from birdclef_mind.training.train import train as train_network
 
     cache = open_cache(find_folder(inputs, CACHE_FACTS, "the pictures of the kernel cache-images"))
     place, ended = out / "bundle", "the best epoch before is kept"
     try:
-        report = train_network(cache, place, config.training, say=terminal.say, track=terminal.track)
+        extras = Extras(teacher=listening.teacher(inputs) if config.listener else None)
+        report = train_network(cache, place, config.training, extras, say=terminal.say, track=terminal.track)
         bundle, ended = report.bundle, f"epoch {report.best_epoch} is kept"
         if report.scores:
             terminal.say("\n".join(score_lines(report.scores)))
@@ -94,7 +104,10 @@ def train(inputs: Path, out: Path, build: str) -> None:
     except BirdclefMindError as error:
         # What the kernel made is of use to nobody when it fails, and the submission needs no decoders.
         ended += f", without all its decoders: {error}"
-    terminal.end(ended, [("bundle", place)])
+    places: list[tuple[str, str | Path]] = [("bundle", place)]
+    if config.listener:
+        places.append(("head", listening.train_head(inputs, out / "head", config, terminal)))
+    terminal.end(ended, places)
 
 
 def submit(inputs: Path, out: Path, build: str, started: float) -> None:
@@ -104,25 +117,29 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
     raised ends it only when no submission can be written at all: what stands is kept, and where nothing does, every row
     gets the same score.
     """
-    check_build(inputs, build)
+    config = check_build(inputs, build)
     root, terminal = _submission_folder(inputs), Terminal(quiet=False)
     minutes = _deadline_minutes(root)
     place = out / "submission.csv"
     before = _written_at(place)
     try:
-        _infer(inputs, root, place, minutes=minutes, started=started, terminal=terminal)
+        _infer(inputs, root, place, config.listener, minutes=minutes, started=started, terminal=terminal)
     except Exception as error:  # A run that fails is a submission lost; the error is named wherever one looks.
         _outlive(error, root, place, stands=_written_at(place) != before, terminal=terminal)
 
 
-def _infer(inputs: Path, root: Path, place: Path, *, minutes: float, started: float, terminal: Terminal) -> None:
+def _infer(
+    inputs: Path, root: Path, place: Path, listener: str, *, minutes: float, started: float, terminal: Terminal
+) -> None:
     import_tensorflow_quietly()
+    from birdclef_mind.commands import listening
     from birdclef_mind.kaggle.write_submission import write_submission
     from birdclef_mind.networks.bundle import FACTS, load
 
-    bundle = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
+    network = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
+    answering = listening.answering(inputs, network, listener, terminal) if listener else network
     report = write_submission(
-        bundle, root, place, deadline_minutes=minutes, started=started, track=terminal.track
+        answering, root, place, deadline_minutes=minutes, started=started, track=terminal.track
     )  # fmt: skip
     for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings, *report.remarks):
         terminal.say(line)

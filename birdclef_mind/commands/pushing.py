@@ -42,6 +42,7 @@ def _push(args: argparse.Namespace) -> None:
     pushing = Pushing(
         project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
         again=getattr(args, "again", False), competition=getattr(args, "competition", None) or config.competition,
+        model=config.listener,
     )  # fmt: skip
     kaggle = Kaggle(args.owner)
     if args.what == "push-dataset":

@@ -96,7 +96,7 @@ def add_train(group: Group) -> None:
 
 
 def train(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Train a network, or one a fold, and write its bundle."""
+    """Train a network, or one a fold, and write its bundle; ConfigError for words that do not go together."""
     import_tensorflow_quietly()
     from birdclef_mind.backwards.settings import Decoding
     from birdclef_mind.commands.config import Config

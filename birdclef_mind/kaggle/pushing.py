@@ -20,6 +20,7 @@ from birdclef_mind.kaggle.staging import (
     DATASET,
     DATASET_FOLDER,
     KERNELS,
+    Sources,
     build_id,
     claimed,
     stage_dataset,
@@ -46,6 +47,7 @@ class Pushing:
     every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row.
     dry : print and stage, and ask Kaggle nothing. again : push kernels anew that are complete there already.
     competition : its name in addresses on Kaggle, for the kernels; "" for the one that their files name.
+    model : there, for the kernels to listen with; "" for none.
     """
 
     project: Path
@@ -57,6 +59,7 @@ class Pushing:
     dry: bool = False
     again: bool = False
     competition: str = ""
+    model: str = ""
 
     @property
     def patience(self) -> Patience:
@@ -122,9 +125,9 @@ def push_kernels(kaggle: Kaggle, pushing: Pushing, names: Sequence[str], say: Sa
         pushed.refuse_other(pushing.work)
         for name in wanted:
             trees.refuse_others(work, _output(name), KaggleError)
+        sources = Sources(pushing.competition, pushing.model)
         staged = [
-            (name, stage_kernel(pushing.project, name, work, kaggle.owner, build, competition=pushing.competition))
-            for name in wanted
+            (name, stage_kernel(pushing.project, name, work, kaggle.owner, build, sources=sources)) for name in wanted
         ]
         for name, kernel in staged:
             folder = pushing.work / name

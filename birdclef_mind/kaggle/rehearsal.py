@@ -26,6 +26,7 @@ from birdclef_mind.kaggle.staging import DATASET, KERNELS, find_project
 from birdclef_mind.kaggle.stand_in import StandIn
 from birdclef_mind.sound.settings import PRESETS, ROW_S
 from birdclef_mind.storage import files, folders, trees
+from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say
 
@@ -44,6 +45,7 @@ class Rehearsing:
     layout : "2026", "2025" or "both": where inputs are mounted. kernels : those that are pushed, in order.
     hidden : soundscapes of the hidden run; 0 for none. deadline_minutes : of it, > 0; None for the kernel's own.
     config : settings in the dataset, checked; labels : the birds that it asks for, as `choose_labels` takes them.
+    model : what its settings listen with on Kaggle; listener : the folder that stands for it here.
     """
 
     layout: str = "2026"
@@ -52,6 +54,8 @@ class Rehearsing:
     deadline_minutes: float | None = None
     config: Path | None = None
     labels: str | tuple[str, ...] = "all"
+    model: str = ""
+    listener: Path | None = None
 
     def __post_init__(self) -> None:
         require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}", self.layout)
@@ -62,6 +66,15 @@ class Rehearsing:
         require(kernel, "kernels", f"{_SUBMIT} among them for a hidden run", self.kernels)
         minutes = self.deadline_minutes
         require(minutes is None or (is_number(minutes) and minutes > 0), "deadline", "minutes above 0", minutes)
+        if bool(self.model) != (self.listener is not None):
+            raise ConfigError(
+                'listener: expected a model of the settings, listener = "OWNER/MODEL/FRAMEWORK/VARIATION/VERSION", and '
+                f"the folder that stands for it here, got {self.model or 'no model'} and {self.listener or 'no folder'}"
+            )
+        if self.listener is not None and not self.listener.is_dir():
+            raise ConfigError(
+                f"listener: expected the folder of a model, found {kind_of(self.listener)} at {self.listener}"
+            )
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,8 @@ def rehearse(
             # First, since what is wrong with sounds should not be found after hours.
             _make_hidden(competition, hidden, rehearsing.hidden)
         mounts = Mounts(kaggle, competition, rehearsing.layout)
+        if rehearsing.listener is not None:
+            mounts.models[rehearsing.model] = rehearsing.listener.resolve()
         return _rehearse(out, _Homes(home, hidden), mounts, rehearsing, say)
 
 
@@ -138,6 +153,7 @@ def _rehearse(out: Path, homes: _Homes, mounts: Mounts, rehearsing: Rehearsing, 
             most_s=4 * 3600,
             again=True,
             competition=form_of(mounts.competition).slug,
+            model=rehearsing.model,
         )
         build = push_dataset(kaggle, pushing, say)
         for name in rehearsing.kernels:

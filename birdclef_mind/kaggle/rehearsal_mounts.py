@@ -36,6 +36,8 @@ class Mounts:
     def __init__(self, root: Path, competition: Path, layout: str) -> None:
         self.root, self.competition, self.layout = root, competition, layout
         self.outputs: dict[str, Path] = {}
+        # By their addresses on Kaggle, each a folder.
+        self.models: dict[str, Path] = {}
         self.datasets: Mapping[str, list[dict[str, bytes]]] = {}
         self.environment: dict[str, str] = {}
         self._runs = 0
@@ -89,8 +91,14 @@ class Mounts:
                 if source in self.outputs:
                     shutil.copytree(self.outputs[source], place)
 
-    def _places(self, inputs: Path, kind: str, source: str) -> list[Path]:
-        new, old = inputs / kind / source, inputs / source.rpartition("/")[2]
+        for source in request.get("modelDataSources", []):
+            # The owner is left out in the older layout.
+            for place in self._places(inputs, "models", source, source.partition("/")[2]):
+                if source in self.models:
+                    link(self.models[source], place)
+
+    def _places(self, inputs: Path, kind: str, source: str, before: str = "") -> list[Path]:
+        new, old = inputs / kind / source, inputs / (before or source.rpartition("/")[2])
         return {"2026": [new], "2025": [old], "both": [new, old]}[self.layout]
 
 

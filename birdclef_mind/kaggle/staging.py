@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,21 @@ def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None =
     return build
 
 
-def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str, *, competition: str = "") -> str:
-    """Write a kernel's folder below a claimed one, owner, build and competition filled in; gives "owner/slug".
+@dataclass(frozen=True)
+class Sources:
+    """What kernels read on Kaggle: the competition, "" for the one that their files name, and a model, "" for none."""
+
+    competition: str = ""
+    model: str = ""
+
+
+NO_SOURCES = Sources()
+
+
+def stage_kernel(
+    project: Path, name: str, work: Ledger, owner: str, build: str, *, sources: Sources = NO_SOURCES
+) -> str:
+    """Write a kernel's folder below a claimed one, owner, build and sources filled in; gives "owner/slug".
 
     KaggleError for a name that is no kernel's, for metadata that `check_kernel` refuses, and for code without the line
     that the build is put in.
@@ -74,8 +88,10 @@ def stage_kernel(project: Path, name: str, work: Ledger, owner: str, build: str,
     text = (source / _KERNEL_METADATA).read_text(encoding="utf-8").replace(f'"{_OWNER}/', f'"{owner}/')
     metadata = json.loads(text)
     code = (source / metadata["code_file"]).read_text(encoding="utf-8")
-    if competition:
-        metadata["competition_sources"] = [competition]
+    if sources.competition:
+        metadata["competition_sources"] = [sources.competition]
+    if sources.model:
+        metadata["model_sources"] = [sources.model]
     check_kernel(metadata, f"{owner}/{DATASET}")
     if code.count(_UNSTAMPED) != 1:
         raise KaggleError(f"{source / metadata['code_file']}: expected the line {_UNSTAMPED} once")

@@ -21,7 +21,7 @@ WORDS = {
     "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""],
 }  # fmt: skip
 # Folders that are read, and a file to write: what is not there, is a file, or cannot be made.
-FOLDERS = {"--before", "--competition", "--second"}
+FOLDERS = {"--before", "--competition", "--second", "--listener", "--with", "--teacher"}
 FILES = {"--events"}
 
 
