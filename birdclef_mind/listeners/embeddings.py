@@ -66,7 +66,7 @@ class HeardBy:
         return cls(
             **own,
             hearing=Hearing(windowing=Windowing(**hearing["windowing"]), shifts=hearing["shifts"]),
-            match=Match(tuple(match["labels"]), tuple(tuple(places) for places in match["places"])),
+            match=Match(tuple(match["labels"]), tuple(map(tuple, match["places"])), tuple(match["by_genus"])),
         )
 
     @property
@@ -75,8 +75,9 @@ class HeardBy:
         return Cutting(sample_rate_hz=self.rate_hz, windowing=self.hearing.windowing, reach_s=self.reach_s)
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ whenever embeddings would differ."""
-        return str(files.sealed(asdict(self))["sha256"])[:16]
+        """Sixteen hexadecimal digits that differ whenever embeddings would differ, whatever the listener is called."""
+        heard = {name: value for name, value in asdict(self).items() if name not in ("name", "licence")}
+        return str(files.sealed(heard)["sha256"])[:16]
 
     def require(self, listener: Listener) -> None:
         """Raise ListenerError for another listener than the one that was heard with."""

@@ -49,7 +49,7 @@ def _opened(path: Path) -> Listener:
         )
     raise ListenerError(
         f"{path}: expected a TOML file, a TFLite file of BirdNET, or a folder with {BUNDLE}, {MARKER} or "
-        f"{DESCRIPTION}, found another file"
+        f"{DESCRIPTION}, found {kind_of(path)}"
     )
 
 
