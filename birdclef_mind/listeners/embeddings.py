@@ -15,7 +15,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.index import INDEX, Index, IndexRow, place_of, read_index
-from birdclef_mind.errors import ListenerError, StoreError, reason_of
+from birdclef_mind.errors import ConfigError, ListenerError, StoreError, reason_of
 from birdclef_mind.listeners import embedding_files
 from birdclef_mind.listeners.hearing import Hearing
 from birdclef_mind.listeners.listener import Listener
@@ -119,6 +119,8 @@ class Embeddings(Index):
                     path = self._path(folder, recording)
                     raise StoreError(f"{path}: expected segment {row.segment} at {row.start_s:g} s; run `embed` again")
                 embeddings[place], opinion[place] = own.embeddings[row.segment], own.opinion[row.segment]
+        if not rows:
+            return Arrays(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0, len(self.heard_by.match.known)), np.float32))
         return Arrays(np.stack(embeddings).astype(np.float32), np.stack(opinion).astype(np.float32))
 
     def _path(self, folder: str, recording: str) -> Path:
@@ -156,7 +158,7 @@ def open_embeddings(root: Path) -> Embeddings:
         if facts["fingerprint"] != heard_by.fingerprint():
             raise StoreError(f"{root}: holds embeddings of another version of this program; run `embed` again")
         return Embeddings(heard_by=heard_by, **vars(read_index(root, facts, "embed")))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, ConfigError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of embeddings, got {reason_of(error)}; run `embed` again"
         ) from error
