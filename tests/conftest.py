@@ -139,6 +139,24 @@ def little(once):
     return SimpleNamespace(competition=competition, cache=cache, bundle=bundle, decoded=with_decoders)
 
 
+@pytest.fixture
+def listener(tmp_path):
+    """The description of a little listener that knows the first species of the invented competitions; a test may change it."""
+    from small_listener import write_listener
+
+    return write_listener(tmp_path / "ears")
+
+
+@pytest.fixture(scope="session")
+def embedded(little, once):
+    """Embeddings of the little competition, made once, and the listener that made them, which nobody changes."""
+    from small_listener import write_listener
+
+    ears = once("little_ears", write_listener)
+    out = once("little_embeddings", lambda folder: embed(ears / "listener.toml", little.competition, folder))
+    return SimpleNamespace(listener=ears / "listener.toml", folder=out)
+
+
 @pytest.fixture(scope="session")
 def explained(decoded, cache_folder, once):
     """(folder, facts) of an explanation of three segments."""
@@ -203,6 +221,23 @@ def make_cache(folder, out, preset="mel32", labels="all", **options):
     competition = open_competition(folder)
     classes = choose_labels([recording.label for recording in competition.recordings], labels)
     return write_cache(competition, classes, PRESETS[preset], out, **options)
+
+
+def embed(model, folder, out, *, labels="all", match=None, overrides=(), unlabelled=False, **hearing):
+    """Embeddings of a competition by the listener at a path, which need not know any of the classes."""
+    from birdclef_mind.listeners.embeddings import HeardBy
+    from birdclef_mind.listeners.hearing import Hearing
+    from birdclef_mind.listeners.open_listener import open_listener
+    from birdclef_mind.listeners.species_match import match_species
+    from birdclef_mind.listeners.write_embeddings import write_embeddings
+
+    competition, listener = open_competition(folder), open_listener(model)
+    classes = choose_labels(competition.labels, labels)
+    own = match or match_species([competition.species[name] for name in classes.names], listener.species)
+    return write_embeddings(
+        model, HeardBy.of(listener, Hearing(**hearing), own), competition, classes, out,
+        overrides=overrides, unlabelled=unlabelled,
+    )  # fmt: skip
 
 
 def add_decoders(bundle, cache_folder, out):

@@ -247,9 +247,8 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.data.write_store import Working
     from birdclef_mind.listeners.embeddings import HeardBy
     from birdclef_mind.listeners.hearing import Hearing
-    from birdclef_mind.listeners.open_listener import open_listener
     from birdclef_mind.listeners.species_match import match_species, read_ebird, require_any
-    from birdclef_mind.listeners.write_embeddings import write_embeddings
+    from birdclef_mind.listeners.write_embeddings import opened, write_embeddings
     from birdclef_mind.sound.settings import Windowing
 
     config = Config.read(args.config) if args.config else Config()
@@ -257,7 +256,7 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     classes = _chosen(competition, config.labels if args.labels is None else args.labels, terminal)
     overrides = read_overrides(args.overrides) if args.overrides else ()
     synonyms = read_ebird(args.ebird) if args.ebird else {}
-    listener = open_listener(args.listener, say=terminal.say)
+    listener = opened(args.listener, say=terminal.say)
     species = [competition.species[name] for name in classes.names]
     match = match_species(species, listener.species, synonyms, genus=args.genus)
     if match.note(listener.name):
@@ -272,5 +271,5 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     )  # fmt: skip
     places: list[tuple[str, str | Path]] = [("embeddings", args.out)]
     if report.segments and not args.unlabelled:
-        places.append(("next", f"{command('train', args.out.parent / 'bundle')} --listener {args.out}"))
+        places.append(("next", command("train", args.out.parent / "bundle", "--listener", args.out)))
     return _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)

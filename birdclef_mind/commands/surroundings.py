@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from birdclef_mind.commands.variables import settle_variables
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.storage.quiet import quietly
 
 # No settings of another project are found there, and none are left there for it.
 _NOWHERE = str(Path(os.devnull) / "keras")
@@ -51,16 +52,9 @@ def import_tensorflow_quietly() -> None:
     The banners are written by C++ before any log level is read. ConfigError when Keras is in use with another backend.
     """
     _settle_variables()
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+    with quietly():
         import keras
         import tensorflow  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
             f"Keras: expected the backend tensorflow, got {keras.backend.backend()}, which this process uses already"

@@ -12,7 +12,7 @@ from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.storage.places import faults
 
 # What was done before is used again; other commands leave nothing half done.
-_RESUMED = ("cache", "train", "train-decoders", "dry-run")
+_RESUMED = ("cache", "embed", "train", "train-decoders", "dry-run")
 
 
 def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> int:

@@ -25,6 +25,7 @@ FORMAT = 2
 _LISTS = ("starts_s", "low", "width", "loudness_dbfs", "clipped")
 # Above zlib's level 1 a picture takes several times longer and shrinks by a few per cent.
 _COMPRESSION = 1
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,9 @@ def read(path: Path) -> Strip:
     try:
         with image:
             wide = np.asarray(image)
-        # Decoding alone does not compare the checksums of pixels.
-        Image.open(io.BytesIO(content)).verify()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise StoreError(f"{path}: broken picture ({error}); run `cache` again") from error
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+    _verify(path, content)
     count = len(facts.starts_s)
     if wide.ndim != 2 or wide.shape[1] % count:
         raise StoreError(f"{path}: expected {count} segments side by side, got an image of shape {wide.shape}")
@@ -111,10 +111,24 @@ def read(path: Path) -> Strip:
 
 
 def read_facts(path: Path) -> StripFacts:
-    """What the file says about itself, without decoding pixels; StoreError when it says nothing."""
-    facts, image = _open(path, _content(path))
+    """What the file says about itself, without decoding pixels; StoreError when it says nothing, or a bit is wrong."""
+    content = _content(path)
+    facts, image = _open(path, content)
     image.close()
+    _verify(path, content)
     return facts
+
+
+def _verify(path: Path, content: bytes) -> None:
+    """Compare the checksums of pixels, which decoding alone does not."""
+    try:
+        Image.open(io.BytesIO(content)).verify()
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path}: broken picture ({error}); run `cache` again")
 
 
 def _content(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from birdclef_mind.data.strips import Source
 from birdclef_mind.data.taxonomy import word_for
 from birdclef_mind.data.training_table import Recording
 from birdclef_mind.data.write_index import write_index
-from birdclef_mind.errors import ConfigError, StoreError, TableError, reason_of
+from birdclef_mind.errors import ConfigError, ListenerError, StoreError, TableError, reason_of
 from birdclef_mind.storage import archives, files, places
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text
@@ -244,8 +244,11 @@ def _make(task: _Task) -> _Result:
         if error.errno in _FULL:
             raise
         return _Result(filename, failure=f"cannot be read ({error.strerror or reason_of(error)})")
+    except ListenerError:
+        # A model that cannot be opened where the work is done is no fault of one recording.
+        raise
     except places.faults():
-        # A store that cannot be reached is no fault of one recording.
+        # Nor is a store that cannot be reached.
         raise
     except Exception as error:
         return _Result(filename, failure=reason_of(error))

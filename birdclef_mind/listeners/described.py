@@ -1,9 +1,11 @@
 """A model with its description, as a listener."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from birdclef_mind.checks import is_number
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.birdnet import open_birdnet
 from birdclef_mind.listeners.description import Description
@@ -18,6 +20,9 @@ from birdclef_mind.listeners.terms import BIRDNET
 from birdclef_mind.listeners.tflite_file import read_graph
 from birdclef_mind.listeners.tflite_model import TFLiteModel, is_birdnet
 from birdclef_mind.storage import files
+
+# Settings that change scores or embedding.
+_HOW = ("kind", "rate_hz", "window_s", "hop_s", "embedding", "scores", "are", "answer", "peak", "signature")
 
 
 def open_described(description: Description) -> Listener:
@@ -36,7 +41,7 @@ def open_described(description: Description) -> Listener:
     return Listener(
         name=description.name or description.model.stem, kind=description.kind, rate_hz=description.rate_hz,
         window_s=description.window_s, hop_s=description.hop_s, species=species,
-        digest=_digest(description.model), ears=ears, answer=description.answer, peak=description.peak,
+        digest=_digest(description), ears=ears, answer=description.answer, peak=description.peak,
         terms=_terms(description),
     )  # fmt: skip
 
@@ -72,7 +77,14 @@ _STARTED: Mapping[str, Callable[[Description], Running]] = {
 }
 
 
-def _digest(model: Path) -> str:
+def _digest(description: Description) -> str:
+    """Of a model's files, and of what is said of how it hears: with other words the same files hear something else."""
+    said = {name: getattr(description, name) for name in _HOW}
+    text = json.dumps({name: float(value) if is_number(value) else value for name, value in said.items()})
+    return hashlib.sha256(f"{_digest_of(description.model)} {text}".encode()).hexdigest()
+
+
+def _digest_of(model: Path) -> str:
     """Of a file, or of all files of a folder and their names."""
     if not model.is_dir():
         return files.sha256(model)

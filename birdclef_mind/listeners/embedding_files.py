@@ -5,6 +5,8 @@ A NumPy archive: `facts`, a text of JSON as a picture's chunk holds it; `embeddi
 
 import io
 import json
+import struct
+import tokenize
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
@@ -24,7 +26,11 @@ SUFFIX = ".npz"
 _MARK = "birdclef_mind embeddings"
 # The first member of the archive has this name, which a file of another program has not.
 _FIRST = "birdclef_mind_facts"
-_BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+# What NumPy, zipfile and JSON raise for whatever stands there instead.
+_BROKEN = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
+    SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,19 @@ def read(path: Path) -> Embedded:
             found = Embedded(facts, arrays["embeddings"], arrays["opinion"])
     except _BROKEN as error:
         raise _broken(path, error) from error
-    if not len(facts.starts_s) == len(found.embeddings) == len(found.opinion):
-        raise StoreError(f"{path}: expected embeddings of {len(facts.starts_s)} segments; run `embed` again")
+    segments, windows = len(facts.starts_s), found.embeddings.shape[1:2]
+    for values in (found.embeddings, found.opinion):
+        if values.ndim != 3 or values.shape[:2] != (segments, *windows) or not _is_half(values):
+            raise StoreError(
+                f"{path}: expected finite numbers of {segments} segments, float16, got an array of {values.shape}, "
+                f"{values.dtype}; run `embed` again"
+            )
     return found
 
 
 def read_facts(path: Path) -> StripFacts:
-    """What a file says about itself; StoreError when it says nothing."""
-    try:
-        with np.load(io.BytesIO(_content(path)), allow_pickle=False) as arrays:
-            return _facts(str(arrays[_FIRST]))
-    except _BROKEN as error:
-        raise _broken(path, error) from error
+    """What a file says about itself; StoreError when it says nothing, or is broken anywhere."""
+    return read(path).facts
 
 
 def is_own(content: bytes) -> bool:
@@ -102,6 +109,10 @@ def _facts(text: str) -> StripFacts:
     if not lists["starts_s"] or len(set(map(len, lists.values()))) != 1:
         raise ValueError("lists of different lengths")
     return StripFacts(fingerprint, source, **lists)
+
+
+def _is_half(values: Array) -> bool:
+    return values.dtype == np.float16 and bool(np.isfinite(values).all())
 
 
 def _half(values: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.index import INDEX, Index, IndexRow, place_of, read_index
-from birdclef_mind.errors import ListenerError, StoreError, reason_of
+from birdclef_mind.errors import ConfigError, ListenerError, StoreError, reason_of
 from birdclef_mind.listeners import embedding_files
 from birdclef_mind.listeners.hearing import Hearing
 from birdclef_mind.listeners.listener import Listener
@@ -66,7 +66,7 @@ class HeardBy:
         return cls(
             **own,
             hearing=Hearing(windowing=Windowing(**hearing["windowing"]), shifts=hearing["shifts"]),
-            match=Match(tuple(match["labels"]), tuple(tuple(places) for places in match["places"])),
+            match=Match(tuple(match["labels"]), tuple(map(tuple, match["places"])), tuple(match["by_genus"])),
         )
 
     @property
@@ -75,8 +75,9 @@ class HeardBy:
         return Cutting(sample_rate_hz=self.rate_hz, windowing=self.hearing.windowing, reach_s=self.reach_s)
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ whenever embeddings would differ."""
-        return str(files.sealed(asdict(self))["sha256"])[:16]
+        """Sixteen hexadecimal digits that differ whenever embeddings would differ, whatever the listener is called."""
+        heard = {name: value for name, value in asdict(self).items() if name not in ("name", "licence")}
+        return str(files.sealed(heard)["sha256"])[:16]
 
     def require(self, listener: Listener) -> None:
         """Raise ListenerError for another listener than the one that was heard with."""
@@ -118,6 +119,8 @@ class Embeddings(Index):
                     path = self._path(folder, recording)
                     raise StoreError(f"{path}: expected segment {row.segment} at {row.start_s:g} s; run `embed` again")
                 embeddings[place], opinion[place] = own.embeddings[row.segment], own.opinion[row.segment]
+        if not rows:
+            return Arrays(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0, len(self.heard_by.match.known)), np.float32))
         return Arrays(np.stack(embeddings).astype(np.float32), np.stack(opinion).astype(np.float32))
 
     def _path(self, folder: str, recording: str) -> Path:
@@ -155,7 +158,7 @@ def open_embeddings(root: Path) -> Embeddings:
         if facts["fingerprint"] != heard_by.fingerprint():
             raise StoreError(f"{root}: holds embeddings of another version of this program; run `embed` again")
         return Embeddings(heard_by=heard_by, **vars(read_index(root, facts, "embed")))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, ConfigError) as error:
         raise StoreError(
             f"{root / INDEX}: expected the index of embeddings, got {reason_of(error)}; run `embed` again"
         ) from error

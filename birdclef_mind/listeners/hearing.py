@@ -63,8 +63,8 @@ class HeardRecording:
 
     Attributes
     ----------
-    starts_s : start of each. loudness_dbfs : root mean square, (segments,). clipped : share of its samples at full
-        scale, (segments,).
+    starts_s : start of each. loudness_dbfs : root mean square, (segments,).
+    clipped : share at full scale of what was heard, (segments,).
     embeddings : (segments, windows, numbers), float32, means over the shifts.
     opinion : logits of the classes that it knows, (segments, windows, known), float32, means over the shifts.
     """
@@ -109,7 +109,9 @@ def _heard(windows: Iterable[Window], listener: Listener, hearing: Hearing, matc
         shape = (len(some), *offsets.shape)
         embeddings = _flat(heard.activations[EMBEDDING]).reshape(*shape, -1).mean(axis=2)
         opinion = match.opinion(heard.logits.reshape(*shape, -1).mean(axis=2))
-        loudness = loudness_dbfs(samples[:, :length]).tolist()
+        # What is heard beyond a segment moved its mean too.
+        own = samples[:, :length]
+        loudness = loudness_dbfs(own - own.mean(axis=1, keepdims=True)).tolist()
         for place, window in enumerate(some):
             yield _Heard(
                 window.number, window.start_s, loudness[place], window.clipped, embeddings[place], opinion[place]

@@ -2,8 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import ListenerError
+from birdclef_mind.storage.quiet import quietly
 
 
 class Interpreter:
@@ -56,7 +56,7 @@ class Interpreter:
             shape = [1, *window.shape] if len(self.input_shape) > 1 else list(window.shape)
             if list(self._input["shape"]) != shape:
                 self._own.resize_tensor_input(self._input["index"], shape)
-                with _quietly():
+                with quietly():
                     self._own.allocate_tensors()
                 self._input = self._own.get_input_details()[0]
             self._own.set_tensor(self._input["index"], np.asarray(window, self._input["dtype"]).reshape(shape))
@@ -80,23 +80,9 @@ def _interpreter(path: Path, keep: bool, threads: int | None) -> Any:
             "experimental_preserve_all_tensors": True,
             "experimental_op_resolver_type": kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         }
-    with warnings.catch_warnings(), _quietly():
+    with warnings.catch_warnings(), quietly():
         # It is said to go, and is the fastest that Kaggle's image has.
         warnings.simplefilter("ignore")
         found = tf.lite.Interpreter(model_path=str(path), num_threads=threads or os.cpu_count(), **options)
         found.allocate_tensors()
     return found
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep what the library writes about its delegates off the terminal; it writes past Python's own streams."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

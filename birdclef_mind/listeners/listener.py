@@ -58,7 +58,7 @@ class Listener:
     species : what it names, in the order of its logits; `label` is the model's own word for each.
     answer : "sigmoid" where each species has a chance of its own, "softmax" where they share one.
     peak : each window is scaled to this peak before it is heard; 0 leaves it as it is.
-    digest : SHA-256 of the model's files. ears : the model.
+    digest : SHA-256 of the model's files, and of what is said of how it hears. ears : the model.
     """
 
     name: str

@@ -37,7 +37,9 @@ def _opened(path: Path) -> Listener:
     if path.is_dir():
         return _of_folder(path)
     if not path.is_file():
-        raise ListenerError(f"{path}: expected a model, or a TOML file that describes one, found {kind_of(path)}")
+        raise ListenerError(
+            f"{path}: expected a model, a bundle, or a TOML file that describes one, found {kind_of(path)}"
+        )
     if kind == ".toml":
         return open_described(read_description(path))
     if kind == ".tflite":
@@ -49,7 +51,7 @@ def _opened(path: Path) -> Listener:
         )
     raise ListenerError(
         f"{path}: expected a TOML file, a TFLite file of BirdNET, or a folder with {BUNDLE}, {MARKER} or "
-        f"{DESCRIPTION}, found another file"
+        f"{DESCRIPTION}, found {kind_of(path)}"
     )
 
 

@@ -22,11 +22,12 @@ class Match:
     Attributes
     ----------
     labels : of the classes. places : for each class, which of the listener's species stand for it; none, one, or those
-        of its genus.
+        of its genus. by_genus : labels for which others of their genus stand in.
     """
 
     labels: tuple[str, ...]
     places: tuple[tuple[int, ...], ...]
+    by_genus: tuple[str, ...] = ()
 
     @property
     def known(self) -> tuple[int, ...]:
@@ -37,11 +38,6 @@ class Match:
     def unknown(self) -> tuple[str, ...]:
         """Labels without a counterpart."""
         return tuple(label for label, own in zip(self.labels, self.places, strict=True) if not own)
-
-    @property
-    def by_genus(self) -> tuple[str, ...]:
-        """Labels for which others of their genus stand in."""
-        return tuple(label for label, own in zip(self.labels, self.places, strict=True) if len(own) > 1)
 
     def opinion(self, logits: Array) -> Array:
         """What a listener says of the classes that it knows: of logits (…, species) the largest each, (…, known)."""
@@ -78,12 +74,11 @@ def match_species(
     ----------
     synonyms : species of the eBird table by label, from `read_ebird`.
     """
-    by_scientific, by_label, by_common = (
-        _places(heard, key)
-        for key in (_scientific, lambda one: one.label.casefold(), lambda one: one.common_name.casefold())
-    )
-    by_genus = _places(heard, lambda one: _scientific(one).partition(" ")[0], every=True)
-    found = []
+    by_scientific, by_label = (_places(heard, key) for key in (_scientific, lambda one: one.label.casefold()))
+    by_common = _places(heard, lambda one: one.common_name.casefold(), every=True)
+    by_genus = _places(heard, _genus, every=True)
+    found: list[tuple[int, ...]] = []
+    standing_in = []
     for one in classes:
         other = (synonyms or {}).get(one.label, Species(one.label))
         own = (
@@ -93,11 +88,12 @@ def match_species(
         )
         for name in (one, other):
             alike = by_common.get(name.common_name.casefold(), ())
-            own = own or tuple(place for place in alike if _epithet(heard[place]) == _epithet(name))
+            own = own or tuple(place for place in alike if _epithet(heard[place]) == _epithet(name))[:1]
         if not own and genus:
-            own = by_genus.get(_scientific(one).partition(" ")[0])
+            own = by_genus.get(_genus(one)) or by_genus.get(_genus(other))
+            standing_in += [one.label] if own else []
         found.append(tuple(own or ()))
-    return Match(tuple(one.label for one in classes), tuple(found))
+    return Match(tuple(one.label for one in classes), tuple(found), tuple(standing_in))
 
 
 def read_ebird(path: Path) -> dict[str, Species]:
@@ -130,6 +126,10 @@ def _places(heard: Sequence[Species], key: Callable[[Species], str], every: bool
 def _scientific(one: Species) -> str:
     """Genus and species, without a subspecies and however they are spaced."""
     return " ".join(one.scientific_name.casefold().split()[:2])
+
+
+def _genus(one: Species) -> str:
+    return _scientific(one).partition(" ")[0]
 
 
 def _epithet(one: Species) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from birdclef_mind import __version__
 from birdclef_mind.data.competition import Competition
@@ -17,12 +18,15 @@ from birdclef_mind.listeners import embedding_files, embeddings
 from birdclef_mind.listeners.embeddings import HeardBy
 from birdclef_mind.listeners.hearing import hear_windows
 from birdclef_mind.listeners.listener import EMBEDDING, Listener
-from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.sound.audio import read_windows
 from birdclef_mind.sound.settings import Cutting
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
+from birdclef_mind.storage.quiet import quietly
 
 NAMING = Naming("embeddings", embeddings.FACTS, embeddings.FORMAT, embedding_files.SUFFIX, "embeddings")
+# The listener that was opened last, by its path.
+_KEPT: dict[Path, Listener] = {}
+_OPENING = Lock()
 
 
 def write_embeddings(
@@ -41,13 +45,13 @@ def write_embeddings(
 
     ConfigError for a listener without an embedding, ListenerError for one that is not the one it is said to be.
     """
-    listener = _opened(model)
+    listener = opened(model, heard_by.digest)
     heard_by.require(listener)
     if EMBEDDING not in listener.taps:
         taps = ", ".join(listener.taps) or "none"
         raise ConfigError(f"{listener.name}: expected a listener with a tap {EMBEDDING}, got one with {taps}")
     return write_store(
-        competition, classes, EmbeddingMaker(model, heard_by), out,
+        competition, classes, EmbeddingMaker(model.absolute(), heard_by), out,
         overrides=overrides, unlabelled=unlabelled, working=working, track=track,
     )  # fmt: skip
 
@@ -81,7 +85,7 @@ class EmbeddingMaker:
 
     def encode(self, path: Path, moved: Mapping[int, float], source: Source) -> bytes:
         """What the listener makes of the sound at `path`."""
-        listener = _opened(self.model)
+        listener = opened(self.model, self.heard_by.digest)
         self.heard_by.require(listener)
         heard = hear_windows(
             read_windows(path, self.cutting, moved), listener, self.heard_by.hearing, self.heard_by.match
@@ -97,6 +101,14 @@ class EmbeddingMaker:
         return embedding_files.is_own(content)
 
 
-@lru_cache(maxsize=1)
-def _opened(model: Path) -> Listener:
-    return open_listener(model)
+def opened(model: Path, digest: str = "", *, say: Say = lambda line: None) -> Listener:
+    """The listener at a path; the one that was opened last is not opened again where it has this digest."""
+    place = model.absolute()
+    with _OPENING:
+        if place not in _KEPT or _KEPT[place].digest != digest:
+            # A process that was started for the work has not imported TensorFlow yet, which says much at that.
+            with quietly():
+                from birdclef_mind.listeners.open_listener import open_listener
+            _KEPT.clear()
+            _KEPT[place] = open_listener(model, say=say)
+        return _KEPT[place]

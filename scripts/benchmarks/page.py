@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -32,11 +31,35 @@ def page(rows, command, recordings):
         "",
         "## What was measured",
         "",
+        *table(rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def part(name, rows, command, recordings):
+    """A section of the page, for a part that was measured alone."""
+    lines = [
+        heading(name),
+        "",
+        f"By `{command}`, on {date.today():%d %B %Y}, on a machine with {os.cpu_count()} cores; `COMPETITION` was a "
+        f"folder with {recordings} real recordings.",
+        "",
+        *table(rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def heading(name):
+    return f"## {name.capitalize()}, measured alone"
+
+
+def table(rows):
+    """Lines of Markdown, one a row below the names of columns."""
+    return [
         "| work | time | ratio | limit | peak memory |",
         "| --- | ---: | ---: | --- | ---: |",
         *map(line, rows),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def line(row):
@@ -75,14 +98,21 @@ def memory(row):
     return f"{row.megabytes:.0f} MB" if row.megabytes else "–"
 
 
-def command_of(arguments, competition):
-    """The command as anybody would give it: the competition's folder by its part, not by its path."""
-    words = ["COMPETITION" if word == str(competition) else word for word in arguments]
-    return " ".join(["python scripts/benchmark.py", *words])
+def command_of(arguments, names):
+    """The command as anybody would give it: each path in `names` by its part in it."""
+    return " ".join(["python scripts/benchmark.py", *(names.get(word, word) for word in arguments)])
 
 
-def write(place, rows, competition, recordings):
+def write(place, text):
     """Write the page; a file that stands there is replaced only by a whole one."""
-    part = place.with_name(f".{place.name}.part")
-    part.write_text(page(rows, command_of(sys.argv[1:], competition), recordings), encoding="utf-8")
-    part.replace(place)
+    own = place.with_name(f".{place.name}.part")
+    own.write_text(text, encoding="utf-8")
+    own.replace(place)
+
+
+def write_part(place, name, text):
+    """Write a section into the page that stands there, at its end or in the place of that section."""
+    before, found, after = place.read_text(encoding="utf-8").partition(f"{heading(name)}\n")
+    _, other, rest = after.partition("\n## ")
+    sections = [before.rstrip("\n"), text.rstrip("\n"), *([f"## {rest}".rstrip("\n")] if found and other else [])]
+    write(place, "\n\n".join(sections) + "\n")

@@ -17,7 +17,9 @@ def test_a_file_that_says_too_little_has_to_be_described(tmp_path, name, kind):
 
 
 def test_what_is_not_there_is_said(tmp_path):
-    with pytest.raises(ListenerError, match="expected a model, or a TOML file that describes one, found nothing"):
+    with pytest.raises(
+        ListenerError, match="expected a model, a bundle, or a TOML file that describes one, found nothing"
+    ):
         open_listener(tmp_path / "none")
 
 

@@ -1,11 +1,15 @@
 """The benchmarks run, on little; how fast anything is, no test asks."""
 
+import contextlib
+import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "benchmarks"))
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+sys.path[:0] = [str(SCRIPTS / "benchmarks"), str(SCRIPTS)]
 
 
 def checked(rows):
@@ -46,19 +50,51 @@ def test_reading_backwards_is_measured_beside_loops():
     assert len(checked(backwards.stamping())) == 3
 
 
-def test_the_page_says_what_was_measured_where(monkeypatch, tmp_path):
+@pytest.mark.slow
+def test_listening_is_measured_beside_the_file_itself(fake_birdnet, little):
+    import listening
+
+    works = checked(
+        listening.rows(little.competition, fake_birdnet / "model.tflite", recordings=2, memory_of=(2,), minutes=1)
+    )
+    assert len(works) == 7
+
+
+def test_without_birdnet_listening_is_left_out_in_a_sentence(sample_folder, tmp_path):
+    import benchmark
+
+    for named, found in (
+        (None, "nothing is named"),
+        (tmp_path / "none.tflite", f"found none at {tmp_path}/none.tflite"),
+    ):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            assert list(benchmark.listen(SimpleNamespace(listener=named, competition=sample_folder))) == []
+        assert said.getvalue().endswith(f"as --listener or BIRDCLEF_MIND_LISTENER, {found}\n")
+        assert said.getvalue().count("\n") == 1
+
+
+def test_the_page_says_what_was_measured_where(tmp_path):
     import page
     from timing import Row
 
-    monkeypatch.setattr(sys, "argv", ["benchmark.py", "/home/jane/birds", "--write", "docs/measurements.md"])
+    words = ["/home/jane/birds", "--listener", "/home/jane/b.tflite", "--write", "docs/measurements.md"]
+    command = page.command_of(words, {"/home/jane/birds": "COMPETITION", "/home/jane/b.tflite": "MODEL"})
     rows = [Row("decoding alone", 0.00414), Row("cached", 0.00676, 1.632, "decoding alone", 120.4)]
-    page.write(tmp_path / "page.md", rows, Path("/home/jane/birds"), 20)
+    page.write(tmp_path / "page.md", page.page(rows, command, 20))
     text = (tmp_path / "page.md").read_text()
     assert "| decoding alone | 4.14 ms | – | – | – |\n" in text
     assert "| cached | 6.76 ms | 1.63 | decoding alone | 120 MB |\n" in text
-    assert "`python scripts/benchmark.py COMPETITION --write docs/measurements.md`" in text
+    assert "`python scripts/benchmark.py COMPETITION --listener MODEL --write docs/measurements.md`" in text
     assert "/home/jane" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+    for seconds in (1.0, 2.0):
+        for name in ("listening", "growth"):
+            page.write_part(tmp_path / "page.md", name, page.part(name, [Row(name, seconds)], command, 20))
+    assert (tmp_path / "page.md").read_text().startswith(text)
+    sections = (tmp_path / "page.md").read_text().removeprefix(text).split("## ")[1:]
+    assert [one.splitlines()[0] for one in sections] == ["Listening, measured alone", "Growth, measured alone"]
+    assert sections[0].endswith("| listening | 2 s | – | – | – |\n\n")
 
 
 def test_the_page_of_the_documents_was_written_by_it():

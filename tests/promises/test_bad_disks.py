@@ -62,7 +62,7 @@ def assert_one_sentence(result, words):
 FULL, READ_ONLY = "No space left on device", "Read-only file system"
 
 
-def commands(sample_folder, cache_folder, decoded, explained, home):
+def commands(sample_folder, cache_folder, decoded, explained, embedded, home):
     """Each command with what stood in its folder before."""
     for name, source in (("bundle", decoded), ("x", explained[0])):
         shutil.copytree(source, home / name)
@@ -71,6 +71,7 @@ def commands(sample_folder, cache_folder, decoded, explained, home):
     return {
         "sample": ["sample", "sample", "--species", "3", "--recordings", "9"],
         "cache": ["cache", sample_folder, "cache", "--jobs", "1", "--preset", "logmel128"],
+        "embed": ["embed", embedded.listener, sample_folder, "e"],
         "train": ["train", cache_folder, "bundle", "--epochs", "1"],
         "train-decoders": ["train-decoders", "bundle", cache_folder, "--epochs", "1", "--seed", "5"],
         "infer": ["infer", decoded, sample_folder, "s.csv"],
@@ -96,13 +97,13 @@ def room(home, more):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sample", "cache", "train", "train-decoders", "infer", "report", "explain"])
-def test_a_full_disk(sample_folder, cache_folder, decoded, explained, tmp_path, name):
+@pytest.mark.parametrize("name", ["sample", "cache", "embed", "train", "train-decoders", "infer", "report", "explain"])
+def test_a_full_disk(sample_folder, cache_folder, decoded, explained, embedded, tmp_path, name):
     home = tmp_path / "home"
     home.mkdir()
-    words = commands(sample_folder, cache_folder, decoded, explained, home)[name]
+    words = commands(sample_folder, cache_folder, decoded, explained, embedded, home)[name]
     before = tree(home)
-    result = on_a_disk(home, room(home, 0 if name == "infer" else 150_000), words)
+    result = on_a_disk(home, room(home, {"infer": 0, "embed": 30_000}.get(name, 150_000)), words)
     assert_one_sentence(result, FULL)
     after = tree(home)
     assert [path for path in before if after.get(path) != before[path]] == []
@@ -110,11 +111,11 @@ def test_a_full_disk(sample_folder, cache_folder, decoded, explained, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cache", "infer", "report"])
-def test_a_disk_that_cannot_be_written_to(sample_folder, cache_folder, decoded, explained, tmp_path, name):
+@pytest.mark.parametrize("name", ["cache", "embed", "infer", "report"])
+def test_a_disk_that_cannot_be_written_to(sample_folder, cache_folder, decoded, explained, embedded, tmp_path, name):
     home = tmp_path / "home"
     home.mkdir()
-    words = commands(sample_folder, cache_folder, decoded, explained, home)[name]
+    words = commands(sample_folder, cache_folder, decoded, explained, embedded, home)[name]
     before = tree(home)
     assert_one_sentence(on_a_disk(home, "200M", words, "ro"), READ_ONLY)
     assert tree(home) == before

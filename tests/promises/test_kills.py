@@ -42,6 +42,12 @@ def test_caching(killed, sample_folder, jobs):
 
 
 @pytest.mark.slow
+def test_embedding(killed, embedded, sample_folder):
+    words = ["embed", embedded.listener, sample_folder, "{home}/e", "--shifts", "4"]
+    assert_nothing_lost(killed(words, ["birdclef_mind.listeners.open_listener"]))
+
+
+@pytest.mark.slow
 def test_training(killed, little):
     words = ["train", little.cache, "{home}/bundle", "--model", "small", "--epochs", "6", "--batch-size", "2"]
     assert_nothing_lost(killed(words, ["birdclef_mind.training.train"]))

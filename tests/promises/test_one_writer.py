@@ -48,6 +48,7 @@ def words(command, little, out):
     return {
         "sample": ["sample", out],
         "cache": ["cache", little.competition, out, "--jobs", "1"],
+        "embed": ["embed", little.bundle, little.competition, out],
         "train": ["train", little.cache, out, "--epochs", "1"],
         "folds": ["train", little.cache, out, "--epochs", "1", "--folds", "2", "--fold", "1"],
         "train-decoders": ["train-decoders", out, little.cache, "--epochs", "1"],
@@ -57,7 +58,7 @@ def words(command, little, out):
     }[command]
 
 
-@pytest.mark.parametrize("command", ["sample", "cache", "train", "train-decoders", "explain", "compare"])
+@pytest.mark.parametrize("command", ["sample", "cache", "embed", "train", "train-decoders", "explain", "compare"])
 def test_a_folder_at_which_another_process_works_is_refused(little, tmp_path, capsys, holding, command):
     import shutil
 
@@ -145,3 +146,26 @@ def test_two_caches_at_once_are_one_cache(sample_folder, cache_folder, tmp_path)
     assert main([*map(str, command[3:]), "--preset", last]) == 0
     if last == "mel32":
         assert tree(tmp_path / "c") == tree(cache_folder)
+
+
+def test_two_ways_to_hear_at_once_are_one(embedded, little, tmp_path, capsys, monkeypatch):
+    """Whoever comes while the first is at its third recording is refused, and changes nothing of what that makes."""
+    from birdclef_mind.listeners import write_embeddings
+
+    words = ["embed", str(embedded.listener), str(little.competition), str(tmp_path / "e"), "--quiet"]
+    real, calls = write_embeddings.hear_windows, []
+
+    def hear(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            before = tree(tmp_path / "e")
+            assert main([*words, "--shifts", "2"]) == 2
+            assert tree(tmp_path / "e") == before
+        return real(*arguments)
+
+    monkeypatch.setattr(write_embeddings, "hear_windows", hear)
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'e'}: is being written by another process, {os.getpid()} on " in said
+    assert said.count("\n") == 1
+    assert tree(tmp_path / "e") == tree(embedded.folder)

@@ -33,6 +33,7 @@ def mine(folder, *names):
 FOLDERS = {
     "sample": ["train_metadata.csv"],
     "cache": ["cache.json", "index.csv", "samwhi1/a.ogg.png", "samwhi1.zip"],
+    "embed": ["embeddings.json", "index.csv", "samwhi1/a.ogg.npz"],
     "train": ["bundle.json", "model.weights.h5", "logs/notes.txt", "second/bundle.json", "fold_1/thesis.txt"],
     "explain": ["recordings/trip.ogg", "pictures/photo.png", "sounds/own.mp3"],
     "compare": ["recordings/trip.ogg", "pictures/photo.png", "comparison.json"],
@@ -43,6 +44,7 @@ def words(command, little, out):
     return {
         "sample": ["sample", out],
         "cache": ["cache", little.competition, out, "--jobs", "1", "--pack"],
+        "embed": ["embed", little.bundle, little.competition, out],
         "train": ["train", little.cache, out, "--model", "small", "--epochs", "1"],
         "explain": ["explain", little.decoded, little.cache, out, "--examples", "1", "--seeds", "1"],
         "compare": ["compare", little.competition, out],

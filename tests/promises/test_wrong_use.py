@@ -8,6 +8,7 @@ from birdclef_mind.commands.cli import main
 # Each command, the kind of folder in each place; "out" is written to.
 WANTED = {
     "cache": ["competition", "out cache"],
+    "embed": ["bundle", "competition", "out embeddings"],
     "train": ["cache", "out bundle"],
     "train-decoders": ["bundle", "cache"],
     "explain": ["bundle", "cache", "out explanation"],
@@ -17,12 +18,13 @@ WANTED = {
 }
 WORDS = {
     "competition": "a competition folder", "cache": "a cache", "bundle": "a bundle", "explanation": "an explanation",
+    "embeddings": "embeddings",
     "file": "a file", "nothing": "nothing", "empty": "an empty folder",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def folders(sample_folder, cache_folder, trained, tmp_path_factory):
+def folders(sample_folder, cache_folder, trained, embedded, tmp_path_factory):
     """A folder of each kind; what is no folder of ours stands beside them."""
     root = tmp_path_factory.mktemp("kinds")
     (root / "file").write_text("text")
@@ -31,6 +33,7 @@ def folders(sample_folder, cache_folder, trained, tmp_path_factory):
     (root / "explanation" / "explanation.json").write_text("{}")
     return {
         "competition": sample_folder, "cache": cache_folder, "bundle": trained[0], "nothing": root / "nothing",
+        "embeddings": embedded.folder,
         **{name: root / name for name in ("file", "empty", "explanation")},
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.listeners.embeddings import open_embeddings
 from birdclef_mind.storage.places import ask_each, at_hand, is_remote, location
 
 BUCKET = "s3://birds"
@@ -82,6 +83,22 @@ def test_a_cache_in_object_storage_has_the_same_bytes(bucket, cache_folder, tmp_
     left = download(location(address), tmp_path / "again")
     assert {name.split("/")[0] for name in left if name.endswith(".png")} == {"samwhi1"}
     assert any(name.endswith("stranger.txt") for name in left)
+
+
+def test_embeddings_in_object_storage_have_the_same_bytes(bucket, embedded, sample_folder, tmp_path, capsys):
+    address = f"{BUCKET}/embeddings"
+    assert main(["embed", str(embedded.listener), bucket, address]) == 0
+    assert main(["embed", str(embedded.listener), str(sample_folder), str(tmp_path / "e")]) == 0
+    ours, local = download(location(address), tmp_path / "down"), tree(tmp_path / "e")
+    facts, _ = ours.pop("embeddings.json"), local.pop("embeddings.json")
+    local.pop(".birdclef_mind")
+    assert ours == local
+    assert f'"competition": "{bucket}"'.encode() in facts
+    capsys.readouterr()
+    assert main(["embed", str(embedded.listener), bucket, address]) == 0
+    assert "15 were there already" in capsys.readouterr().out
+    there, near = open_embeddings(location(address)), open_embeddings(tmp_path / "e")
+    assert (there.arrays(there.rows).embeddings == near.arrays(near.rows).embeddings).all()
 
 
 @pytest.mark.slow

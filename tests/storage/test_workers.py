@@ -84,6 +84,18 @@ def test_a_worker_and_the_client_are_killed_and_the_bytes_are_the_same(cluster, 
     assert ours == whole
 
 
+@pytest.mark.slow
+def test_a_cluster_hears_the_same_wherever_its_workers_stand(cluster, embedded, little, tmp_path, monkeypatch, capfd):
+    """The listener is named from the client's folder, which is not that of the workers."""
+    address, worker = cluster
+    worker()
+    monkeypatch.chdir(embedded.listener.parent)
+    words = ["embed", embedded.listener.name, str(little.competition), str(tmp_path / "e"), "--scheduler", address]
+    assert main(words) == 0
+    assert capfd.readouterr().err == ""
+    assert tree(tmp_path / "e") == tree(embedded.folder)
+
+
 def test_no_scheduler_is_one_sentence(sample_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("birdclef_mind.storage.workers._TIMEOUT_S", 1)
     arguments = ["cache", str(sample_folder), str(tmp_path / "c"), "--scheduler", "tcp://127.0.0.1:1"]
