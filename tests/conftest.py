@@ -158,6 +158,26 @@ def embedded(little, once):
 
 
 @pytest.fixture(scope="session")
+def sample_embeddings(sample_folder, embedded, once):
+    """Embeddings of the invented competition, by the listener of `embedded`."""
+    return once("sample_embeddings", lambda folder: embed(embedded.listener, sample_folder, folder))
+
+
+@pytest.fixture(scope="session")
+def headed(sample_embeddings, tmp_path_factory):
+    """(folder, report) of a head on them, trained in little time."""
+    from birdclef_mind.listeners.embeddings import open_embeddings
+    from birdclef_mind.training import fit_heads
+    from birdclef_mind.training.train_head import train_head
+
+    folder = tmp_path_factory.mktemp("headed") / "head"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_heads, "_STEPS", 60)
+        patch.setattr(fit_heads, "TRIED", fit_heads.TRIED[1:2])
+        return folder, train_head(open_embeddings(sample_embeddings), folder)
+
+
+@pytest.fixture(scope="session")
 def explained(decoded, cache_folder, once):
     """(folder, facts) of an explanation of three segments."""
 

@@ -47,22 +47,22 @@ class HeadShape:
 
 def build_head(shape: HeadShape, classes: int) -> keras.Model:
     """A head from embeddings (n, windows, numbers) to logits (n, classes), of which a softmax gives shares."""
+    layers, own = keras.layers, keras.regularizers.L2(shape.decay)
     given = keras.Input((shape.windows, shape.numbers), name="embeddings")
     even = Scaled(np.ones(shape.numbers, np.float32), np.zeros(shape.numbers, np.float32), name=EVEN)
     even.trainable = False
-    given_evenly = even(given)
-    kernel = {"kernel_regularizer": keras.regularizers.L2(shape.decay)}
+    value = even(given)
     if shape.kind == "logistic":
-        mean = keras.layers.GlobalAveragePooling1D(name="mean")(given_evenly)
-        return keras.Model(given, keras.layers.Dense(classes, name="classes", **kernel)(mean))
-    dropped = keras.layers.Dropout(_DROPOUT)(given_evenly)
-    hidden = keras.layers.Dropout(_DROPOUT)(keras.layers.Dense(_HIDDEN, "gelu", name="hidden", **kernel)(dropped))
-    logits = keras.layers.Dense(classes, name="classes", **kernel)(hidden)
-    weights = keras.layers.Softmax(axis=1, name="attention")(
-        keras.layers.Dense(classes, name="asked", **kernel)(hidden)
-    )
-    weighted = keras.layers.Multiply(name="weighted")([logits, weights])
-    return keras.Model(given, keras.ops.sum(weighted, axis=1))
+        value = layers.GlobalAveragePooling1D(name="mean")(value)
+        return keras.Model(given, layers.Dense(classes, kernel_regularizer=own, name="classes")(value), name="head")
+    value = layers.Dropout(_DROPOUT, name="dropout_1")(value)
+    value = layers.Dense(_HIDDEN, "gelu", kernel_regularizer=own, name="hidden")(value)
+    value = layers.Dropout(_DROPOUT, name="dropout_2")(value)
+    logits = layers.Dense(classes, kernel_regularizer=own, name="classes")(value)
+    asked = layers.Dense(classes, kernel_regularizer=own, name="asked")(value)
+    weights = layers.Softmax(axis=1, name="attention")(asked)
+    weighted = layers.Multiply(name="weighted")([logits, weights])
+    return keras.Model(given, keras.ops.sum(weighted, axis=1), name="head")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,10 @@ def fit_head(
             f"{choice.shape.kind}, decay {choice.shape.decay:g}: log loss {choice.alone:.3f} alone, "
             f"{choice.joined:.3f} with the listener's opinion{mark}"
         )
-    model = _Learner(best.shape, len(heard.targets), heard.targets.shape[1], seed).fit(heard)
+    learned = _Learner(best.shape, len(heard.targets), heard.targets.shape[1], seed).fit(heard)
+    # Without its optimizer, whose state would triple the file.
+    model = build_head(best.shape, heard.targets.shape[1])
+    model.set_weights(learned.get_weights())
     return Head(model, best.shape, best.joining), tuple(choices)
 
 
@@ -158,7 +161,7 @@ class _Learner:
         flat = heard.arrays.embeddings.reshape(-1, heard.arrays.embeddings.shape[-1])
         gain = 1 / np.maximum(flat.std(axis=0), 1e-3)
         self.model.get_layer(EVEN).set_weights([gain, -gain * flat.mean(axis=0)])
-        self.model.fit(self._batches(heard), verbose=0)
+        self.model.fit(self._batches(heard), shuffle=False, verbose=0)
         return self.model
 
     def _batches(self, heard: Heard) -> tf.data.Dataset:
