@@ -15,7 +15,7 @@ class Naming:
 
     Attributes
     ----------
-    kind : of its folder, which is also what makes it anew: `cache` or `embed`. facts : the file that says what it is.
+    kind : of its folder, as its ledger names it: cache or embeddings. facts : the file that says what it is.
     format : of that file. suffix : of a recording's file. content : what a file holds.
     """
 

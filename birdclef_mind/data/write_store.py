@@ -41,8 +41,8 @@ class StoreReport:
 
     Attributes
     ----------
-    recordings : asked for. segments : in the cache now. made, kept : pictures made now, or found right.
-    removed : pictures that no longer belonged. failures : recordings that gave none. remarks : a line for labels that
+    recordings : asked for. segments : in the store now. made, kept : files made now, or found right.
+    removed : files that no longer belonged. failures : recordings that gave none. remarks : a line for labels that
         are in no segment.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from answering import soundscapes
-from timing import Row, apart, timed
+from timing import Row, apart, by_turns, timed
 
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.labels import choose_labels
@@ -40,8 +40,8 @@ def windows(listener, model, count=32):
 
     samples = np.random.default_rng(0).normal(0, 0.1, (count, listener.window_samples)).astype(np.float32)
     interpreter = Interpreter(model)
-    own = timed(lambda: interpreter.run(samples)) / count
-    twin = timed(lambda: listener.hear(samples, ["embedding"])) / count
+    taken = by_turns(lambda: interpreter.run(samples), lambda: listener.hear(samples, ["embedding"]))
+    own, twin = (seconds / count for seconds in taken)
     yield Row(f"{listener.name}: a window, the file's own operators", own)
     yield Row(f"{listener.name}: a window, its twin in batches", twin, twin / own, "the file's operators")
 
@@ -85,7 +85,7 @@ def embedding(root, model, listener, recordings):
 
     opened(model)
     segments = bare()
-    floor, own = timed(bare) / segments, timed(ours) / segments
+    floor, own = (seconds / segments for seconds in by_turns(bare, ours))
     yield Row("decoding and listening in a bare loop, a segment", floor)
     yield Row("the same by embed, a segment", own, own / floor, "the bare loop")
 

@@ -27,6 +27,14 @@ def timed(work, rounds=3):
     return statistics.median(seconds(work) for _ in range(rounds))
 
 
+def by_turns(*works, rounds=5):
+    """Least seconds of each, by turns, so that what else runs here slows all alike."""
+    for work in works:
+        work()
+    found = [[seconds(work) for work in works] for _ in range(rounds)]
+    return [min(own) for own in zip(*found, strict=True)]
+
+
 def seconds(work):
     started = time.perf_counter()
     work()

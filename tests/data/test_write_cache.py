@@ -202,3 +202,17 @@ def test_a_recording_that_is_a_link_in_a_circle_costs_itself_alone(competition_f
     assert [(failure.recording, failure.reason) for failure in report.failures] == [
         (f"{path.parent.name}/{path.name}", "missing")
     ]
+
+
+def test_pictures_with_a_wrong_bit_are_made_anew(sample_folder, cache_folder, tmp_path):
+    """Their facts can be read, and what is told who trains on them is to give the command again."""
+    out = shutil.copytree(cache_folder, tmp_path / "c")
+    path = next(out.glob("*/*.png"))
+    content = bytearray(path.read_bytes())
+    content[-len(content) // 3] ^= 1
+    path.write_bytes(content)
+    cache = open_cache(out)
+    with pytest.raises(StoreError, match="run `cache` again"):
+        cache.pictures(cache.rows)
+    assert make_cache(sample_folder, out).made == 1
+    assert tree(out) == tree(cache_folder)

@@ -189,9 +189,10 @@ def test_the_python_hears_with_a_model(fake_birdnet, capsys):
     assert shapes.startswith("(4, 40) (4, 1024) ['pictures', 'stem', ")
 
 
-def test_the_files_of_the_table_are_those_that_are_written(sample_folder, cache_folder, explained, trained):
+def test_the_files_of_the_table_are_those_that_are_written(sample_folder, cache_folder, explained, trained, embedded):
     rows = re.findall(r"^\| (`[^|]+`) \|", PAGES["docs/files.md"], re.MULTILINE)
     there = {"cache": cache_folder, "bundle": trained[0], "explanation": explained[0]}
+    there["embeddings"] = embedded.folder
     certain = 0
     for name in re.findall(r"`([\w./<>*-]+)`", " ".join(rows)):
         folder, _, rest = name.partition("/")
