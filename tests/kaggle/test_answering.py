@@ -1,0 +1,122 @@
+"""What answers for soundscapes: heads on listeners, several bundles averaged, and less time when there is less."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from birdclef_mind.commands.cli import main
+from birdclef_mind.errors import BundleError, ConfigError, ListenerError
+from birdclef_mind.kaggle.answering import Averaged, HeadAnswering, PictureAnswering, open_answering
+from birdclef_mind.kaggle.clock import Clock
+from birdclef_mind.kaggle.write_submission import write_submission
+from birdclef_mind.listeners.embeddings import Arrays
+from birdclef_mind.listeners.hearing import Hearing, hear_windows
+from birdclef_mind.listeners.open_listener import open_listener
+from birdclef_mind.networks.bundle import load
+from birdclef_mind.sound.audio import read_windows
+
+
+@pytest.fixture
+def answering(headed, embedded):
+    return HeadAnswering(headed[1].bundle, open_listener(embedded.listener))
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return {row.pop("row_id"): np.array(list(row.values()), float) for row in csv.DictReader(file)}
+
+
+def test_a_head_fills_every_row_as_it_answers_for_each_window(answering, headed, embedded, sample_folder, tmp_path):
+    report = write_submission(answering, sample_folder, tmp_path / "s.csv")
+    assert report.computed == report.rows > 0
+    assert not report.problems
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    listener, hearing, bundle = open_listener(embedded.listener), Hearing(), headed[1].bundle
+    heard = hear_windows(read_windows(path, hearing.cutting(listener)), listener, hearing, bundle.heard_by.match)
+    expected = bundle.scores(Arrays(heard.embeddings, heard.opinion))
+    found = rows_of(tmp_path / "s.csv")
+    header = (tmp_path / "s.csv").read_text().splitlines()[0].split(",")[1:]
+    order = [bundle.classes.names.index(name) for name in header]
+    for number, scores in enumerate(expected):
+        np.testing.assert_allclose(found[f"{path.stem}_{5 * number + 5}"], scores[order], atol=1e-6)
+    assert (tmp_path / "s.log").read_text().startswith("listener model ")
+
+
+def test_several_are_averaged_by_their_chances(answering, trained, sample_folder):
+    network = PictureAnswering(load(trained[0]))
+    both = Averaged([network, answering])
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    each = [one.answer(one.decode(path)) for one in (network, answering)]
+    found = both.answer(both.decode(path))
+    names = both.known.classes.names
+    expected = np.mean(
+        [one.known.calibration.chances(own.scores)[:, [one.known.classes.names.index(name) for name in names]]
+         for one, own in zip((network, answering), each, strict=True)], axis=0,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.scores, expected, atol=1e-6)
+    assert both.hurry(0.1) == 1.0
+
+
+def test_bundles_of_other_classes_are_not_averaged(answering, little):
+    with pytest.raises(BundleError, match="expected bundles of the same 3 birds, got one of 2 others"):
+        Averaged([answering, PictureAnswering(load(little.bundle))])
+
+
+def test_when_time_is_short_windows_are_heard_at_fewer_shifts(answering):
+    answering.hearing = Hearing(shifts=8)
+    clock = Clock(lambda: 100.0, 0.0, 2.0)
+    # 20 s are left, less 2 to end; 90 are needed for all that is left, with some to spare.
+    assert clock.hurry(answering, 60.0, 2.0) == pytest.approx(1 / 8)
+    assert answering.hearing.shifts == 1
+    assert clock.hurry(answering, 60.0, 2.0) == 1.0
+    assert Clock(lambda: 100.0, 0.0, None).hurry(answering, 1e9, 2.0) == 1.0
+
+
+def test_a_slow_listener_does_not_pass_the_deadline(answering, sample_folder, tmp_path):
+    now = [0.0]
+    answering.hearing, real = Hearing(shifts=4), answering.answer
+
+    def slow(decoded):
+        now[0] += 10.0 * answering.hearing.shifts
+        return real(decoded)
+
+    answering.answer = slow
+    report = write_submission(answering, sample_folder, tmp_path / "s.csv", deadline_minutes=1.0, clock=lambda: now[0])
+    assert now[0] <= 60
+    assert answering.hearing.shifts == 1
+    assert report.computed == report.rows
+
+
+def test_heads_want_their_listener_and_no_other(headed, embedded, listener, trained, tmp_path):
+    folder = headed[0]
+    with pytest.raises(ConfigError, match="is a head on the listener model; expected --listener with that model"):
+        open_answering([folder], None)
+    with pytest.raises(ConfigError, match="--listener: expected a bundle that `train --listener` wrote"):
+        open_answering([trained[0]], embedded.listener)
+    other = listener.with_name("labels.txt")
+    other.write_text("Exemplum whistle\nExemplum alius\nAliena sola\nExemplum alterum\n")
+    with pytest.raises(ListenerError, match="expected the model that the embeddings were made with, model of digest"):
+        open_answering([folder], listener)
+
+
+def test_the_command_averages_and_says_whose_ears_it_has(headed, embedded, trained, sample_folder, tmp_path, capsys):
+    out = tmp_path / "s.csv"
+    words = ["infer", trained[0], sample_folder, out, "--with", headed[0], "--listener", embedded.listener]
+    assert main(list(map(str, words))) == 0
+    said = capsys.readouterr()
+    assert "model: CC0 1.0; yes" in said.out
+    assert said.err == "" or "it/s" in said.err
+    assert main([*map(str, words), "--events", str(tmp_path / "e.csv")]) == 2
+    assert "--events: expected one bundle" in capsys.readouterr().err
+
+
+def test_a_model_that_is_gone_costs_nothing_that_stands(headed, embedded, sample_folder, tmp_path, capsys):
+    ears = shutil.copytree(embedded.listener.parent, tmp_path / "ears")
+    (ears / "model.keras").unlink()
+    out = tmp_path / "s.csv"
+    words = ["infer", headed[0], sample_folder, out, "--listener", ears / "listener.toml"]
+    assert main(list(map(str, words))) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not out.exists()
