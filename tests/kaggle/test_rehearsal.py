@@ -13,16 +13,21 @@ import pytest
 import soundfile
 from conftest import tree
 
+from birdclef_mind.commands import listening
 from birdclef_mind.commands.cli import main
+from birdclef_mind.commands.config import Config
+from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.data.form import FORMS
 from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
+from birdclef_mind.kaggle.answering import PictureAnswering
 from birdclef_mind.kaggle.mounts import find_folder
 from birdclef_mind.kaggle.rehearsal import OWNER, Rehearsing, rehearse
 from birdclef_mind.kaggle.rehearsal_mounts import Mounts
 from birdclef_mind.kaggle.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
 from birdclef_mind.kaggle.submission_check import find_fault
+from birdclef_mind.networks.bundle import load
 
 TINY = """labels = "all"
 [training]
@@ -361,3 +366,67 @@ def test_what_was_sealed_can_be_removed_and_any_log_is_kept(sample_folder, tmp_p
     assert (out.parent / "log.txt").read_text() == log
     folders = [path for path in (out.parent / "input").rglob("*") if path.is_dir() and not path.is_symlink()]
     assert folders and all(path.stat().st_mode & 0o200 for path in folders)
+
+
+MODEL = "somebody/ears/keras/little/3"
+
+
+@pytest.mark.parametrize(
+    ("layout", "place"), [("2025", "ears/keras/little/3"), ("2026", "models/somebody/ears/keras/little/3")]
+)
+def test_models_are_mounted_and_found_in_both_layouts(sample_folder, embedded, tmp_path, layout, place):
+    mounts = Mounts(tmp_path / "r", sample_folder, layout)
+    mounts.models[MODEL] = embedded.listener.parent
+    code = "import os; print(sorted(os.listdir(os.environ['BIRDCLEF_MIND_INPUTS'])))"
+    success, _, out = mounts.run({"slug": "me/x", "text": code, "modelDataSources": [MODEL]})
+    assert success
+    assert listening.model_of(out.parent / "input", MODEL) == out.parent / "input" / place / "listener.toml"
+
+
+@pytest.mark.slow
+def test_the_day_with_a_listener(sample_folder, embedded, tmp_path):
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'listener = "{MODEL}"\n{TINY}')
+    rehearsing = Rehearsing(
+        layout="2025", config=settings, kernels=("cache-images", "train", "submit"), model=MODEL,
+        listener=embedded.listener.parent,
+    )  # fmt: skip
+    result = rehearse(sample_folder, tmp_path / "r", rehearsing)
+    staged = tmp_path / "r" / "staged"
+    assert json.loads((staged / "submit" / "kernel-metadata.json").read_text())["model_sources"] == [MODEL]
+    assert (staged / "cache-images-output" / "embeddings" / "embeddings.json").is_file()
+    record = json.loads((staged / "train-output" / "bundle" / "bundle.json").read_text())["record"]
+    assert record["made_from"]["teacher"].startswith("model (CC0 1.0)")
+    log = result.submission.with_suffix(".log").read_text()
+    assert "listener model " in log
+    assert "rows 6, computed 6" in log
+
+
+def test_a_listener_that_is_not_mounted_leaves_the_network_alone(trained, headed, tmp_path, capsys):
+    inputs = tmp_path / "input"
+    shutil.copytree(headed[0], inputs / "notebooks" / "me" / "train" / "head")
+    network = load(trained[0])
+    found = listening.answering(inputs, network, MODEL, Terminal(quiet=False))
+    assert isinstance(found, PictureAnswering)
+    said = capsys.readouterr().out
+    assert "the listener does not answer, the network does so alone" in said
+    assert "expected a model called ears" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "folder", "message"),
+    [(MODEL, None, "listener: expected a model of the settings"), ("", "ears", "got no model and"),
+     (MODEL, "nix", "listener: expected the folder of a model, found nothing")],
+)  # fmt: skip
+def test_a_listener_and_its_folder_go_together(tmp_path, model, folder, message):
+    (tmp_path / "ears").mkdir()
+    with pytest.raises(ConfigError, match=message):
+        Rehearsing(model=model, listener=tmp_path / folder if folder else None)
+
+
+@pytest.mark.parametrize("address", ["ears", "a/b/c/d", "a/b/c/d/x", "https://a/b/c/d/1", "../b/c/d/1"])
+def test_addresses_of_models_that_are_none_are_refused(address):
+    with pytest.raises(
+        ConfigError, match="listener: expected a model on Kaggle as OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+    ):
+        Config.from_dict({"listener": address})
