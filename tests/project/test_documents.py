@@ -56,7 +56,7 @@ def subparsers():
 @pytest.mark.parametrize("line", dict.fromkeys(command_lines(ALL)))
 def test_every_command_can_be_given(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("overrides.csv", "settings.toml", "weights.h5"):
+    for name in ("overrides.csv", "settings.toml", "weights.h5", "eBird_Taxonomy_v2021.csv"):
         (tmp_path / name).touch()
     words = [word for word in shlex.split(line)[1:] if word != "…"]
     if words in (["--help"], ["--version"]):
