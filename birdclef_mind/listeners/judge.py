@@ -155,6 +155,15 @@ class Judge:
         return mean.max(axis=1)
 
 
+def joined(parts: Sequence[Judgement]) -> Judgement:
+    """Judgements by one judge of one match, one after the other, as one; ValueError for none."""
+    if not parts:
+        raise ValueError("expected at least one judgement, got none")
+    names = ("ranks", "logits", "scores", "called", "called_scores")
+    together = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Judgement(species=parts[0].species, **together)
+
+
 def match_classes(classes: Sequence[Species], heard: Sequence[Species]) -> Match:
     """Find each class among a judge's species, as `match_species` does; by common name where one side has no other."""
     found = match_species(classes, heard)
