@@ -54,13 +54,17 @@ def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
         f"{'mean picture':<34}{mean['correlation']['mean']:>18.2f}{mean['recognised']['mean']:>18.2f}"
         f"{mean['recognised_by_second']['mean']:>15.2f}"
     )
-    for entry in facts["answers"]["summary"]:
-        way = entry["way"] + ("" if entry["seed"] is None else f", seed {entry['seed']}")
-        lines.append(
-            f"answers by {way}: {entry['recognised']} of {entry['classes']} recognised, "
-            f"{entry['recognised_by_second']} by the independent network"
-        )
+    lines += [
+        f"answers by {_way(entry)}: {entry['recognised']} of {entry['classes']} recognised, "
+        f"{entry['recognised_by_second']} by the independent network"
+        for entry in facts["answers"]["summary"]
+    ]
     return [*lines, *facts["skipped"].values()]
+
+
+def _way(entry: Mapping[str, Any]) -> str:
+    """How an answer was found, and its seed."""
+    return str(entry["way"]) + ("" if entry["seed"] is None else f", seed {entry['seed']}")
 
 
 def judge_lines(facts: Mapping[str, Any]) -> list[str]:
@@ -78,6 +82,10 @@ def judge_lines(facts: Mapping[str, Any]) -> list[str]:
             beside = f" ({other['named']['mean']:.2f})" if other else ""
             share = f"{own['named']['mean']:.2f}{beside}"
             lines.append(f"{words:<34}{share:>18}{own['score']['mean']:>12.2f} mean score")
+    lines += [
+        f"answers by {_way(entry)}: {entry['named_by_judge']} of {entry['judged']} named first"
+        for entry in facts["answers"]["summary"]
+    ]
     if judge["unknown"]:
         lines.append(f"{judge['name']} does not know {some_of(judge['unknown'])}, which is left out")
     return lines

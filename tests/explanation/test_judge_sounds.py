@@ -212,4 +212,6 @@ def test_the_command_takes_it_from_the_settings_and_says_what_was_named(little, 
     assert "named first by second among 2; asked for another species in brackets" in shown
     facts = json.loads((tmp_path / "x" / "explanation.json").read_text())
     share = facts["judge"]["recording"]["own"]["named"]["mean"]
+    found = facts["answers"]["summary"][0]
+    assert f"answers by {found['way']}: {found['named_by_judge']} of 2 named first" in shown
     assert re.search(rf"^the recording +{share:.2f}( \(\d\.\d\d\))? ", shown, re.MULTILINE)
