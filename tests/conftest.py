@@ -191,6 +191,32 @@ def explained(decoded, cache_folder, once):
 
 
 @pytest.fixture(scope="session")
+def unjudged(little, once):
+    """(folder, facts) of an explanation of a small network."""
+    return explained_by(little, once, "unjudged", None)
+
+
+@pytest.fixture(scope="session")
+def judged(little, once):
+    """The same, judged by the independent network, which is a bundle."""
+    return explained_by(little, once, "judged", little.decoded / "second")
+
+
+@pytest.fixture(scope="session")
+def half_known(little, once, fake_birdnet):
+    """The same, judged at another rate, in shorter windows, by ears that know one of the two birds, as the first of 40."""
+
+    def model(folder):
+        shutil.copytree(fake_birdnet, folder)
+        own = next(iter(open_competition(little.competition).species.values()))
+        _, *others = (folder / "model_Labels.txt").read_text().splitlines()
+        lines = [f"{own.scientific_name}_Whatever <b>it</b> is", *others, ""]
+        (folder / "model_Labels.txt").write_text("\n".join(lines))
+
+    return explained_by(little, once, "half_known", once("half_birdnet", model) / "model.tflite")
+
+
+@pytest.fixture(scope="session")
 def bird_corner():
     return _real("birdclef2023")
 
@@ -258,6 +284,18 @@ def embed(model, folder, out, *, labels="all", match=None, overrides=(), unlabel
         model, HeardBy.of(listener, Hearing(**hearing), own), competition, classes, out,
         overrides=overrides, unlabelled=unlabelled,
     )  # fmt: skip
+
+
+def explained_by(little, once, name, judge):
+    """(folder, facts) of an explanation of three segments of a small network, made once under a name."""
+
+    def make(folder):
+        from birdclef_mind.explanation.explain import Explaining, explain
+
+        explain(little.decoded, open_cache(little.cache), folder, Explaining(examples=3, seeds=1, judge=judge))
+
+    folder = once(name, make)
+    return folder, json.loads((folder / "explanation.json").read_text())
 
 
 def add_decoders(bundle, cache_folder, out):

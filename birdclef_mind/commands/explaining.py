@@ -5,13 +5,14 @@ import time
 from dataclasses import asdict
 
 from birdclef_mind.commands.arguments import place
-from birdclef_mind.commands.parsers import COUNT, Group, add_command, add_config
+from birdclef_mind.commands.parsers import COUNT, LISTENER, Group, add_command, add_config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import (
     comparison_lines,
     counted,
     fidelity_lines,
+    judge_lines,
     names_in,
 )
 from birdclef_mind.errors import BundleError
@@ -45,6 +46,9 @@ def add_explain(group: Group) -> None:
         "--competition", type=place, help="folder of the real sound (default: the one the cache was made from)"
     )
     parser.add_argument("--second", type=place, help="bundle of another network (default: train one and keep it)")
+    parser.add_argument(
+        "--judge", type=place, metavar="LISTENER", help=f"let it judge every sound: {LISTENER} (default: none)"
+    )
     add_config(parser, "[showing]")
 
 
@@ -61,7 +65,11 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.storage.ledger import refuse_others
 
     showing = Config.read(args.config).showing if args.config else Showing()
-    given = {name: getattr(args, name) for name in ("examples", "seeds", "sheets") if getattr(args, name) is not None}
+    given = {
+        name: getattr(args, name)
+        for name in ("examples", "seeds", "sheets", "judge")
+        if getattr(args, name) is not None
+    }
     explaining = Explaining(
         **{**asdict(showing), **given},
         segments=tuple(args.segment),
@@ -76,7 +84,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
     )
     write_report(args.out, args.out / REPORT)
-    terminal.say("\n".join(["", *fidelity_lines(facts), ""]))
+    terminal.say("\n".join(["", *fidelity_lines(facts), *judge_lines(facts), ""]))
     terminal.end(
         f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
         f"explained in {time.perf_counter() - started:.0f} s",

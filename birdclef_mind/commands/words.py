@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from birdclef_mind.checks import some_of
+
 if TYPE_CHECKING:
     from birdclef_mind.commands.runs import Run
     from birdclef_mind.training.train_folds import FoldsReport
@@ -52,13 +54,41 @@ def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
         f"{'mean picture':<34}{mean['correlation']['mean']:>18.2f}{mean['recognised']['mean']:>18.2f}"
         f"{mean['recognised_by_second']['mean']:>15.2f}"
     )
-    for entry in facts["answers"]["summary"]:
-        way = entry["way"] + ("" if entry["seed"] is None else f", seed {entry['seed']}")
-        lines.append(
-            f"answers by {way}: {entry['recognised']} of {entry['classes']} recognised, "
-            f"{entry['recognised_by_second']} by the independent network"
-        )
+    lines += [
+        f"answers by {_way(entry)}: {entry['recognised']} of {entry['classes']} recognised, "
+        f"{entry['recognised_by_second']} by the independent network"
+        for entry in facts["answers"]["summary"]
+    ]
     return [*lines, *facts["skipped"].values()]
+
+
+def _way(entry: Mapping[str, Any]) -> str:
+    """How an answer was found, and its seed."""
+    return str(entry["way"]) + ("" if entry["seed"] is None else f", seed {entry['seed']}")
+
+
+def judge_lines(facts: Mapping[str, Any]) -> list[str]:
+    """What a judge named right, for people: examples' sounds, with other species' in brackets; none without a judge."""
+    judge = facts.get("judge")
+    if judge is None:
+        return []
+    pairs = [("the recording", judge["recording"]), ("its features", judge["features"])]
+    pairs += [(f"{way['tap'][:21]:<22}{way['method']}", way) for way in judge["layers"]]
+    rows = [(words, pair["own"], pair["other"]) for words, pair in pairs]
+    rows.append(("mean picture", judge["mean_picture"]["judged"], None))
+    lines = ["", f"named first by {judge['name']} among {judge['species']:,}; asked for another species in brackets"]
+    for words, own, other in rows:
+        if own:
+            beside = f" ({other['named']['mean']:.2f})" if other else ""
+            share = f"{own['named']['mean']:.2f}{beside}"
+            lines.append(f"{words:<34}{share:>18}{own['score']['mean']:>12.2f} mean score")
+    lines += [
+        f"answers by {_way(entry)}: {entry['named_by_judge']} of {entry['judged']} named first"
+        for entry in facts["answers"]["summary"]
+    ]
+    if judge["unknown"]:
+        lines.append(f"{judge['name']} does not know {some_of(judge['unknown'])}, which is left out")
+    return lines
 
 
 def found_lines(held_out: Mapping[str, Any] | None, scores: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,9 @@ explain        the whole of it
 folder         an explanation's folder: facts, pictures, sounds
 facts          what stands in explanation.json, name by name
 card_facts     what an example, or a bird's name, worked backwards is in it
+judge_facts    what a judge says of sounds is in it
+judging        a listener that judges sounds, and what it made of those that were written
+judge_sounds   every sound judged, beside ceiling and floor
 reading        one network as it is read: what all parts share
 examples       which segments are worked through
 example_cards  an example at every layer

@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+from birdclef_mind.explanation.judge_facts import JudgedExample, JudgedSound
+
 
 class Called(TypedDict):
     """What a network calls a picture: its surest bird."""
@@ -38,6 +40,7 @@ class LayerCard(TypedDict):
     correlation: float
     picture_error: float
     sound_error: NotRequired[float]
+    judged: NotRequired[JudgedSound]
 
 
 class ExampleCard(TypedDict):
@@ -60,6 +63,7 @@ class ExampleCard(TypedDict):
     scores: list[float]
     moments: list[Moments]
     layers: list[LayerCard]
+    judged: NotRequired[JudgedExample]
 
 
 class Answer(TypedDict):
@@ -75,6 +79,7 @@ class Answer(TypedDict):
     called: str
     called_by_second: str
     scores: list[float] | None
+    judged: NotRequired[JudgedSound]
 
 
 class AnswerCard(TypedDict):
@@ -89,13 +94,15 @@ class AnswerCard(TypedDict):
 
 
 class AnswerSummary(TypedDict):
-    """How many birds' answers are recognised, of one way and seed."""
+    """How many birds' answers are recognised, of one way and seed, and named by a judge, of those that it knows."""
 
     way: str
     seed: int | None
     classes: int
     recognised: int
     recognised_by_second: int
+    judged: NotRequired[int]
+    named_by_judge: NotRequired[int]
 
 
 class Answers(TypedDict):

@@ -30,6 +30,8 @@ from birdclef_mind.explanation.data_sheets import choose_segments, size_of, writ
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation.facts import Comparison, Explanation, Fidelity, Sheets
 from birdclef_mind.explanation.folder import Folder
+from birdclef_mind.explanation.judge_sounds import judge_sounds
+from birdclef_mind.explanation.judging import open_judge
 from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
 from birdclef_mind.explanation.reading import Reading
@@ -69,6 +71,7 @@ class Explaining:
     presets : features compared besides the notebook's and the bundle's own.
     competition : where the real sound is; None for the folder the cache was made from.
     second : bundle of an independent network; None to train one with another seed and keep it in the bundle.
+    judge : a listener that judges every sound, opened as `open_listener` does; None for none.
     replaces : whether the explanation of another bundle gives way.
     """
 
@@ -81,6 +84,7 @@ class Explaining:
     presets: tuple[str, ...] = ()
     competition: Path | None = None
     second: Path | None = None
+    judge: Path | None = None
     replaces: bool = False
 
     def __post_init__(self) -> None:
@@ -102,8 +106,9 @@ def explain(
 
     Bad input — another cache's features, a segment that does not exist, a sound that cannot be read, a folder in use —
     is refused before anything is written: BundleError or ConfigError. A bundle without decoders is explained without
-    them. What stood in `out` stays until the new explanation is whole. "failures" among the facts names recordings that
-    cannot be heard, and why.
+    them. With a judge every sound is judged; one that cannot be opened, knows none of the birds or is the network
+    itself is refused as `open_judge` says. What stood in `out` stays until the new explanation is whole. "failures"
+    among the facts names recordings that cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
     corrected = bundles.as_trained(bundle, cache)
@@ -115,6 +120,8 @@ def explain(
     setups = setups_named(explaining.presets, bundle.features)
     backwards, twin = _backwards(bundle_folder, bundle)
     digest = values_digest(bundle.model)
+    known_from = explaining.competition or cache.competition
+    judging = open_judge(explaining.judge, bundle_folder, bundle, known_from, say=say)
     if not explaining.replaces:
         explanation.check_folder(out, digest)
     with explanation.claimed(out, "explanation", BundleError) as ledger, ExitStack() as opened:
@@ -165,6 +172,9 @@ def explain(
             "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
             "corrections": corrections(corrected, bundle),
         }
+        if judging is not None:
+            say(f"letting {judging.judge.listener.name} judge the sounds")
+            facts["judge"] = judge_sounds(judging, folder, facts, learned, track=track)
         folder.finish(facts)
     return facts
 

@@ -6,6 +6,7 @@ Paths of pictures and sounds are below the explanation's folder. Scores and shar
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from birdclef_mind.explanation.card_facts import Answers, Called, ExampleCard
+from birdclef_mind.explanation.judge_facts import JudgeFacts
 
 if TYPE_CHECKING:
     # TensorFlow stands behind them, which a page does without.
@@ -55,7 +56,10 @@ class Sheets(TypedDict):
 
 
 class BlindClip(TypedDict):
-    """What somebody hears, what it truly is, and what the network calls it."""
+    """What somebody hears, what it truly is, and what the network calls it.
+
+    `judge` is what a judge chooses among the birds on offer, None of a bird that it does not know.
+    """
 
     recording: str
     start_s: float
@@ -63,6 +67,7 @@ class BlindClip(TypedDict):
     network: str
     stage: str
     sound: str
+    judge: NotRequired[str | None]
 
 
 class Blind(TypedDict):
@@ -230,3 +235,4 @@ class Explanation(TypedDict):
     data: Sheets
     blind: Blind
     corrections: Corrections | None
+    judge: NotRequired[JudgeFacts]

@@ -21,6 +21,7 @@ open_listener  a path to a listener: which kind it is
 find_model     where Kaggle mounts a model
 species_match  which of its species each class is, by scientific name
 hearing        a listener on the segments of a recording
+judge          a listener asked what it hears in whole sounds
 embedding_files one recording's embeddings as a file
 embeddings     embeddings of a competition as they are read
 write_embeddings embeddings as they are made

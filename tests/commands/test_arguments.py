@@ -20,8 +20,8 @@ WORDS = {
     "--presets": ["nix", "mel16,nix"], "--segment": ["nix", "nix@0", "@", "nix@nan"], "--bird": ["nix", ""],
     "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""],
 }  # fmt: skip
-# Folders that are read, and a file to write: what is not there, is a file, or cannot be made.
-FOLDERS = {"--before", "--competition", "--second", "--listener", "--with", "--teacher"}
+# Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
+FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher"}
 FILES = {"--events"}
 
 
@@ -125,7 +125,7 @@ def test_places_that_cannot_be(refused, little, tmp_path, command, value):
 
 @pytest.mark.parametrize("values", ["labels = []", "features = 3", "training = 3", "labels = 3.5", "labels = ['']",
                                     "[training]\naugmentation = 3", "[features]\nwindowing = 3", "[decoding]\nseed = -1",
-                                    "[training]\nepochs = nan", "nix = 1", "[showing]\nsheets = 0", "\x00", "[a"])  # fmt: skip
+                                    "[training]\nepochs = nan", "nix = 1", "[showing]\nsheets = 0", "[showing]\njudge = 3", "[showing]\njudge = ''", "\x00", "[a"])  # fmt: skip
 def test_settings_that_cannot_be(refused, tmp_path, values):
     (tmp_path / "given").mkdir()
     path = tmp_path / "given" / "settings.toml"

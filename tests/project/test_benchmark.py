@@ -103,3 +103,22 @@ def test_the_page_of_the_documents_was_written_by_it():
     text = (Path(__file__).resolve().parents[2] / "docs" / "measurements.md").read_text(encoding="utf-8")
     assert text.startswith(page.page([], "python scripts/benchmark.py", 0)[:60])
     assert all(f"| {name} |" in text for name in page.machine())
+
+
+def test_what_a_judge_names_is_counted(little):
+    import judging
+
+    from birdclef_mind.data.competition import open_competition
+    from birdclef_mind.listeners.judge import Judge
+    from birdclef_mind.listeners.open_listener import open_listener
+
+    competition, judge = open_competition(little.competition), Judge(open_listener(little.bundle), 1)
+    samples, labels, names = judging.windows_of(competition)
+    assert (len(samples), set(labels) <= set(names)) == (len(labels), True)
+    found = list(judging.rows(judge, competition, presets=("mel16",)))
+    assert [row.what for row in found] == [judging.RECORDED, "mel16"]
+    assert all(row.among_all <= row.among_own <= row.windows == len(labels) for row in found)
+    # All that this judge knows are the competition's.
+    assert [row.among_all for row in found] == [row.among_own for row in found]
+    lines = list(judging.lines(found, 2, 2))
+    assert lines[3].startswith(f"| rebuilt from the picture of `mel16` | {len(labels)} | ")

@@ -2,5 +2,6 @@
 
 page    facts and templates to one page and its files
 client  what the page's scripts need to know
+judged  what a judge says, in words
 wording species where not all are birds
 """

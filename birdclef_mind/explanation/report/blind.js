@@ -84,6 +84,11 @@ function showResults() {
     const [low, high] = own.length ? exactInterval(right, own.length) : [0, 1];
     const network = own.filter((result) => result.networkRight).length;
     const cells = [own.length, `${right} (${own.length ? percent(right / own.length) : "–"})`, `${percent(low)} – ${percent(high)}`, percent(1 / facts.blind.offered.length), own.length ? `${network} (${percent(network / own.length)})` : "–"];
+{% if judge %}
+    const asked = own.filter((result) => result.judge !== null);
+    const agreed = asked.filter((result) => result.judge === result.truth).length;
+    cells.push(asked.length ? `${agreed} of ${asked.length} (${percent(agreed / asked.length)})` : "–");
+{% endif %}
     return element("tr", {}, element("th", { scope: "row" }, stage === null ? "all" : words(stage)), ...cells.map((value) => element("td", {}, String(value))));
   }));
   part("results").querySelector("h3").focus();
@@ -120,8 +125,8 @@ if (startForm) {
   part("stop").addEventListener("click", showResults);
   part("again").addEventListener("click", () => { part("results").hidden = true; startForm.hidden = false; });
   part("download").addEventListener("click", () => {
-    download("blind-test.csv", [["clip", "stage", "recording", "start_s", "truth", "chosen", "right", "network", "network_right"],
-      ...results.map((result, place) => [place + 1, result.stage, result.recording, result.start_s, result.truth, result.chosen, Number(result.right), result.network, Number(result.networkRight)])]);
+    download("blind-test.csv", [["clip", "stage", "recording", "start_s", "truth", "chosen", "right", "network", "network_right"{% if judge %}, "judge", "judge_right"{% endif %}],
+      ...results.map((result, place) => [place + 1, result.stage, result.recording, result.start_s, result.truth, result.chosen, Number(result.right), result.network, Number(result.networkRight){% if judge %}, result.judge ?? "", result.judge === null ? "" : Number(result.judge === result.truth){% endif %}])]);
   });
   document.addEventListener("keydown", (event) => {
     if (part("test").hidden || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, dialog")) return;

@@ -23,6 +23,7 @@ from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
+from birdclef_mind.explanation.report.judged import ways_of, words_of
 from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel
@@ -107,12 +108,15 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
             for place, segment in enumerate(facts["data"]["segments"])
         },
     )
+    environment.filters["judged"] = partial(words_of, facts.get("judge"))
     axes = _axes(Features.from_dict(facts["bundle"]["features"]))
     template = environment.get_template("page.html")
     return template.render(
         facts={**facts, "comparison": facts["comparison"] and _with_ticks(facts["comparison"])},
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
+        judge=facts.get("judge"),
+        judged_ways=ways_of(facts),
         curves=fidelity_curves(facts),
         methods=_methods_used(facts),
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
