@@ -56,6 +56,13 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     for note in competition.notes:
         terminal.say(note)
     birds = choose_labels(competition.labels, config.labels)
+    heard = None
+    if config.listener:
+        import_tensorflow_quietly()
+        from birdclef_mind.commands import listening
+
+        # First, since a model that is missing should not be found after hours.
+        heard = listening.ears(inputs, config, competition, birds, terminal)
     report = write_cache(
         competition, birds, config.features, out / "cache", pack=True, jobs=os.cpu_count() or 1, track=terminal.track
     )
@@ -65,12 +72,9 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
     failed = f", {len(report.failures)} recordings failed" if report.failures else ""
     places: list[tuple[str, str | Path]] = [("pictures", out / "cache")]
-    if config.listener:
-        import_tensorflow_quietly()
-        from birdclef_mind.commands import listening
-
+    if heard:
+        listening.embed(heard, out / "embeddings", competition, birds, terminal)
         places.append(("embeddings", out / "embeddings"))
-        listening.embed(inputs, out / "embeddings", config, competition, birds, terminal=terminal)
     terminal.end(f"{report.recordings} recordings, {report.segments} segments{failed}", places)
 
 
@@ -106,7 +110,10 @@ def train(inputs: Path, out: Path, build: str) -> None:
         ended += f", without all its decoders: {error}"
     places: list[tuple[str, str | Path]] = [("bundle", place)]
     if config.listener:
-        places.append(("head", listening.train_head(inputs, out / "head", config, terminal)))
+        try:
+            places.append(("head", listening.train_head(inputs, out / "head", config, terminal)))
+        except BirdclefMindError as error:
+            ended += f", without a head on the listener: {error}"
     terminal.end(ended, places)
 
 

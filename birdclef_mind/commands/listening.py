@@ -1,8 +1,10 @@
 """What the kernels do with a listener, where the settings name one: embeddings, a head, its share of the answer.
 
-Whatever of it fails is said in a line, and the network that reads pictures answers alone.
+A model that is missing ends the first kernel before it works. Whatever fails in the submission is said in a line, and
+the network that reads pictures answers alone.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from birdclef_mind.commands.config import Config
@@ -41,18 +43,31 @@ def model_of(inputs: Path, listener: str) -> Path:
         return find_model(inputs, name)
 
 
-def embed(
-    inputs: Path, out: Path, config: Config, competition: Competition, classes: Classes, *, terminal: Terminal
-) -> None:
-    """Keep what the listener makes of every segment of the pictures."""
+@dataclass(frozen=True)
+class Ears:
+    """A model that is mounted, and how it hears."""
+
+    model: Path
+    heard_by: HeardBy
+
+
+def ears(inputs: Path, config: Config, competition: Competition, classes: Classes, terminal: Terminal) -> Ears:
+    """The listener that the settings name, as it hears the segments of the pictures.
+
+    ListenerError where it is not mounted, TableError where it knows none of the classes.
+    """
     model = model_of(inputs, config.listener)
     listener = open_listener(model, say=terminal.say)
     match = match_species([competition.species[name] for name in classes.names], listener.species)
     if match.note(listener.name):
         terminal.say(match.note(listener.name))
     require_any(match, listener.name)
-    heard_by = HeardBy.of(listener, Hearing(windowing=config.features.windowing), match)
-    report = write_embeddings(model, heard_by, competition, classes, out, track=terminal.track)
+    return Ears(model, HeardBy.of(listener, Hearing(windowing=config.features.windowing), match))
+
+
+def embed(own: Ears, out: Path, competition: Competition, classes: Classes, terminal: Terminal) -> None:
+    """Keep what the listener makes of every segment of the pictures."""
+    report = write_embeddings(own.model, own.heard_by, competition, classes, out, track=terminal.track)
     for failure in report.failures:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
 

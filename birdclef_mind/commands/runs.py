@@ -8,15 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from birdclef_mind.errors import BundleError, reason_of
-from birdclef_mind.storage.folder_kinds import BUNDLE, CACHE, COMPARISON, COMPETITION, EXPLANATION, SCORES, kind_of
+from birdclef_mind.storage.folder_kinds import (
+    BUNDLE,
+    CACHE,
+    COMPARISON,
+    COMPETITION,
+    EMBEDDINGS,
+    EXPLANATION,
+    HEARD_BY,
+    SCORES,
+    kind_of,
+)
 from birdclef_mind.storage.tables import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_WITHOUT_BUNDLES = {CACHE, COMPARISON, COMPETITION, EXPLANATION}
-# Stands in every bundle of ours, near its beginning.
-_OWN_WORD = '"noise_floor"'
+_WITHOUT_BUNDLES = {CACHE, COMPARISON, COMPETITION, EMBEDDINGS, EXPLANATION}
+# One of them stands in every bundle of ours.
+_OWN_WORDS = ('"noise_floor"', f'"{HEARD_BY}"')
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
             text = path.read_text(encoding="utf-8")
             found.append(_run(path, root, json.loads(text), broken))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if _OWN_WORD in text or not text:
+            if not text or any(word in text for word in _OWN_WORDS):
                 broken.append(f"{path}: cannot be read as a bundle ({reason_of(error)})")
     if not found and not broken:
         raise BundleError(f"{root}: expected bundles below it, found no {BUNDLE}")
@@ -79,15 +89,21 @@ def list_runs(root: Path) -> "pd.DataFrame":
 
 
 def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Run:
-    training, features = facts["record"]["training"], facts["features"]
-    scores = _scores(path.parent / SCORES, broken)
+    training, scores = facts["record"]["training"], _scores(path.parent / SCORES, broken)
+    if HEARD_BY in facts:
+        # A head on a listener has neither a network of ours nor pictures.
+        facts = {**facts, "network": {"name": f"head, {facts['members'][0]['shape']['kind']}"}}
+        training = {"loss": "", **training}
+        features = {"kind": facts[HEARD_BY]["name"], "n_mels": ""}
+    else:
+        features = facts["features"]
     return Run(
         folder=str(path.parent.relative_to(root)),
         written=datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
         network=str(facts["network"]["name"]),
         members=len(facts["weights"]),
         loss=str(training["loss"]),
-        epochs=f"{facts['record']['best_epoch']}/{training['epochs']}",
+        epochs=f"{facts['record']['best_epoch']}/{training['epochs']}" if "epochs" in training else "",
         seed=int(training["seed"]),
         features=f"{features['kind']}{features['n_mels']}",
         birds=len(facts["classes"]),

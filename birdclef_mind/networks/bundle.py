@@ -31,8 +31,7 @@ from birdclef_mind.storage import files, folder_kinds, folders
 
 FACTS = folder_kinds.BUNDLE
 WEIGHTS = weights.FIRST
-# What the facts of a head on a listener have, and those of a network that reads pictures have not.
-HEAD = "heard_by"
+HEAD = folder_kinds.HEARD_BY
 FORMAT = 3
 
 

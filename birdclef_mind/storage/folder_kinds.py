@@ -10,6 +10,8 @@ COMPARISON = "comparison.json"
 COMPETITION = "train_metadata.csv"
 # Beside a bundle: how well its network does.
 SCORES = "scores.json"
+# What the facts of a head on a listener have, and those of a network that reads pictures have not.
+HEARD_BY = "heard_by"
 
 _KINDS = {
     CACHE: "a cache",

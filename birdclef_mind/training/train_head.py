@@ -34,6 +34,9 @@ _PARTS = 4
 _SAME = 0.97
 # With fewer, different sounds are embedded alike by chance.
 _ENOUGH_NUMBERS = 64
+# Copies have a cosine of at least so much by so many random directions, with hardly an exception.
+_DIRECTIONS, _NEAR = 64, 0.85
+_AT_A_TIME = 1_024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +222,8 @@ class _Work:
 def alike_recordings(embeddings: Array, recordings: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of recordings that hold the same sound: some segment of one is embedded as one of the other is.
 
-    What all embeddings have in common is taken away before they are compared.
+    What all embeddings have in common is taken away before they are compared: first a few random directions of each
+    (Johnson & Lindenstrauss 1984), then whole those that are near by them.
 
     Parameters
     ----------
@@ -227,15 +231,21 @@ def alike_recordings(embeddings: Array, recordings: Sequence[str]) -> list[tuple
     """
     if embeddings.shape[-1] < _ENOUGH_NUMBERS:
         return []
-    own = embeddings.reshape(len(embeddings), -1).astype(np.float32)
-    own = own - own.mean(axis=0)
-    own = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
-    names = np.array(recordings)
+    own = _unit(embeddings.reshape(len(embeddings), -1) - embeddings.reshape(len(embeddings), -1).mean(axis=0))
+    directions = np.random.default_rng(0).normal(size=(own.shape[1], _DIRECTIONS)).astype(np.float32)
+    few, names = _unit(own @ directions), np.array(recordings)
     pairs: dict[tuple[str, str], None] = {}
-    for start in range(0, len(own), 1024):
-        close = own[start : start + 1024] @ own.T >= _SAME
-        for one, other in np.argwhere(close).tolist():
-            first, second = names[start + one], names[other]
-            if first < second:
-                pairs[str(first), str(second)] = None
+    for start in range(0, len(own), _AT_A_TIME):
+        near = np.argwhere(few[start : start + _AT_A_TIME] @ few.T >= _NEAR)
+        one, other = near[:, 0] + start, near[:, 1]
+        first = names[one] < names[other]
+        one, other = one[first], other[first]
+        same = np.einsum("ij,ij->i", own[one], own[other]) >= _SAME
+        pairs |= dict.fromkeys(zip(names[one[same]].tolist(), names[other[same]].tolist(), strict=True))
     return list(pairs)
+
+
+def _unit(values: Array) -> Array:
+    """Values (n, numbers), each row of length 1, or 0 where it is nothing."""
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(length, 1e-9), np.float32)

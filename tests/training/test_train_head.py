@@ -1,6 +1,7 @@
 """Heads on embeddings: what they learn, what they are held out from, and that they are no worse than their parts."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -146,3 +147,12 @@ def test_words_that_do_not_go_together_are_refused(sample_embeddings, little, tm
         assert said in error
         assert error.count("\n") == 1
     assert not (tmp_path / "h").exists()
+
+
+def test_heads_stand_among_other_trainings(headed, little, tmp_path, capsys):
+    shutil.copytree(headed[0], tmp_path / "head")
+    shutil.copytree(little.bundle, tmp_path / "network")
+    assert main(["runs", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "head, logistic" in said
+    assert "small" in said
