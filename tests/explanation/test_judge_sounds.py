@@ -186,7 +186,11 @@ def test_bad_judges_are_refused_before_anything_is_written(little, fake_birdnet,
     same = tmp_path / "copy"
     shutil.copytree(little.decoded, same)
     for judge, error, message in [
-        (tmp_path / "none", ListenerError, "expected a model, or a TOML file that describes one, found nothing"),
+        (
+            tmp_path / "none",
+            ListenerError,
+            "expected a model, a bundle, or a TOML file that describes one, found nothing",
+        ),
         (tmp_path / "noise.tflite", ListenerError, r"noise\.tflite"),
         (tmp_path / "listener.toml", ListenerError, "line 1: kind: expected one of"),
         (fake_birdnet / "model.tflite", TableError, "expected at least one of the 2 classes among its species"),

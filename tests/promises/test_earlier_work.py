@@ -86,7 +86,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(little, standi
     assert lasting(out) == before
     bundle = spoilt(bundles.load(out), value)
     with monkeypatch.context() as patch:
-        patch.setattr(bundles, "_require_finite", lambda *_: None)
+        patch.setattr(bundles.weights, "require_finite", lambda *_: None)
         put_bundle(bundle, out)
     with pytest.raises(BundleError, match="expected weights that are finite"):
         bundles.load(out)

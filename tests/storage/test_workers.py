@@ -8,6 +8,7 @@ import time
 
 import pytest
 from conftest import make_cache, tree
+from distributed import Client
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.sample import Sample, write_sample
@@ -89,6 +90,8 @@ def test_a_cluster_hears_the_same_wherever_its_workers_stand(cluster, embedded, 
     """The listener is named from the client's folder, which is not that of the workers."""
     address, worker = cluster
     worker()
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
     monkeypatch.chdir(embedded.listener.parent)
     words = ["embed", embedded.listener.name, str(little.competition), str(tmp_path / "e"), "--scheduler", address]
     assert main(words) == 0
