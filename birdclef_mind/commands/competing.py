@@ -110,15 +110,16 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     refuse_outputs(args.out, args.events, folder=args.format != CSV)
     if args.events and (args.listener or args.others):
         raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
-    if args.events:
-        Listener(load(args.bundle))
-    answering = open_answering([args.bundle, *args.others], args.listener, say=terminal.say)
+    network = load(args.bundle) if args.events else None
+    if network:
+        Listener(network)
+    answering = network or open_answering([args.bundle, *args.others], args.listener, say=terminal.say)
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
     report = write_submission(answering, root, args.out, deadline_minutes=minutes, track=terminal.track)
     failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
-    if args.events:
-        count, unheard = write_events(load(args.bundle), root, args.events, terminal.track, form=args.format)
+    if network:
+        count, unheard = write_events(network, root, args.events, terminal.track, form=args.format)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
     for line in (*failed, *report.remarks):

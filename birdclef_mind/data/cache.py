@@ -80,8 +80,7 @@ def _require_segments(root: Path, rows: Sequence[IndexRow], strip: strips.Strip)
     """Refuse pictures that were made since the index was written, such as those of another cache."""
     starts_s = strip.facts.starts_s
     for row in rows:
-        # The index holds nine digits.
-        if row.segment >= len(starts_s) or abs(starts_s[row.segment] - row.start_s) > 1e-6 * (1 + row.start_s):
+        if not row.is_among(starts_s):
             path = picture_path(root, row.folder, row.recording)
             raise StoreError(
                 f"{path}: expected segment {row.segment} at {row.start_s:g} s, as {INDEX} says, "

@@ -62,6 +62,11 @@ class IndexRow:
         """Whether anybody said what is in it; of a soundscape that nobody listened to not."""
         return bool(self.label) or self.birdless
 
+    def is_among(self, starts_s: Sequence[float]) -> bool:
+        """Whether a recording's file, whose segments start there, still has this one where the index says."""
+        # The index holds nine digits.
+        return self.segment < len(starts_s) and abs(starts_s[self.segment] - self.start_s) <= 1e-6 * (1 + self.start_s)
+
 
 @dataclass(frozen=True)
 class Sides:

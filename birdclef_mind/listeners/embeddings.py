@@ -114,8 +114,7 @@ class Embeddings(Index):
         for ((folder, recording), wanted), own in track(read, len(places), "reading embeddings"):
             for place in wanted:
                 row = rows[place]
-                starts_s = own.facts.starts_s
-                if row.segment >= len(starts_s) or abs(starts_s[row.segment] - row.start_s) > 1e-6 * (1 + row.start_s):
+                if not row.is_among(own.facts.starts_s):
                     path = self._path(folder, recording)
                     raise StoreError(f"{path}: expected segment {row.segment} at {row.start_s:g} s; run `embed` again")
                 embeddings[place], opinion[place] = own.embeddings[row.segment], own.opinion[row.segment]

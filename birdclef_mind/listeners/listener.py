@@ -118,10 +118,7 @@ class Listener:
 
     def chances(self, logits: Array) -> Array:
         """Logits (…, species) as chances, 0 to 1."""
-        if self.answer == "sigmoid":
-            return 1 / (1 + np.exp(-logits))
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        return chances_of(logits, self.answer)
 
     def _scaled(self, samples: Array) -> Array:
         """Windows (windows, samples) at the peak that the model expects; silence stays silence."""
@@ -129,3 +126,11 @@ class Listener:
             return samples
         peaks = np.abs(samples).max(axis=1, keepdims=True)
         return np.where(peaks > 0, samples * (self.peak / np.maximum(peaks, 1e-12)), samples).astype(np.float32)
+
+
+def chances_of(logits: Array, answer: str) -> Array:
+    """Logits (…, species) as chances of the same shape: one each where the answer is "sigmoid", else one shared."""
+    if answer == "sigmoid":
+        return 1 / (1 + np.exp(-logits))
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

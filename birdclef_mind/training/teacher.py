@@ -11,6 +11,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.errors import StoreError
 from birdclef_mind.listeners.embeddings import Embeddings
+from birdclef_mind.listeners.listener import chances_of
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.training.recipe import Training
 
@@ -46,16 +47,8 @@ def lessons_for(
     arrays, match = embeddings.arrays(own, track), embeddings.heard_by.match
     chances = np.full((len(rows), len(classes)), _NONE, np.float32)
     if match.known:
-        chances[:, list(match.known)] = _chances(arrays.opinion.max(axis=1), embeddings.heard_by.answer)
+        chances[:, list(match.known)] = chances_of(arrays.opinion.max(axis=1), embeddings.heard_by.answer)
     return np.concatenate([chances, arrays.embeddings.mean(axis=1)], axis=1, dtype=np.float32)
-
-
-def _chances(logits: Array, answer: str) -> Array:
-    """Logits (segments, known) as chances, 0 to 1."""
-    if answer == "sigmoid":
-        return 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def between(lessons: Array, places: Array, following: Array, share: Array) -> Array:

@@ -231,7 +231,8 @@ def alike_recordings(embeddings: Array, recordings: Sequence[str]) -> list[tuple
     """
     if embeddings.shape[-1] < _ENOUGH_NUMBERS:
         return []
-    own = _unit(embeddings.reshape(len(embeddings), -1) - embeddings.reshape(len(embeddings), -1).mean(axis=0))
+    flat = embeddings.reshape(len(embeddings), -1)
+    own = _unit(flat - flat.mean(axis=0))
     directions = np.random.default_rng(0).normal(size=(own.shape[1], _DIRECTIONS)).astype(np.float32)
     few, names = _unit(own @ directions), np.array(recordings)
     pairs: dict[tuple[str, str], None] = {}
