@@ -60,6 +60,10 @@ def add_train(group: Group) -> None:
         help="folder written by `embed`: the network also learns to hear as that listener does, and needs it no more",
     )  # fmt: skip
     parser.add_argument(
+        "--unlabelled", type=reached, nargs=2, metavar=("CACHE", "EMBEDDINGS"),
+        help="sounds to learn from the teacher alone: `cache --unlabelled` and `embed --unlabelled` make them",
+    )  # fmt: skip
+    parser.add_argument(
         "--epochs", type=COUNT, help="passes over the training segments, at most (default: the recipe's)"
     )
     parser.add_argument("--batch-size", type=COUNT, help="segments a step (default: 32)")
@@ -106,6 +110,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.training.origin import Extras
     from birdclef_mind.training.train import train as train_network
     from birdclef_mind.training.train_folds import train_folds
+    from birdclef_mind.training.unlabelled import Unlabelled
 
     _refuse_kept_place(args.out)
     if args.listener:
@@ -118,7 +123,10 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     teacher = open_embeddings(args.teacher) if args.teacher else None
     if teacher:
         terminal.say(f"taught by {teacher.heard_by.name}: {teacher.heard_by.licence}")
-    extras = Extras(overrides, args.before, args.weights, teacher)
+    unlabelled = None
+    if args.unlabelled:
+        unlabelled = Unlabelled(open_cache(args.unlabelled[0]), open_embeddings(args.unlabelled[1]))
+    extras = Extras(overrides, args.before, args.weights, teacher, unlabelled)
     started = time.perf_counter()
     if args.folds is not None:
         found = train_folds(
@@ -234,6 +242,8 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
         )
     if args.before and not args.overrides:
         raise ConfigError("--before: expected --overrides beside it, the corrections that are measured")
+    if args.unlabelled and not args.teacher:
+        raise ConfigError("--unlabelled: expected --teacher beside it, whose opinion of these sounds is learned")
     if args.fold is not None and args.folds is None:
         raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
     base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")

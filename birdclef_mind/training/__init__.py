@@ -7,9 +7,11 @@ draws        which windows an epoch sees, and where they are cut
 augmentation what is done to pictures when they are seen
 batches      pictures and targets to the network, in order
 teacher      what a listener teaches besides the labels
+unlabelled   sounds without labels, of which the teacher alone tells
 learner      one step: losses, optimizer, schedule
 epochs       epoch by epoch; stopped, it goes on
 results      what a training leaves: measures, tables, figures
+fold_measures what folds say together
 improvement  better than the network before the corrections, or not
 plots        figures of numbers
 words        what a training says before it begins

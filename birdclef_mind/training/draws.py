@@ -33,7 +33,7 @@ class Material:
     odds : how likely each is drawn, (segments,), summing to 1. birdless : places of segments that hold none of the
         birds, (n,).
     draws : segments an epoch shows. lessons : what a listener makes of each, (segments, numbers), see `teacher`; None
-        without one.
+        without one. Segments that only a listener has told of stand last, see `unlabelled`; their targets are 0.
     """
 
     pictures: Pictures
@@ -90,7 +90,9 @@ def gather_material(
     sound = moving_sound(pictures.pixels, own)
     singing = targets.any(axis=1)
     birdless = np.flatnonzero(~singing | _is_quiet(rows, sound))
-    odds = _odds(rows, sound, training) * (singing if training.network.answer == "softmax" else 1)
+    odds = _odds(rows, sound, training)
+    if training.network.answer == "softmax" and singing.any():
+        odds = odds * singing
     # Overlapping windows show the same sound several times; an epoch shows each second about once.
     overlap = features.windowing.length_s / features.windowing.step_s
     draws = max(1, round(len(rows) / overlap)) if training.augmentation.shift else len(rows)

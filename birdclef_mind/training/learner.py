@@ -42,12 +42,17 @@ class Learner(keras.Model):  # type: ignore[misc]
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss of labels; where a listener teaches, y and y_pred (n, classes + numbers) hold its part, too."""
+        """The loss of labels; where a listener teaches, y and y_pred hold its part behind the classes, too.
+
+        Of labels it is the mean over the segments that are told.
+        """
         count = self.network.output.shape[-1]
+        teacher = self._teacher if y.shape[1] > count else None
+        if teacher:
+            told = 1 - y[:, count]
+            sample_weight = told * (tf.cast(tf.size(told), tf.float32) / tf.maximum(tf.reduce_sum(told), 1.0))
         own = super().compute_loss(x, y[:, :count], y_pred[:, :count], sample_weight, training)
-        if self._teacher is None or y.shape[1] == count:
-            return own
-        return own + self._teacher.loss(y[:, count:], y_pred)
+        return own + teacher.loss(y[:, count:], y_pred) if teacher else own
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Measures of y and y_pred (n, classes), whatever stands behind the classes."""

@@ -16,6 +16,7 @@ from birdclef_mind.networks.bundle_folder import SETTINGS
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.unlabelled import Unlabelled
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class Extras:
     overrides : corrections of the cache's segments; they are kept in the bundle. before : bundle of the network before
         them, to be measured beside the new one; None for the one that stands in `out`.
     weights : a file to begin the maps of a `keras.applications` network with. teacher : embeddings of a listener, which
-        the network learns to give, and to answer like.
+        the network learns to give, and to answer like. unlabelled : more sounds to learn that from.
     """
 
     overrides: Sequence[Override] = ()
     before: Path | None = None
     weights: Path | None = None
     teacher: Embeddings | None = None
+    unlabelled: Unlabelled | None = None
 
 
 NO_EXTRAS: Extras = Extras()
@@ -46,6 +48,7 @@ def made_from(cache: Cache, pictures: Pictures, extras: Extras) -> dict[str, str
         "pictures_sha256": files.digest_of(pictures.pixels, pictures.scale.low, pictures.scale.width),
         "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
         **({"teacher": _taught_by(extras.teacher)} if extras.teacher else {}),
+        **({"unlabelled": _heard_besides(extras.unlabelled)} if extras.unlabelled else {}),
     }
 
 
@@ -53,6 +56,11 @@ def _taught_by(teacher: Embeddings) -> str:
     """A listener's name and licence, which the network may be bound by, and digests of it and of what it heard."""
     own = teacher.heard_by
     return f"{own.name} ({own.licence}), {own.digest}, {own.fingerprint()}, {teacher.index_sha256}"
+
+
+def _heard_besides(unlabelled: Unlabelled) -> str:
+    """Digests of sounds without labels, and of what the teacher made of them."""
+    return f"{unlabelled.cache.index_sha256}, {unlabelled.embeddings.index_sha256}"
 
 
 def write_settings(out: Path, cache: Cache, training: Training, extras: Extras) -> None:

@@ -89,6 +89,7 @@ class Training:
     noise_floor : whether the network also sees each band without its steady part.
     teacher_embedding, teacher_opinion : how much it counts, beside the labels, that the network's embedding leads to a
         listener's (cosine), and that it answers as the listener does; only where a teacher is given.
+    unlabelled_share : of an epoch's draws, sounds without labels that the teacher has heard, where they are given.
     """
 
     model: str = "classic"
@@ -111,6 +112,7 @@ class Training:
     noise_floor: bool = False
     teacher_embedding: float = 1.0
     teacher_opinion: float = 1.0
+    unlabelled_share: float = 0.5
     augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
@@ -128,7 +130,7 @@ class Training:
         ):  # fmt: skip
             value = getattr(self, name)
             require(value in choices, name, f"one of {', '.join(choices)}", value)
-        for name in ("label_smoothing", "secondary_weight"):
+        for name in ("label_smoothing", "secondary_weight", "unlabelled_share"):
             value = getattr(self, name)
             require(is_number(value) and 0 <= value < 1, name, "a share from 0 to below 1", value)
         for name in ("balance", "weight_decay", "teacher_embedding", "teacher_opinion"):

@@ -92,8 +92,7 @@ def write_measures(
     """
     if not np.isfinite(predicted).all():
         raise BundleError("expected scores that are finite for what was held out, got others; train again")
-    groups = [row.recording for row in rows]
-    scores = measure(out, own, rows, targets, predicted, honesty=measured(targets, predicted, groups, own.answer))
+    scores = measure(out, own, rows, targets, predicted, honesty=honesty_of(own, rows, targets, predicted))
     if before:
         scores["corrected"] = improvement(before, rows, targets, predicted)
     files.write_text(out / VALIDATION, validation_table(rows, predicted, own.classes))
@@ -109,17 +108,29 @@ def measure(
     ----------
     targets, predicted : (rows, classes).
     """
-    names, groups = own.classes.names, [row.recording for row in rows]
-    named = decided(targets, predicted, groups, own.answer)
-    levels = metrics.measures_by_level(targets, predicted, names, groups, decided=named)
-    scores: Scores = {
-        "metric": own.metric, "segments": levels["segments"], "recordings": levels["recordings"],
-        "calibration": honesty,
-    }  # fmt: skip
-    plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], names)
+    scores = figures(own, rows, targets, predicted, honesty)
+    plots.plot_confusion(out / CONFUSION_FIGURE, scores["segments"]["confusion"], own.classes.names)
     if honesty:
         plots.plot_reliability(out / RELIABILITY_FIGURE, {"scores": honesty["before"], "calibrated": honesty["after"]})
     return scores
+
+
+def figures(
+    own: About, rows: Sequence[IndexRow], targets: Targets, predicted: Array, honesty: Honesty | None
+) -> Scores:
+    """All measures of scores for held-out segments; targets, predicted (rows, classes)."""
+    names, groups = own.classes.names, [row.recording for row in rows]
+    named = decided(targets, predicted, groups, own.answer)
+    levels = metrics.measures_by_level(targets, predicted, names, groups, decided=named)
+    return {
+        "metric": own.metric, "segments": levels["segments"], "recordings": levels["recordings"],
+        "calibration": honesty,
+    }  # fmt: skip
+
+
+def honesty_of(own: About, rows: Sequence[IndexRow], targets: Targets, predicted: Array) -> Honesty | None:
+    """How honest scores for held-out segments are, before and after calibration; targets, predicted (rows, classes)."""
+    return measured(targets, predicted, [row.recording for row in rows], own.answer)
 
 
 def validation_table(rows: Sequence[IndexRow], predicted: Array, classes: Classes) -> str:

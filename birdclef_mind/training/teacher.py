@@ -20,16 +20,25 @@ _NONE = -1.0
 
 
 def lessons_for(
-    rows: Sequence[IndexRow], classes: Sequence[str], embeddings: Embeddings, track: Track = untracked
+    rows: Sequence[IndexRow],
+    classes: Sequence[str],
+    embeddings: Embeddings,
+    track: Track = untracked,
+    *,
+    told: bool = True,
 ) -> Array:
     """What a listener makes of some segments: its chances for the classes, then its embedding.
 
     StoreError for segments that it has not heard, and for embeddings of other classes.
 
+    Parameters
+    ----------
+    told : whether labels are learned beside the lessons.
+
     Returns
     -------
-    (segments, classes + numbers), float32; chances are -1 for classes that it does not know. Embeddings are means over
-    a segment's windows, chances those of its surest one.
+    (segments, untold + classes + numbers), float32: 0 for a segment that is told, else 1; chances, -1 for classes that
+    it does not know; the embedding. Embeddings are means over a segment's windows, chances those of its surest one.
     """
     if embeddings.classes.names != tuple(classes):
         raise StoreError(
@@ -48,7 +57,8 @@ def lessons_for(
     chances = np.full((len(rows), len(classes)), _NONE, np.float32)
     if match.known:
         chances[:, list(match.known)] = chances_of(arrays.opinion.max(axis=1), embeddings.heard_by.answer)
-    return np.concatenate([chances, arrays.embeddings.mean(axis=1)], axis=1, dtype=np.float32)
+    untold = np.full((len(rows), 1), not told)
+    return np.concatenate([untold, chances, arrays.embeddings.mean(axis=1)], axis=1, dtype=np.float32)
 
 
 def between(lessons: Array, places: Array, following: Array, share: Array) -> Array:
@@ -66,17 +76,18 @@ class Teacher:
     """The part of the loss that a listener's lessons make.
 
     The network's embedding is taken to the listener's by a layer that is left behind when the training ends. Sounds
-    that are mixed have the larger of both chances, and of both embeddings, number by number: what either holds.
+    that are mixed have the larger of both chances, and of both embeddings, number by number: what either holds; they
+    are told where both are.
     """
 
     def __init__(self, network: keras.Model, lessons: Array, classes: int, training: Training) -> None:
         self._classes, self._training = classes, training
         own = network.get_layer("classes").input
         self.both = keras.Model(network.inputs, [network.outputs[0], own])
-        self.projection = keras.layers.Dense(lessons.shape[1] - classes, name="to_listener", dtype="float32")
+        self.projection = keras.layers.Dense(lessons.shape[1] - classes - 1, name="to_listener", dtype="float32")
         self.projection.build(own.shape)
         # Embeddings of one model have much in common; what differs is what is to be learned.
-        self._mean = tf.constant(lessons[:, classes:].mean(axis=0), tf.float32)
+        self._mean = tf.constant(lessons[:, 1 + classes :].mean(axis=0), tf.float32)
 
     def answer(self, pictures: Any) -> Any:
         """What the network says, and its embedding as the listener's, (n, classes + numbers), while it trains."""
@@ -84,12 +95,13 @@ class Teacher:
         return tf.concat([tf.cast(scores, tf.float32), self.projection(embedding)], axis=1)
 
     def loss(self, lessons: Any, answers: Any) -> Any:
-        """How far answers, as `answer` gives them, are from the lessons, both (n, classes + numbers)."""
+        """How far answers, as `answer` gives them, are from lessons as `lessons_for` does."""
         count = self._classes
-        wanted, known = lessons[:, :count], tf.cast(lessons[:, :count] >= 0, tf.float32)
+        wanted, taught = lessons[:, 1 : 1 + count], lessons[:, 1 + count :]
+        known = tf.cast(wanted >= 0, tf.float32)
         said = tf.clip_by_value(answers[:, :count], 1e-6, 1 - 1e-6)
         entropy = -(wanted * tf.math.log(said) + (1 - wanted) * tf.math.log(1 - said)) * known
         opinion = tf.reduce_sum(entropy) / tf.maximum(tf.reduce_sum(known), 1.0)
-        cosine = keras.losses.cosine_similarity(lessons[:, count:] - self._mean, answers[:, count:])
+        cosine = keras.losses.cosine_similarity(taught - self._mean, answers[:, count:])
         training = self._training
         return training.teacher_opinion * opinion + training.teacher_embedding * (1 + tf.reduce_mean(cosine))

@@ -37,6 +37,7 @@ from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from, precisio
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores, write_results
 from birdclef_mind.training.teacher import lessons_for
+from birdclef_mind.training.unlabelled import with_unlabelled
 from birdclef_mind.training.words import describe, resting
 
 
@@ -74,7 +75,7 @@ def train(
     depend on corrections. TableError for corrections that do not fit the cache, BundleError where `out` is no place for
     a bundle; what else is raised, `refuse_unfit` and `train_split` say.
     """
-    refuse_unfit(cache, training)
+    refuse_unfit(cache, training, extras)
     with bundle_folder.claimed(out) as ledger:
         asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
         split, source = one_split(cache, pictures, training, say, track), made_from(cache, pictures, extras)
@@ -117,6 +118,11 @@ def train_split(
         learn.rows, pictures, learn.places, learn.targets,
         features=cache.features, training=training, lessons=_lessons(cache, learn, extras),
     )  # fmt: skip
+    if extras.unlabelled:
+        # Nothing of what is held out comes in by a side door.
+        more = extras.unlabelled.rows({row.recording for row in cache.rows})
+        say(f"{len(more)} segments of {len({row.recording for row in more})} recordings without labels beside them")
+        material = with_unlabelled(material, extras.unlabelled, more, training)
     for line in resting(material, training):
         say(line)
     state = Checkpoint(ledger, TRAINING, _key(material, check, training, source))
@@ -178,9 +184,16 @@ def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Arra
     )
 
 
-def refuse_unfit(cache: Cache, training: Training) -> None:
-    """Raise StoreError for a single bird, ConfigError for a recipe that these pictures, or nobody, can follow."""
+def refuse_unfit(cache: Cache, training: Training, extras: Extras = NO_EXTRAS) -> None:
+    """Raise StoreError for a single bird, ConfigError for a recipe that these pictures, or nobody, can follow.
+
+    StoreError, too, for sounds without labels that are unlike those with them.
+    """
     networks.require_known(training.model)
+    if extras.unlabelled:
+        if not extras.teacher:
+            raise ConfigError("unlabelled: expected a teacher beside sounds without labels, got none")
+        extras.unlabelled.refuse_unlike(cache, extras.teacher)
     if len(cache.classes) < 2:
         only = cache.classes.names[0]
         raise StoreError(f"{cache.root}: expected at least two {cache.are} to tell apart, got {only} alone")
@@ -221,7 +234,8 @@ def _begin_at_chance(model: keras.Model, material: Material) -> None:
 
     Lin and others 2017, "Focal loss", section 3.3.
     """
-    chance = np.clip(material.odds @ material.targets, 0.01, 0.5)
+    told = 1.0 if material.lessons is None else material.odds @ (1 - material.lessons[:, 0])
+    chance = np.clip(material.odds @ material.targets / told, 0.01, 0.5)
     model.get_layer("classes").bias.assign(np.log(chance / (1 - chance)))
 
 

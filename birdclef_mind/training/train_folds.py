@@ -8,7 +8,7 @@ OUT/out_of_fold.csv           scores of each recording that some fold holds out,
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,24 +19,21 @@ from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
-from birdclef_mind.networks.calibration import Honesty, calibrate_members, join_bins
+from birdclef_mind.networks.calibration import calibrate_members
 from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
+from birdclef_mind.training.fold_measures import measures_of_folds
 from birdclef_mind.training.folds import Split
 from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, parts
 from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from
 from birdclef_mind.training.recipe import Training
-from birdclef_mind.training.results import Scores, about, measure, validation_table
+from birdclef_mind.training.results import Scores, about, validation_table
 from birdclef_mind.training.train import refuse_unfit, train_split
 
 # Measuring and writing the joined bundle takes less.
 _JOINING_S = 600.0
-_AVERAGED = (
-    "top1", "padded_cmap", "padded_cmap_of_constant", "mean_average_precision", "roc_auc", "micro_f1",
-    "balanced_accuracy",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def train_folds(
     if only is not None and not 1 <= only <= folds:
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
     own_folders = [out / f"{FOLD}{number}" for number in range(1, folds + 1)]
-    refuse_unfit(cache, training)
+    refuse_unfit(cache, training, extras)
     folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
@@ -148,38 +145,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
     ]
     with bundle_folder.renewed(ledger) as stage:
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
-        measures = measure(stage, about(whole), rows, targets, scores, honesty=_mean_honesty(each))
-        for level in ("segments", "recordings"):
-            _mean_over_folds(cast("dict[str, Any]", measures[level]), [fold[level] for fold in each])
+        measures = measures_of_folds(stage, about(whole), rows, targets, scores, folds=each)
         files.write_json(stage / SCORES, measures)
         bundles.write(whole, stage)
     return measures
-
-
-def _mean_honesty(folds: list[dict[str, Any]]) -> Honesty | None:
-    """How honest the networks are, each on its own held-out part: mean errors, and the bins of all together."""
-    found = [fold["calibration"] for fold in folds if fold.get("calibration")]
-    if not found:
-        return None
-    return {
-        "error_before": round(float(np.mean([one["error_before"] for one in found])), 5),
-        "error_after": round(float(np.mean([one["error_after"] for one in found])), 5),
-        "before": join_bins([one["before"] for one in found]),
-        "after": join_bins([one["after"] for one in found]),
-    }
-
-
-def _mean_over_folds(measures: dict[str, Any], folds: list[dict[str, Any]]) -> None:
-    """Put means over the folds in the place of what was measured on scores of different networks together.
-
-    Counts, such as the confusion matrix, are sums already: each segment was decided by one network.
-    """
-    for name in _AVERAGED:
-        measures[f"{name}_by_fold"] = [fold[name] for fold in folds]
-        known = [value for value in measures[f"{name}_by_fold"] if value is not None]
-        measures[name] = float(np.mean(known)) if known else None
-    for place, bird in enumerate(measures["per_class"]):
-        own = [fold["per_class"][place] for fold in folds if fold["per_class"][place]["positives"]]
-        for name in ("precision", "recall", "f1", "average_precision", "roc_auc"):
-            known = [fold[name] for fold in own if fold[name] is not None]
-            bird[name] = float(np.mean(known)) if known else bird[name]

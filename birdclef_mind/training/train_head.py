@@ -22,10 +22,11 @@ from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.fit_heads import Heard, fit_head
+from birdclef_mind.training.fold_measures import measures_of_folds
 from birdclef_mind.training.folds import Split, fold_recordings, split_recordings
 from birdclef_mind.training.held_out import apart, recordings_of
 from birdclef_mind.training.improvement import Earlier
-from birdclef_mind.training.results import About, Scores, validation_table, write_measures
+from birdclef_mind.training.results import About, Scores, figures, honesty_of, validation_table, write_measures
 
 # Parts of the recordings to learn from, on each of which heads are tried that have not seen it.
 _PARTS = 4
@@ -152,11 +153,23 @@ class _Work:
         )
         rows = [self._rows[place] for place in places]
         with bundle_folder.renewed(ledger) as stage:
-            measures = write_measures(stage, self._about(), rows, self._targets[places], scores, before=None)
+            measures = measures_of_folds(
+                stage,
+                self._about(),
+                rows,
+                self._targets[places],
+                scores,
+                folds=list(map(self._figures, checks, predicted)),
+            )
             files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, self._own.classes))
             files.write_json(stage / SCORES, measures)
             write_head(bundle, stage)
         return HeadReport(bundle, measures)
+
+    def _figures(self, check: Array, predicted: Array) -> Scores:
+        """Measures of one fold's scores (check, classes) for what it has not seen."""
+        own, rows, targets = self._about(), [self._rows[place] for place in check], self._targets[check]
+        return figures(own, rows, targets, predicted, honesty_of(own, rows, targets, predicted))
 
     def _bundle(self, split: Split) -> HeadBundle:
         """A head that learned from one side of a split."""

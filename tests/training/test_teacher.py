@@ -23,6 +23,8 @@ def test_lessons_are_what_the_listener_made_of_each_segment(little, embedded):
     rows = cache.heard[::-1]
     lessons = lessons_for(rows, cache.classes.names, embeddings)
     known, classes = embeddings.heard_by.match.known, len(cache.classes)
+    assert not lessons[:, 0].any()
+    lessons = lessons[:, 1:]
     own = {(row.recording, row.segment): row for row in embeddings.rows}
     for row, lesson in zip(rows, lessons, strict=True):
         heard = embeddings.arrays([own[row.recording, row.segment]])
@@ -54,12 +56,13 @@ def test_the_loss_follows_its_definition(rng):
     lessons = np.concatenate([rng.uniform(size=(6, 3)), rng.normal(size=(6, 5))], axis=1).astype(np.float32)
     lessons[:, 1] = -1
     training = Training(teacher_embedding=0.7, teacher_opinion=0.3)
+    lessons = np.concatenate([np.zeros((6, 1), np.float32), lessons], axis=1)
     teacher = Teacher(network, lessons, 3, training)
     answers = np.concatenate([rng.uniform(0.1, 0.9, size=(6, 3)), rng.normal(size=(6, 5))], axis=1).astype(np.float32)
     opinion, cosine = [], []
-    for wanted, said in zip(lessons, answers, strict=True):
+    for wanted, said in zip(lessons[:, 1:], answers, strict=True):
         opinion += [-(wanted[c] * np.log(said[c]) + (1 - wanted[c]) * np.log(1 - said[c])) for c in (0, 2)]
-        one, other = wanted[3:] - lessons[:, 3:].mean(axis=0), said[3:]
+        one, other = wanted[3:] - lessons[:, 4:].mean(axis=0), said[3:]
         cosine.append(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
     expected = 0.3 * np.mean(opinion) + 0.7 * (1 - np.mean(cosine))
     assert float(teacher.loss(tf.constant(lessons), tf.constant(answers))) == pytest.approx(expected, rel=1e-4)

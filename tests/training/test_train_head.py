@@ -105,6 +105,14 @@ def test_folds_are_members_of_one_bundle(sample_embeddings, tmp_path, quick):
     np.testing.assert_allclose(report.bundle.scores(heard), np.mean(each, axis=0), atol=1e-6)
 
 
+def test_measures_of_folds_are_means_over_heads(sample_embeddings, tmp_path, quick):
+    report = train_head(open_embeddings(sample_embeddings), tmp_path / "f", HeadTraining(folds=2))
+    own = report.scores["segments"]
+    assert len(own["top1_by_fold"]) == 2
+    for name in ("top1", "padded_cmap", "mean_average_precision"):
+        assert own[name] == pytest.approx(np.mean(own[f"{name}_by_fold"]))
+
+
 def test_corrections_are_learned_and_measured_beside_the_head_before(sample_embeddings, tmp_path, quick, capsys):
     embeddings = open_embeddings(sample_embeddings)
     train_head(embeddings, tmp_path / "h")
