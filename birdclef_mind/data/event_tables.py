@@ -111,7 +111,8 @@ def _read(path: Path) -> Iterator[tuple[str, Event]]:
     if not is_event_table(path):
         yield from _own(path)
         return
-    rows = list(rows_of(path, "\t"))
+    # Some programs quote each text; a quote inside one is part of it.
+    rows = [(row, [_bare(cell) for cell in cells]) for row, cells in rows_of(path, "\t")]
     if rows and _BEGIN in rows[0][1]:
         yield from _selections(path, rows)
         return
@@ -123,6 +124,11 @@ def _read(path: Path) -> Iterator[tuple[str, Event]]:
             raise TableError(f"{path.name}, row {row}: expected a start, an end and a label, got {len(cells)} cells")
         times = _seconds(path, row, "start", cells[0]), _seconds(path, row, "end", cells[1])
         yield sound_of(path), _event(path, row, times, cells[2], "")
+
+
+def _bare(cell: str) -> str:
+    """A cell without the quotes around all of it."""
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _own(path: Path) -> Iterator[tuple[str, Event]]:

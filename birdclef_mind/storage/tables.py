@@ -19,8 +19,19 @@ _LONGEST_CELL = 1_000_000
 _UNCLOSED = "unexpected end of data"
 
 
+class _Commas(csv.excel):
+    strict = True
+
+
+class _Tabs(_Commas):
+    delimiter = "\t"
+    quoting = csv.QUOTE_NONE
+
+
 def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield (row number, cells) of a CSV table; the header is row 1, and empty lines are passed over.
+
+    Cells that tabs part have no quotes: programs that write them leave a ditto mark in a comment as it is.
 
     Raises TableError for a row of another length than the header, and for what is no UTF-8, no CSV or no file.
     """
@@ -28,7 +39,7 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     width = row = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for row, cells in enumerate(csv.reader(file, strict=True, delimiter=delimiter), start=1):
+            for row, cells in enumerate(csv.reader(file, _Tabs if delimiter == "\t" else _Commas), start=1):
                 if not cells:
                     continue
                 width = width or len(cells)

@@ -61,6 +61,17 @@ def test_tables_of_others_are_read(tmp_path):
     assert read(tmp_path / "all.txt") == {"one": [Event(1, 2, "barswa", 0.5)], "two": [Event(1.5, 3.0, "comsan", 0.75)]}
 
 
+@pytest.mark.parametrize("comment", ['"', '"tseep" call', 'a " b', '""'])
+def test_a_quote_in_a_comment_is_part_of_it(tmp_path, comment):
+    """Raven and Audacity quote nothing; what another program quotes as a whole is read, too."""
+    (tmp_path / "XC1.txt").write_text(
+        f"Begin Time (s)\tEnd Time (s)\tComments\tSpecies\n1\t2\t{comment}\tbarswa\n3\t4\t\tcomsan\n5\t6\t{comment}\twren\n"
+    )
+    assert read(tmp_path / "XC1.txt") == {"XC1": [Event(1, 2, "barswa"), Event(3, 4, "comsan"), Event(5, 6, "wren")]}
+    (tmp_path / "XC2.txt").write_text('"Begin Time (s)"\t"End Time (s)"\t"Species"\n1\t2\t"barswa"\n')
+    assert read(tmp_path / "XC2.txt") == {"XC2": [Event(1, 2, "barswa")]}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
