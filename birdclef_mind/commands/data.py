@@ -135,7 +135,7 @@ def add_cache(group: Group) -> None:
 
 
 def cache(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write the picture cache; status 1 when a recording failed."""
+    """Write the picture cache; status 1 when a recording failed, or a table beside soundscapes helps nobody."""
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.competition import open_competition
     from birdclef_mind.data.overrides import read_overrides
@@ -158,14 +158,15 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
     if report.segments and not args.unlabelled:
         places.append(("next", command("train", args.out, args.out.parent / "bundle")))
-    return _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
+    status = _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
+    return 1 if competition.problems else status
 
 
 def _chosen(competition: "Competition", wanted: str | Sequence[str], terminal: Terminal) -> "Classes":
     """The classes that are asked for, after what the competition's tables leave out has been said."""
     from birdclef_mind.data.labels import choose_labels
 
-    for note in competition.notes:
+    for note in (*competition.notes, *competition.problems):
         terminal.say(note)
     classes = choose_labels(competition.labels, wanted)
     if isinstance(wanted, str) and wanted.isdecimal() and classes.names == (wanted,):
@@ -177,7 +178,7 @@ def _end(
     report: "StoreReport", terminal: Terminal, places: list[tuple[str, str | Path]], overrides: Sequence["Override"],
     *, took_s: float,
 ) -> int:  # fmt: skip
-    """Say what was made; status 1 when a recording failed."""
+    """Say what was made; status 1 when a recording failed, or a table beside soundscapes helps nobody."""
     from birdclef_mind.data.index import FAILURES
     from birdclef_mind.data.override import START
 
@@ -239,7 +240,7 @@ def add_embed(group: Group) -> None:
 
 
 def embed(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write embeddings; status 1 when a recording failed."""
+    """Write embeddings; status 1 when a recording failed, or a table beside soundscapes helps nobody."""
     import_tensorflow_quietly()
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.competition import open_competition
@@ -272,4 +273,5 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     places: list[tuple[str, str | Path]] = [("embeddings", args.out)]
     if report.segments and not args.unlabelled:
         places.append(("next", command("train", args.out.parent / "bundle", "--listener", args.out)))
-    return _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
+    status = _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
+    return 1 if competition.problems else status

@@ -53,7 +53,7 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
 
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     competition = open_competition(find_competition(inputs))
-    for note in competition.notes:
+    for note in (*competition.notes, *competition.problems):
         terminal.say(note)
     birds = choose_labels(competition.labels, config.labels)
     heard = None

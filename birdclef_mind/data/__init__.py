@@ -5,6 +5,7 @@ labels            which birds, by name or number
 competition       the competition's folder, opened
 training_table    its recordings, read row by row
 labelled          its soundscapes to learn from, and their labels
+marked            tables of Raven and Audacity that stand beside them
 taxonomy          what the labels stand for
 sample_submission which rows it asks for
 answers           how rows are answered in each year's form

@@ -29,7 +29,8 @@ class Competition:
     Attributes
     ----------
     recordings : of the training table. sample : None where there is no sample submission. labelled : soundscapes.
-    species : by label. notes : a line for whatever was left out.
+    species : by label. notes : a line for whatever was left out. problems : a line for each table beside soundscapes,
+        or part of one, that helps nobody.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class Competition:
     labelled: Labelled = field(default_factory=Labelled)
     species: dict[str, Species] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -75,11 +77,11 @@ def open_competition(root: Path) -> Competition:
     labelled = read_labelled(root, form, classes)
     notes = [
         *_left_out("secondary labels", table.outside),
-        *_left_out(f"labels of {form.labelled}", labelled.outside),
+        *_left_out(f"labels of {some_of(labelled.of, 3)}", labelled.outside),
     ]
     if labelled.rows > labelled.distinct:
         notes.append(f"{form.labelled}: {labelled.rows} rows, {labelled.distinct} of them distinct")
-    return Competition(root, table.recordings, sample, form, labelled, species, tuple(notes))
+    return Competition(root, table.recordings, sample, form, labelled, species, tuple(notes), labelled.problems)
 
 
 def require_linked(competition: Competition, recordings: Sequence[Recording]) -> None:

@@ -7,6 +7,7 @@
 Raven's and Audacity's are one file a sound, which its name tells where no column does; several stand in a folder.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,11 @@ _RAVEN = (
 )  # fmt: skip
 # Columns in which people write what they heard, the surest first.
 _SPECIES = ("Species Code", "Species", "Label", "Annotation", "Tags", "Common Name")
+# What a table's name has behind the sound's; BirdNET's analyser writes such tables, too.
+_OF_TABLE = re.compile(
+    r"(\.Table\.\d+)?(\.selections)?(\.BirdNET\.(selection\.table|selections|results))?\.[^.]*$", re.IGNORECASE
+)
+_NAMES = (".txt", ".tsv")
 _ENDINGS = {RAVEN: ".Table.1.selections.txt", AUDACITY: ".txt"}
 # A selection of which less than this, and less than half of it, reaches into a row is not in it.
 _LEAST_S = 0.1
@@ -30,7 +36,10 @@ _LEAST_S = 0.1
 
 @dataclass(frozen=True)
 class Event:
-    """One bird, from its onset to its offset in seconds of the sound; score is its highest chance."""
+    """One bird, from its onset to its offset in seconds of the sound; score is its highest chance.
+
+    A table may say `nocall` instead of a bird: somebody listened and heard none.
+    """
 
     onset_s: float
     offset_s: float
@@ -69,17 +78,54 @@ def read_event_tables(path: Path) -> dict[str, list[Event]]:
 
     TableError names the file, row and column of what is no event.
     """
-    files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     found: dict[str, list[Event]] = {}
-    for file in files:
-        for name, event in _read(file):
-            found.setdefault(name, []).append(event)
+    for file in _tables_in(path) if path.is_dir() else [path]:
+        for name, event in read_table(file) if is_event_table(file) else _own(file):
+            sound = PurePosixPath(name).stem if is_event_table(file) and PurePosixPath(name).suffix else name
+            found.setdefault(sound or sound_of(file), []).append(event)
     return found
+
+
+def read_table(path: Path) -> Iterator[tuple[str, Event]]:
+    """The name of the file that an event is of, as a table of Raven gives it, or "", and the event.
+
+    TableError as of `read_event_tables`.
+    """
+    # Some programs quote each text; a quote inside one is part of it.
+    rows = [(row, [_bare(cell) for cell in cells]) for row, cells in rows_of(path, "\t")]
+    if rows and _BEGIN in rows[0][1]:
+        yield from _selections(path, rows)
+        return
+    for row, cells in rows:
+        # Audacity writes the band of a selection into a line of its own.
+        if cells[0] == "\\":
+            continue
+        if len(cells) != 3:
+            raise TableError(f"{path.name}, row {row}: expected a start, an end and a label, got {len(cells)} cells")
+        times = _seconds(path, row, "start", cells[0]), _seconds(path, row, "end", cells[1])
+        yield "", _event(path, row, times, cells[2], "")
 
 
 def is_event_table(path: Path) -> bool:
     """Whether a table is one of Raven or Audacity, or a folder of them, and not one of commas."""
-    return path.is_dir() or path.suffix.lower() in (".txt", ".tsv")
+    return path.is_dir() or is_table_name(path.name)
+
+
+def is_table_name(name: str) -> bool:
+    """Whether a file of that name may be a table of Raven or Audacity."""
+    return PurePosixPath(name).suffix.lower() in _NAMES
+
+
+def is_text_of_events(path: Path) -> bool:
+    """Whether a text begins as a table of Raven or Audacity does."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline(10_000).rstrip("\n").split("\t")
+        if _BEGIN in map(_bare, first):
+            return True
+        return len(first) == 3 and 0 <= float(first[0]) <= float(first[1])
+    except (OSError, ValueError):
+        return False
 
 
 def heard_between(events: Sequence[Event], start_s: float, end_s: float) -> dict[str, float]:
@@ -95,35 +141,19 @@ def heard_between(events: Sequence[Event], start_s: float, end_s: float) -> dict
 def sound_of(table: Path) -> str:
     """The name of the sound that a table of one sound is of.
 
-    >>> sound_of(Path("H02_20230420_074000.Table.1.selections.txt")), sound_of(Path("XC1.txt"))
+    >>> sound_of(Path("H02_20230420_074000.Table.1.selections.txt")), sound_of(Path("XC1.BirdNET.selection.table.TXT"))
     ('H02_20230420_074000', 'XC1')
     """
-    name = table.name.removesuffix(table.suffix).removesuffix(".selections")
-    stem, _, rest = name.partition(".Table.")
-    return stem if rest.isdecimal() else name
+    ending = _OF_TABLE.search(table.name)
+    return table.name[: ending.start()] if ending else table.name
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and not path.name.startswith("."))
 
 
 def _cells(event: Event, digits: int) -> list[str]:
     return [f"{event.onset_s:.{digits}f}", f"{event.offset_s:.{digits}f}", event.bird, f"{event.score:.4f}"]
-
-
-def _read(path: Path) -> Iterator[tuple[str, Event]]:
-    if not is_event_table(path):
-        yield from _own(path)
-        return
-    # Some programs quote each text; a quote inside one is part of it.
-    rows = [(row, [_bare(cell) for cell in cells]) for row, cells in rows_of(path, "\t")]
-    if rows and _BEGIN in rows[0][1]:
-        yield from _selections(path, rows)
-        return
-    for row, cells in rows:
-        # Audacity writes the band of a selection into a line of its own.
-        if cells[0] == "\\":
-            continue
-        if len(cells) != 3:
-            raise TableError(f"{path.name}, row {row}: expected a start, an end and a label, got {len(cells)} cells")
-        times = _seconds(path, row, "start", cells[0]), _seconds(path, row, "end", cells[1])
-        yield sound_of(path), _event(path, row, times, cells[2], "")
 
 
 def _bare(cell: str) -> str:
@@ -150,19 +180,19 @@ def _selections(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[tuple
             # Of several sounds that are shown as one, times are counted on.
             offset_s = _seconds(path, row, _OFFSET, cells[_OFFSET])
             begin_s, end_s = offset_s, offset_s + end_s - begin_s
-        name = (PurePosixPath(file).stem if PurePosixPath(file).suffix else file) or sound_of(path)
         score = cells.get("Score") or cells.get("Confidence") or ""
-        yield name, _event(path, row, (begin_s, end_s), cells[species], score)
+        yield file, _event(path, row, (begin_s, end_s), cells[species], score)
 
 
 def _event(path: Path, row: int, times: tuple[float, float], bird: str, score: str) -> Event:
     # The command line, which knows the names of the kinds, starts without NumPy.
-    from birdclef_mind.data.labels import is_label
+    from birdclef_mind.data.labels import NOTHING, is_label
 
     where, bird = f"{path.name}, row {row}", bird.strip()
+    bird = NOTHING if bird.casefold() == NOTHING else bird
     if not times[0] < times[1]:
         raise TableError(f"{where}: expected an end after the start, got {times[0]:g} and {times[1]:g}")
-    if not is_label(bird):
+    if bird != NOTHING and not is_label(bird):
         raise TableError(f"{where}: expected a label of letters and digits, got {bird[:60]!r}")
     try:
         sure = float(score or 1)

@@ -2,18 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path, PurePosixPath
 
-from birdclef_mind.data.event_tables import heard_between, read_event_tables, sound_of
 from birdclef_mind.data.form import Form
 from birdclef_mind.data.labels import NOTHING, parse_labels
+from birdclef_mind.data.marked import Row, Sounds, read_marked
 from birdclef_mind.data.training_table import Recording, Window
 from birdclef_mind.errors import TableError
 from birdclef_mind.sound.audio import SUFFIXES
-from birdclef_mind.sound.audio import duration_s as duration_of
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage.tables import header_of, table_rows
 
@@ -29,13 +27,16 @@ class Labelled:
     Attributes
     ----------
     rows, distinct : of the table, and how many of them differ. outside : how often labels were left out that are none
-        of the classes, by label.
+        of the classes, by label. of : the tables that have such labels. problems : a line for what tables beside
+        soundscapes say of none, see `marked`.
     """
 
     soundscapes: tuple[Recording, ...] = ()
     rows: int = 0
     distinct: int = 0
     outside: Counter[str] = field(default_factory=Counter)
+    of: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def read_labelled(root: Path, form: Form, known_labels: Collection[str]) -> Labelled:
@@ -47,23 +48,27 @@ def read_labelled(root: Path, form: Form, known_labels: Collection[str]) -> Labe
     ------
     TableError : columns of neither form, a row that is no window, or labels that are no list.
     """
-    path = root / form.labelled
-    marked = _marked(root, form)
-    if not marked and (not form.labelled or not path.is_file()):
-        return Labelled()
+    folder, path = root / form.soundscapes, root / form.labelled
+    paths = list(folder.iterdir()) if form.soundscapes and folder.is_dir() else []
+    marked = read_marked(paths)
+    has_own = bool(form.labelled) and path.is_file()
+    if not marked.rows and not has_own:
+        return Labelled(problems=marked.problems)
     found: dict[str, dict[tuple[float, float], dict[str, None]]] = {}
     rows, distinct, outside = 0, set(), Counter[str]()
-    files = _files(root / form.soundscapes, form)
-    own = _rows(path) if form.labelled and path.is_file() else iter(())
-    for name, start_s, end_s, labels in (*own, *marked):
+    own = list(_rows(path)) if has_own else []
+    file_of = _Files(paths, form)
+    for name, start_s, end_s, labels in (*own, *marked.rows):
         rows += 1
-        file = name if PurePosixPath(name).suffix else files.get(name, f"{name}.ogg")
+        file = file_of(name)
         if (file, start_s, end_s, labels) in distinct:
             continue
         distinct.add((file, start_s, end_s, labels))
         window = found.setdefault(file, {}).setdefault((start_s, end_s), {})
         outside.update(label for label in labels if label not in known_labels)
         window.update(dict.fromkeys(label for label in labels if label in known_labels))
+    names = {path.name: {label for *_, labels in own for label in labels}} if has_own else {}
+    of = [table for table, birds in {**names, **marked.birds}.items() if not outside.keys().isdisjoint(birds)]
     soundscapes = [
         Recording(
             f"{form.soundscapes}/{file}", "", session=form.site_of(PurePosixPath(file).stem),
@@ -71,7 +76,7 @@ def read_labelled(root: Path, form: Form, known_labels: Collection[str]) -> Labe
         )
         for file, windows in sorted(found.items())
     ]  # fmt: skip
-    return Labelled(tuple(soundscapes), rows, len(distinct), outside)
+    return Labelled(tuple(soundscapes), rows, len(distinct), outside, tuple(of), marked.problems)
 
 
 def unlabelled(root: Path, form: Form, labelled: Collection[str] = ()) -> Iterator[Recording]:
@@ -123,37 +128,33 @@ def _near(recording: Recording, start_s: float, end_s: float) -> list[Window]:
     return [one for one in recording.windows or () if one.start_s < end_s - 1e-6 and one.end_s > start_s + 1e-6]
 
 
-def _marked(root: Path, form: Form) -> list[tuple[str, float, float, tuple[str, ...]]]:
-    """What tables of Raven or Audacity beside the soundscapes say, as rows of five seconds up to each one's end."""
-    folder = root / form.soundscapes
-    tables = sorted(folder.glob("*.txt")) if form.soundscapes and folder.is_dir() else []
-    sounds = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES} if tables else {}
-    found = []
-    for table in tables:
-        sound = sounds.get(sound_of(table))
-        duration_s = duration_of(sound) if sound else None
-        # A text of another kind, such as a list of places, is about no sound.
-        if not sound or not duration_s:
-            continue
-        events = read_event_tables(table).get(sound.stem, [])
-        for number in range(ceil(duration_s / ROW_S)):
-            begin_s = float(number * ROW_S)
-            found.append((sound.name, begin_s, begin_s + ROW_S, tuple(heard_between(events, begin_s, begin_s + ROW_S))))
-    return found
+class _Files:
+    """Which file a soundscape of a table is, by its name there: the one that is there, if any is."""
+
+    def __init__(self, paths: Sequence[Path], form: Form) -> None:
+        self._sounds, self._by_row = Sounds(paths), _by_row_name(paths, form)
+
+    def __call__(self, name: str) -> str:
+        if not PurePosixPath(name).suffix:
+            return self._by_row.get(name, f"{name}.ogg")
+        found = self._sounds.find(name)
+        return found.name if found else name
 
 
 def _files(folder: Path, form: Form) -> dict[str, str]:
     """Sound files of a folder by the names that they have in row ids."""
-    if not folder.is_dir():
-        return {}
+    return _by_row_name(folder.iterdir(), form) if folder.is_dir() else {}
+
+
+def _by_row_name(paths: Iterable[Path], form: Form) -> dict[str, str]:
     return {
         form.row_name(path.stem): path.name
-        for path in folder.iterdir()
+        for path in paths
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     }
 
 
-def _rows(path: Path) -> Iterator[tuple[str, float, float, tuple[str, ...]]]:
+def _rows(path: Path) -> Iterator[Row]:
     """Soundscape, start, end and labels of each row."""
     header = header_of(path)
     required = _SPANS if set(_SPANS) <= set(header) else _IDS

@@ -15,7 +15,8 @@ _WORDS = {"drop": DROP, "none": NONE, "nocall": NONE}
 def read_spans(path: Path) -> tuple[Override, ...]:
     """Selections of Raven or labels of Audacity as corrections: a species is heard in what they span.
 
-    The labels `drop` and `none` drop what they span, or say that none is heard there. TableError where there is none.
+    The labels `drop` and `none`, or `nocall`, drop what they span, or say that none is heard there. TableError for a
+    table without any selection.
     """
     found = [
         Override(

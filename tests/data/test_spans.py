@@ -57,6 +57,16 @@ def test_windows_are_counted_and_not_lines(cache_folder, tmp_path):
     assert summary(corrected(cache, read_overrides(table)).corrections) == "segments: none"
 
 
+@pytest.mark.parametrize("word", ["none", "nocall", "NoCall"])
+def test_a_word_for_nothing_says_that_none_is_heard(cache_folder, tmp_path, word):
+    cache = open_cache(cache_folder)
+    recording, _ = longest(cache)
+    table = tmp_path / f"{recording.rpartition('/')[2].removesuffix('.ogg')}.txt"
+    table.write_text(f"0.5\t3.0\t{word}\n")
+    found = corrected(cache, read_overrides(table))
+    assert [row.birdless for row in found.rows if row.recording == recording][:2] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
