@@ -152,7 +152,7 @@ def add_score(group: Group) -> None:
 
 
 def score(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Print the measures of a submission."""
+    """Print the measures of a submission; status 1 for events that the truth says nothing of."""
     from birdclef_mind.data.form import FORMS
     from birdclef_mind.data.scoring import score as score_submission
 
@@ -166,7 +166,9 @@ def score(args: argparse.Namespace, terminal: Terminal) -> int:
             print(
                 f"{counted(scores['passed_over'], 'row')} of the submission are not in the truth, and count for nothing"
             )
-    return 0
+        for problem in scores["problems"]:
+            print(problem)
+    return 1 if scores["problems"] else 0
 
 
 def add_rehearse(group: Group) -> None:

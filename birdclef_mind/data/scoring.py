@@ -1,5 +1,6 @@
 """A submission against the truth: the same measures as training prints."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data import metrics
-from birdclef_mind.data.event_tables import heard_between, read_event_tables
+from birdclef_mind.data.event_tables import Events, heard_between, read_event_tables
 from birdclef_mind.data.form import ANSWERS, FORMS, NAMES, SCORES, form_of_rows, rows_of_header
 from birdclef_mind.data.labels import NOTHING, parse_labels
 from birdclef_mind.data.sample_submission import part_answer
@@ -31,11 +32,13 @@ _SAID = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 class Scored(metrics.ByLevel):
     """Measures of a submission; `metric` is the one its competition ranks by.
 
-    `passed_over` counts rows of the submission that the truth says nothing of.
+    `passed_over` counts rows of the submission that the truth says nothing of; `problems` has a line for events that
+    it says nothing of.
     """
 
     metric: str
     passed_over: int
+    problems: list[str]
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def score(submission: Path, truth: Path, metric: str = "", *, events: bool = Fal
     another form, a score does not lie from 0 to 1, or the truth holds anything but 0 and 1, or no 1.
     """
     wanted = read_scores(truth)
-    given = _of_events(submission, wanted) if events else read_scores(submission)
+    found = read_event_tables(submission) if events else {}
+    given = _of_events(submission, found, wanted) if events else read_scores(submission)
     if given.form != wanted.form:
         raise TableError(f"{submission.name}: expected rows in the form of {truth.name}, found another year's")
     if wanted.form == NAMES:
@@ -118,20 +122,22 @@ def score(submission: Path, truth: Path, metric: str = "", *, events: bool = Fal
     columns = {name: index for index, name in enumerate(given.columns)}
     values = given.values[np.ix_([rows[i] for i in wanted.row_ids], [columns[c] for c in wanted.columns])]
     soundscapes = [row_id.rpartition("_")[0] for row_id in wanted.row_ids]
+    problems = _left_out(found, wanted) if events else []
     levels = metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
     passed_over = len(given.row_ids) - len(wanted.row_ids)
-    return {"metric": metric or _metric(truth, wanted.form), "passed_over": passed_over, **levels}
+    return {"metric": metric or _metric(truth, wanted.form), "passed_over": passed_over, "problems": problems, **levels}
 
 
-def _of_events(path: Path, wanted: Scores) -> Scores:
-    """Events as scores of the truth's rows and columns."""
-    found = read_event_tables(path)
+def _of_events(path: Path, found: Events, wanted: Scores) -> Scores:
+    """Events as scores of the truth's rows and columns; where rows name birds, what events name is a column, too."""
     names = {row_id.rpartition("_")[0] for row_id in wanted.row_ids}
     if not names & set(found):
         few = some_of(sorted(found), 3) or "none"
         raise TableError(f"{path}: expected events of the soundscapes of the truth, such as {min(names)}, found {few}")
-    values = np.zeros((len(wanted.row_ids), len(wanted.columns)))
-    places = {name: place for place, name in enumerate(wanted.columns)}
+    heard = {one.bird for name in names for one in found.get(name, ())} - {NOTHING}
+    columns = tuple(sorted({*wanted.columns, *heard})) if wanted.form == NAMES else wanted.columns
+    values = np.zeros((len(wanted.row_ids), len(columns)))
+    places = {name: place for place, name in enumerate(columns)}
     for row, row_id in enumerate(wanted.row_ids):
         name, _, end = row_id.rpartition("_")
         if not end.isdecimal():
@@ -139,7 +145,20 @@ def _of_events(path: Path, wanted: Scores) -> Scores:
         for bird, score in heard_between(found.get(name, ()), int(end) - ROW_S, int(end)).items():
             if bird in places:
                 values[row, places[bird]] = score
-    return replace(wanted, values=values)
+    return replace(wanted, columns=columns, values=values)
+
+
+def _left_out(found: Events, wanted: Scores) -> list[str]:
+    """A line for events of soundscapes that the truth does not have, and one for those of labels it does not."""
+    names = {row_id.rpartition("_")[0] for row_id in wanted.row_ids}
+    elsewhere = Counter({name: len(own) for name, own in found.items() if own and name not in names})
+    heard = Counter(one.bird for name, own in found.items() if name in names for one in own)
+    others = Counter({bird: count for bird, count in heard.items() if bird not in (*wanted.columns, NOTHING)})
+    return [
+        f"{left.total()} events are of {what} the truth does not have, and count for nothing: {some_of(sorted(left))}"
+        for left, what in ((elsewhere, "soundscapes that"), (others, "labels that"))
+        if left
+    ]
 
 
 def _metric(truth: Path, form: str) -> str:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data import metrics
 from birdclef_mind.data.event_tables import AUDACITY, CSV, FORMATS, Event, event_tables
 from birdclef_mind.data.scoring import score
@@ -138,6 +139,30 @@ def test_events_are_measured_as_rows(files, tmp_path, form):
         np.array([[1.0, 0], [0, 1.0], [0, 0]]) * (1 if form == AUDACITY else [[0.75], [0.5], [0]]),
         ["a", "b"],
     )
+    assert found["problems"] == [
+        "1 events are of labels that the truth does not have, and count for nothing: other",
+    ]
+
+
+def test_events_that_count_for_nothing_are_named(files, tmp_path, capsys):
+    _, truth = files("", TRUTH)
+    header = "soundscape,onset_s,offset_s,bird,score\n"
+    (tmp_path / "e.csv").write_text(f"{header}s,1,3,a,1\nx,1,3,a,1\nx,1,3,c,1\ny,1,2,b,1\ns,2,3,c,1\nt,0,5,nocall,1\n")
+    assert main(["score", str(tmp_path / "e.csv"), str(truth), "--events"]) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "3 events are of soundscapes that the truth does not have, and count for nothing: x, y",
+        "1 events are of labels that the truth does not have, and count for nothing: c",
+    ]
+    (tmp_path / "e.csv").write_text(f"{header}s,1,3,a,1\n")
+    assert main(["score", str(tmp_path / "e.csv"), str(truth), "--events"]) == 0
+
+
+def test_where_rows_name_birds_a_wrong_event_is_a_wrong_name(files, tmp_path):
+    _, truth = files("", NAMES)
+    (tmp_path / "s.txt").write_text("1\t3\ta\n1\t3\twrong\n")
+    found = score(tmp_path / "s.txt", truth, events=True)
+    assert "wrong" in [one["label"] for one in found["segments"]["per_class"]]
+    assert found["problems"] == []
 
 
 def test_events_of_other_soundscapes_are_refused(files, tmp_path):
