@@ -71,7 +71,7 @@ def add_infer(group: Group) -> None:
     parser.add_argument("competition", type=reached, help="competition folder with test_soundscapes/")
     parser.add_argument("out", type=place, help="the submission to write; a log stands beside it")
     parser.add_argument(
-        "--listener", type=place, metavar="MODEL", help=f"for a bundle of `train --listener`: the {LISTENER}"
+        "--listener", type=place, metavar="MODEL", help=f"what a bundle of `train --listener` listens with: {LISTENER}"
     )
     parser.add_argument(
         "--with", dest="others", type=place, action="append", default=[], metavar="BUNDLE",
@@ -100,7 +100,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among
     from birdclef_mind.kaggle.answering import open_answering
-    from birdclef_mind.kaggle.write_submission import log_path, refuse_outputs, write_submission
+    from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
+    from birdclef_mind.kaggle.write_submission import write_submission
     from birdclef_mind.networks.bundle import load
     from birdclef_mind.networks.events import Listener, write_events
 

@@ -18,7 +18,8 @@ from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import REPORT
 from birdclef_mind.explanation.report.page import write_report
-from birdclef_mind.kaggle.write_submission import refuse_outputs, write_submission
+from birdclef_mind.kaggle.outputs import refuse_outputs
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks.bundle import load
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.storage import files

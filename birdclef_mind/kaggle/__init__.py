@@ -1,6 +1,7 @@
 """The submission, and the way of four kernels to Kaggle and back.
 
 write_submission     soundscapes to submission.csv, in time, whatever happens
+outputs              where submission, log and events may be written
 answering            what answers for soundscapes: networks, heads on listeners, several of them
 clock                time that is left before the deadline
 submission_table     rows, columns, priors

@@ -108,14 +108,18 @@ class Table:
         for row_id, values in self.rows.items():
             yield from answer_lines(self.form, self.columns, row_id, self._priors if values is None else values)
 
-    def write(self, path: Path) -> None:
-        """Write the table, whole or not at all, in the place of an earlier one of this program."""
+    def text(self) -> str:
+        """The file."""
         buffer = io.StringIO()
         writer = table_writer(buffer)
         writer.writerow(self.header)
         for row_id, cells in self.lines():
             buffer.write(f"{_quoted(row_id)},{cells}\n")
-        write_own(path, buffer.getvalue().encode("utf-8"))
+        return buffer.getvalue()
+
+    def write(self, path: Path) -> None:
+        """Write the table, whole or not at all, in the place of an earlier one of this program."""
+        write_own(path, self.text().encode("utf-8"))
 
 
 def _quoted(row_id: str) -> str:

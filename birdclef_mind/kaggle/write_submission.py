@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,14 @@ from birdclef_mind.data.soundscapes import (
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
 from birdclef_mind.kaggle.answering import Answering, Known, PictureAnswering
 from birdclef_mind.kaggle.clock import SPARE, Clock
+from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
-from birdclef_mind.storage.ledger import refuse_others, write_own
+from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.progress import Track, untracked
 
 _WRITE_EVERY_S = 60.0
@@ -69,7 +69,9 @@ def write_submission(
 ) -> SubmissionReport:
     """Classify every window of every test soundscape of the competition at `root`, into the file `out`.
 
-    A valid file of priors is written first and replaced now and then and at the end. Whatever a soundscape or a library
+    A valid file of priors is written first and replaced now and then and at the end; an earlier submission that stands
+    there is replaced at the end alone, and stays where no row was computed and it has the rows that are asked for.
+    Whatever a soundscape or a library
     does costs that soundscape at most: it keeps its priors and is listed, in the log beside the file too. The next
     soundscapes are decoded while one is classified. What is written last is read again; where Kaggle would reject it,
     all rows keep their priors.
@@ -96,33 +98,6 @@ def write_submission(
         return _write(answering, root, out, Clock(clock, started, deadline_minutes), track)
 
 
-def log_path(out: Path) -> Path:
-    """Where the log of a submission stands; names that differ in their ending alone have logs of their own.
-
-    >>> log_path(Path("runs/submission.csv")).name, log_path(Path("runs/submission.txt")).name
-    ('submission.log', 'submission.txt.log')
-    """
-    return out.with_suffix(".log") if out.suffix.lower() == ".csv" else out.with_name(f"{out.name}.log")
-
-
-def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = False) -> None:
-    """Raise ConfigError unless submission, log and events are different files that this program may write.
-
-    `folder` says that events are one: a folder of tables, of which all that are there have to be this program's.
-    """
-    if out.suffix.lower() == ".log":
-        raise ConfigError(f"submission: expected another ending than its log has, got {out}")
-    places = {"submission": out, "log": log_path(out)} | ({"events": events} if events else {})
-    for (one, path), (other, second) in combinations(places.items(), 2):
-        if os.path.realpath(path) == os.path.realpath(second):
-            raise ConfigError(f"{one} and {other}: expected different files, got {path} for both")
-    if events and folder:
-        if events.exists() and not events.is_dir():
-            raise ConfigError(f"{events}: expected a folder for a table a soundscape, found a file")
-        refuse_others(sorted(events.glob("*.txt")), ConfigError)
-    refuse_others([path for name, path in places.items() if name != "events" or not folder], ConfigError)
-
-
 def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Track) -> SubmissionReport:
     sample, form, known = sample_of(root), form_of_rows(root), answering.known
     table = Table(known, sample, form.rows)
@@ -133,22 +108,34 @@ def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Tra
     # Where soundscapes are there, those that are not may be an example of the sample submission alone.
     for name in sounds.absent if sounds.found else ():
         table.drop(name)
-    begun = clock.now()
-    _write_checked(table, out)
-    write_own(log_path(out), f"{known.made_of}\nunder way: every row has its priors\n".encode())
+    begun, stood = clock.now(), out.exists()
+    if stood:
+        # What stands may be good, and is all there is if this run ends before it is done.
+        table.text()
+    else:
+        table.write(out)
+    fits = _fault_of(table, out) is None
+    if not stood:
+        write_own(log_path(out), f"{known.made_of}\nunder way: every row has its priors\n".encode())
     # What it took to write priors and read them again it takes at the end too, and perhaps once before.
     ending_s = 2 * SPARE * (clock.now() - begun)
     problems = [*sounds.missing] if sounds.found else []
     try:
-        problems += _compute(table, answering, sounds.found, out, clock, ending_s=ending_s, track=track)
+        between = None if stood else out
+        problems += _compute(table, answering, sounds.found, between, clock, ending_s=ending_s, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
-    fault = _write_checked(table, out)
+    kept = stood and fits and bool(problems) and not table.computed
+    if not kept:
+        table.write(out)
+    fault = None if kept else _fault_of(table, out)
     if fault:
         problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
         table.forget()
         table.write(out)
     seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, known)]
+    if kept:
+        warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
         tuple(_remarks(sounds, table, sample is not None, known, form)),
@@ -157,8 +144,7 @@ def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Tra
     return report
 
 
-def _write_checked(table: Table, out: Path) -> str | None:
-    table.write(out)
+def _fault_of(table: Table, out: Path) -> str | None:
     return find_fault(out, table.form, table.header, (row_id for row_id, _ in table.lines()))
 
 
@@ -166,13 +152,16 @@ def _compute(
     table: Table,
     answering: Answering,
     found: Sequence[Soundscape],
-    out: Path,
+    out: Path | None,
     clock: Clock,
     *,
     ending_s: float,
     track: Track,
 ) -> list[str]:
-    """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors."""
+    """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors.
+
+    With `out` it is written there now and then.
+    """
     length_s = answering.known.length_s
     problems: list[str] = []
     written, slowest_s = clock.now(), 0.0
@@ -200,7 +189,7 @@ def _compute(
                 break
             except Exception as error:  # Whatever a library raises costs this soundscape alone.
                 problems.append(f"{_file(one)}: {reason_of(error)}")
-            if clock.now() - written > _WRITE_EVERY_S:
+            if out and clock.now() - written > _WRITE_EVERY_S:
                 problems += _write_between(table, out)
                 written = clock.now()
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
-from birdclef_mind.data.event_tables import COLUMNS, CSV, Event, event_tables, read_event_tables
+from birdclef_mind.data.event_tables import COLUMNS, CSV, Event, event_tables, is_text_of_events, read_event_tables
 from birdclef_mind.data.form import form_of_rows
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import Soundscape, find_soundscapes, refuse_among
@@ -109,9 +109,10 @@ def write_events(
 
 
 def _remove_earlier(folder: Path, tables: Collection[str]) -> None:
-    """Take away tables of an earlier run that would be read as events of this one."""
+    """Take away tables of an earlier run that would be read as events of this one; no other text of this program."""
     ledger = Ledger(folder)
-    gone = [path for path in folder.glob("*.txt") if path.name not in tables and ledger.wrote(path.name)]
+    old = [path for path in folder.glob("*.txt") if path.name not in tables and ledger.wrote(path.name)]
+    gone = [path for path in old if not path.stat().st_size or is_text_of_events(path)]
     for path in gone:
         path.unlink()
     ledger.settle(gone=[path.name for path in gone])

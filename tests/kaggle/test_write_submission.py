@@ -19,6 +19,7 @@ from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.predictor import Predictor, soundscape_pictures
 from birdclef_mind.sound.settings import PRESETS, Windowing
+from birdclef_mind.storage.ledger import write_own
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +325,41 @@ def test_what_kaggle_would_reject_is_replaced_by_priors(bundle, sample_folder, t
     assert "all rows keep their priors" in report.problems[0]
     assert "expected a score in [0, 1), got '1.2'" in (tmp_path / "s.log").read_text()
     assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names)))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_earlier_submission_stays_until_the_new_one_is_done(bundle, sample_folder, tmp_path, monkeypatch, error):
+    write_submission(bundle, sample_folder, tmp_path / "s.csv")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def stopped(items, total, what):
+        for place, item in enumerate(items):
+            if place:
+                raise error
+            yield item
+
+    monkeypatch.setattr("birdclef_mind.kaggle.write_submission._WRITE_EVERY_S", 0.0)
+    with pytest.raises(error):
+        write_submission(bundle, sample_folder, tmp_path / "s.csv", track=stopped)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_earlier_submission_stays_where_no_row_is_computed(bundle, sample_folder, tmp_path):
+    write_submission(bundle, sample_folder, tmp_path / "s.csv")
+    before = (tmp_path / "s.csv").read_bytes()
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1e-9)
+    assert report.warnings[-1] == (
+        f"no row was computed: the submission that stood at {tmp_path / 's.csv'} before stays as it was"
+    )
+    assert (tmp_path / "s.csv").read_bytes() == before
+    assert "stays as it was" in (tmp_path / "s.log").read_text()
+
+
+def test_an_earlier_submission_of_other_rows_gives_way(bundle, sample_folder, tmp_path):
+    write_own(tmp_path / "s.csv", b"row_id,a\nx_5,0.5\n")
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1e-9)
+    assert report.computed == 0
+    assert len(assert_valid(tmp_path / "s.csv", tuple(sorted(bundle.classes.names))).row_ids) == 6
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from birdclef_mind.commands.cli import main
 from birdclef_mind.commands.terminal import ended_early
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.explanation import folder
+from birdclef_mind.kaggle.outputs import refuse_outputs
+from birdclef_mind.networks.events import _remove_earlier
 from birdclef_mind.storage import files
 from birdclef_mind.storage.folders import READY, STAGE, claimed, cleared, renewed, settled
 from birdclef_mind.storage.ledger import NAME, Ledger, refuse_others, write_own
@@ -106,10 +108,36 @@ def test_outputs_that_meet_are_refused_before_anything_is_computed(trained, samp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("out", "events"), [("e/s.txt", "e"), ("e/soundscape_90001.TXT", "./e"), ("e", "e/f")])
+def test_a_submission_does_not_meet_a_table_of_events(trained, sample_folder, tmp_path, capsys, out, events):
+    words = ["infer", trained[0], sample_folder, tmp_path / out, "--events", f"{tmp_path}/{events}"]
+    assert main([*map(str, words), "--format", "audacity"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_submission_is_no_table_of_events_of_an_earlier_run(tmp_path):
+    write_own(tmp_path / "e" / "mine.txt", b"row_id,a\ns_5,0.5\n")
+    write_own(tmp_path / "e" / "old.txt", b"1\t2\ta\n")
+    write_own(tmp_path / "e" / "nothing.txt", b"")
+    with pytest.raises(ConfigError, match=r"mine.txt: expected tables of events alone, found another text"):
+        refuse_outputs(tmp_path / "s.csv", tmp_path / "e", folder=True)
+    _remove_earlier(tmp_path / "e", [])
+    assert [path.name for path in (tmp_path / "e").glob("*.txt")] == ["mine.txt"]
+
+
 def test_logs_of_submissions_that_differ_in_their_ending_do_not_meet(trained, sample_folder, tmp_path):
-    for name in ("s.csv", "s.txt"):
+    for name in ("s.csv", "s.txt", "s.CSV"):
         assert main(["infer", str(trained[0]), str(sample_folder), str(tmp_path / name), "--quiet"]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {NAME, "s.csv", "s.log", "s.txt", "s.txt.log"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        NAME,
+        "s.csv",
+        "s.log",
+        "s.txt",
+        "s.txt.log",
+        "s.CSV",
+        "s.CSV.log",
+    }
 
 
 def test_recordings_that_would_share_a_picture_are_named(competition_folder, tmp_path):
