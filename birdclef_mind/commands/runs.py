@@ -2,19 +2,18 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from birdclef_mind.data.form import LARGE_FOLDERS, METADATA, TRAIN
 from birdclef_mind.errors import BundleError, reason_of
 from birdclef_mind.storage.folder_kinds import (
     BUNDLE,
     CACHE,
-    COMPARISON,
-    COMPETITION,
     EMBEDDINGS,
-    EXPLANATION,
     HEARD_BY,
     SCORES,
     kind_of,
@@ -24,7 +23,7 @@ from birdclef_mind.storage.tables import frame_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_WITHOUT_BUNDLES = {CACHE, COMPARISON, COMPETITION, EMBEDDINGS, EXPLANATION}
+_STORES = (CACHE, EMBEDDINGS)
 # One of them stands in every bundle of ours.
 _OWN_WORDS = ('"noise_floor"', f'"{HEARD_BY}"')
 
@@ -57,7 +56,7 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
         raise BundleError(f"{root}: expected a folder with bundles below it, found {kind_of(root)}")
     found: list[Run] = []
     broken: list[str] = []
-    for path in _bundles_below(root):
+    for path in _bundles_below(root, broken):
         text = ""
         try:
             text = path.read_text(encoding="utf-8")
@@ -72,15 +71,35 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     return sorted(found, key=lambda run: (run.written, run.folder))
 
 
-def _bundles_below(root: Path) -> list[Path]:
-    """Bundles below a folder, sorted; folders of ours that hold thousands of files and no bundle are passed by."""
+def _bundles_below(root: Path, broken: list[str]) -> list[Path]:
+    """Bundles below a folder, sorted; folders of sounds and of pictures of one label are passed by.
+
+    `broken` gets a line for a folder that may not be looked into.
+    """
+
+    def closed(error: OSError) -> None:
+        broken.append(f"{error.filename}: cannot be looked into ({error.strerror})")
+
     found = []
-    for folder, below, names in os.walk(root):
+    for folder, below, names in os.walk(root, onerror=closed):
         if BUNDLE in names:
             found.append(Path(folder, BUNDLE))
-        if not _WITHOUT_BUNDLES.isdisjoint(names):
-            below.clear()
+        full = _full_folders(Path(folder), names)
+        below[:] = [name for name in below if name not in full]
     return sorted(found)
+
+
+def _full_folders(folder: Path, names: Sequence[str]) -> set[str]:
+    """Names of folders in one that hold thousands of files and no bundle, by what stands beside them."""
+    full = set(LARGE_FOLDERS) if not {METADATA, TRAIN}.isdisjoint(names) else set()
+    for store in (name for name in _STORES if name in names):
+        try:
+            labels = json.loads((folder / store).read_text(encoding="utf-8"))["classes"]
+            full |= {*LARGE_FOLDERS, *map(str, labels)}
+        except (OSError, ValueError, KeyError, TypeError):
+            # What cannot be known to hold no bundle is looked through.
+            continue
+    return full
 
 
 def list_runs(root: Path) -> "pd.DataFrame":

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,26 @@ def test_scores_that_are_torn_are_named(two, capsys):
     shown = capsys.readouterr()
     assert {"one", "deep/other"} <= set(shown.out.split())
     assert f"failed: {two / 'one' / 'scores.json'}: cannot be read as a bundle's scores" in shown.err
+
+
+def test_bundles_below_a_competition_or_a_cache_are_found(trained, cache_folder, competition_folder, tmp_path, capsys):
+    for place in ("competition/runs/a", "competition/b", "cache/runs/c", "d", "explanation/e"):
+        shutil.copytree(trained[0], tmp_path / place)
+    shutil.copy(cache_folder / "cache.json", tmp_path / "cache")
+    (tmp_path / "explanation" / "explanation.json").write_text("{}")
+    label = json.loads((cache_folder / "cache.json").read_text())["classes"][0]
+    for passed in (f"cache/{label}", "competition/train_audio", "competition/test_soundscapes"):
+        (tmp_path / passed / "deep").mkdir(parents=True, exist_ok=True)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.scandir", lambda path, scandir=os.scandir: [seen.append(str(path)), scandir(path)][1])
+        found = {run.folder for run in find_runs(tmp_path)}
+    assert found == {"competition/runs/a", "competition/b", "cache/runs/c", "d", "explanation/e"}
+    assert not [
+        path for path in seen if "train_audio" in path or "test_soundscapes" in path or f"cache/{label}" in path
+    ]
+    (tmp_path / "cache" / "cache.json").write_text("torn")
+    assert "cache/runs/c" in {run.folder for run in find_runs(tmp_path)}
 
 
 @pytest.mark.parametrize(
