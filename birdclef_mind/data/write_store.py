@@ -18,6 +18,7 @@ from birdclef_mind.data.taxonomy import word_for
 from birdclef_mind.data.training_table import Recording
 from birdclef_mind.data.write_index import write_index
 from birdclef_mind.errors import ConfigError, ListenerError, StoreError, TableError, reason_of
+from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.storage import archives, files, places
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text
@@ -231,6 +232,8 @@ def _make(task: _Task) -> _Result:
         with places.at_hand(task.path) as own:
             if not own.is_file():
                 return _Result(filename, failure="is no file" if own.exists() else "missing")
+            if (hole := hole_s(own)) is not None:
+                return _Result(filename, failure=f"lacks sound in its midst, at {hole:.1f} s")
             source = Source(filename, own.stat().st_size, files.sha256(own))
             if _is_current(task, source):
                 return _Result(filename)

@@ -28,6 +28,8 @@ from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.sound.ogg_pages import hole_s
+from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
@@ -174,16 +176,18 @@ def _compute(
                 spare_s = clock.spare_s(SPARE * slowest_s + ending_s)
                 if spare_s is not None and spare_s < 0:
                     raise TimeoutError
-                given = decoded.result(timeout=spare_s)
+                given, hole = decoded.result(timeout=spare_s)
                 begun = clock.now()
                 answer = answering.answer(given)
                 scores = row_scores(answer.starts_s, answer.scores, length_s)
+                # Behind a hole sound comes too early, so that its rows would be those of another time.
+                scores = scores if hole is None else scores[: int(hole // ROW_S)]
                 table.fill([one.row_id(row) for row in range(len(scores))], scores)
                 took_s = clock.now() - begun
                 slowest_s = max(slowest_s, took_s)
                 # What is measured is what all the others will take.
                 slowest_s *= clock.hurry(answering, took_s * (len(found) - number - 1), ending_s)
-                problems += _unfilled(table, one)
+                problems += _unfilled(table, one, hole)
             except TimeoutError:
                 problems += [f"{_file(late)}: no time left before the deadline" for late in found[number:]]
                 break
@@ -197,8 +201,9 @@ def _compute(
     return problems
 
 
-def _decoded(one: Soundscape, answering: Answering) -> Any:
-    return answering.decode(one.path)
+def _decoded(one: Soundscape, answering: Answering) -> tuple[Any, float | None]:
+    """What is answered for, and where sound is missing in its midst."""
+    return answering.decode(one.path), hole_s(one.path)
 
 
 def _file(one: Soundscape) -> str:
@@ -214,11 +219,13 @@ def _write_between(table: Table, out: Path) -> list[str]:
     return []
 
 
-def _unfilled(table: Table, one: Soundscape) -> list[str]:
-    """A line for rows of a soundscape that are asked for and that its sound does not reach."""
+def _unfilled(table: Table, one: Soundscape, hole: float | None) -> list[str]:
+    """A line for rows of a soundscape that are asked for and that its sound does not reach, or only behind a hole."""
     left = [row for row, values in table.of(one.name).items() if values is None]
     if not left:
         return []
+    if hole is not None:
+        return [f"{_file(one)}: sound is missing at {hole:.1f} s; {len(left)} rows from there on, such as {left[0]}"]
     return [f"{_file(one)}: {len(left)} rows are no 5 s of its sound, such as {left[0]}"]
 
 

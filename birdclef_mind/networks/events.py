@@ -17,6 +17,7 @@ from birdclef_mind.networks.build import moments
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.predictor import BATCH, averaged, soundscape_pictures
 from birdclef_mind.sound import audio
+from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.storage.ledger import Ledger, refuse_others, write_own
 from birdclef_mind.storage.progress import Track, untracked
 
@@ -96,8 +97,12 @@ def write_events(
     events: dict[str, list[Event]] = {}
     for one, found in _events_of(listener, bundle, found_sounds, problems, track):
         # The last window is padded, so that a song may seem to outlast the sound.
-        end_s = audio.duration_s(one.path) or np.inf
-        events[one.name] = [replace(event, offset_s=min(event.offset_s, end_s)) for event in found]
+        end_s, hole = audio.duration_s(one.path) or np.inf, hole_s(one.path)
+        if hole is not None:
+            problems.append(f"{printable(one.path.name)}: from {hole:.1f} s on, where sound is missing")
+            end_s = min(end_s, hole)
+        inside = [event for event in found if event.onset_s < end_s]
+        events[one.name] = [replace(event, offset_s=min(event.offset_s, end_s)) for event in inside]
     features = bundle.features
     tables = event_tables(events, form, features.fmin_hz, features.fmax_hz)
     refuse_others([out / name if name else out for name in tables], ConfigError)

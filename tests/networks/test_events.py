@@ -10,6 +10,7 @@ from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.events import Event, Listener, find_events, read_events, write_events
+from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 
@@ -94,6 +95,18 @@ def test_a_soundscape_that_cannot_be_read_is_listed(listening, sample_folder, tm
     (folder / "test_soundscapes" / "soundscape_1.ogg").write_bytes(b"no sound")
     _, problems = write_events(bundles.load(listening), folder, tmp_path / "e.csv")
     assert [line.split(":")[0] for line in problems] == ["soundscape_1.ogg"]
+
+
+def test_there_are_no_events_behind_a_hole(listening, sample_folder, tmp_path):
+    folder = shutil.copytree(sample_folder, tmp_path / "competition")
+    path = folder / "test_soundscapes" / "soundscape_90001.ogg"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    _, (problem,) = write_events(bundles.load(listening), folder, tmp_path / "e.csv")
+    assert problem == f"soundscape_90001.ogg: from {hole_s(path):.1f} s on, where sound is missing"
+    events = read_events(tmp_path / "e.csv")
+    assert (events[events.soundscape == "soundscape_90001"].offset_s <= hole_s(path) + 0.01).all()
 
 
 @pytest.mark.parametrize("form", ["raven", "audacity"])
