@@ -117,7 +117,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     answering = network or open_answering([args.bundle, *args.others], args.listener, say=terminal.say)
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
     report = write_submission(answering, root, args.out, deadline_minutes=minutes, track=terminal.track)
-    failed = [*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings]
+    left = "not computed" if report.stayed else "kept its priors"
+    failed = [*(f"{left}: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if network:
         count, unheard = write_events(network, root, args.events, terminal.track, form=args.format)

@@ -47,7 +47,7 @@ class SubmissionReport:
     ----------
     rows, computed : in all, and those that hold scores. problems : a line for each soundscape, or its rows, that kept
         priors. warnings : a line for whatever else is not as it was asked for. remarks : what is unusual, and how it
-        was taken.
+        was taken. stayed : whether an earlier submission stays, since no row was computed.
     """
 
     rows: int
@@ -57,6 +57,7 @@ class SubmissionReport:
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    stayed: bool = False
 
 
 def write_submission(
@@ -140,7 +141,7 @@ def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Tra
         warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(_remarks(sounds, table, sample is not None, known, form)),
+        tuple(_remarks(sounds, table, sample is not None, known, form)), kept,
     )  # fmt: skip
     _write_log(out, known, report)
     return report

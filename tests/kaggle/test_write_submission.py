@@ -348,6 +348,7 @@ def test_an_earlier_submission_stays_where_no_row_is_computed(bundle, sample_fol
     write_submission(bundle, sample_folder, tmp_path / "s.csv")
     before = (tmp_path / "s.csv").read_bytes()
     report = write_submission(bundle, sample_folder, tmp_path / "s.csv", deadline_minutes=1e-9)
+    assert report.stayed
     assert report.warnings[-1] == (
         f"no row was computed: the submission that stood at {tmp_path / 's.csv'} before stays as it was"
     )
