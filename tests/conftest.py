@@ -47,6 +47,16 @@ LONGEST = (
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.fixture(scope="session", autouse=True)
+def few_steps():
+    """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`."""
+    from birdclef_mind.backwards import metamers
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metamers, "STEPS", 3)
+        yield
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 

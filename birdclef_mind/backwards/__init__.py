@@ -11,7 +11,10 @@ decoder_networks  one small network a layer that redraws the input
 decoders          decoders as they are trained
 bundle_decoders   decoders of a bundle, and those of its twin of random weights: trained and kept in its folder
 settings          how decoders are trained
+metamers          pictures that a layer takes for the given one: what it insists on
+nearest           real recordings that a layer finds most alike
 answers           from a bare class name to a picture
 reconstruction    pictures from every layer by every method, measured
+insisted          what each layer insists on, measured
 fidelity          how much of the input, and of the answer, is in it
 """

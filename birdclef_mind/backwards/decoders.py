@@ -1,8 +1,9 @@
 """Training decoders, which `decoder_networks` builds, beside the frozen network they read.
 
 Dosovitskiy & Brox 2016, "Inverting visual representations with convolutional networks"; for audio Mishra, Sturm & Dixon
-2018. All are trained together: squared picture error, plus the divergence of the network's answer to the reconstruction
-from its answer to the input. A picture of a single shade holds nothing to redraw and weighs nothing.
+2018. All are trained together by the squared picture error alone; where asked for, also by the divergence of the
+network's answer to the reconstruction from its answer to the input. A picture of a single shade holds nothing to redraw
+and weighs nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -11,8 +11,10 @@ from typing import TypedDict
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.sound.song import Songs, kept
 
 Answer = Callable[[Array], Array]
+Listening = Callable[[Array], Songs]
 
 
 class Interval(TypedDict):
@@ -32,23 +34,32 @@ class Verdicts:
 
     Attributes
     ----------
-    rebuilt : (n, rows, frames). called, called_by_second : (n,), places of classes.
+    rebuilt : (n, rows, frames). called, called_by_second : (n,), places of classes. songs : what stands out in them.
     """
 
     rebuilt: Array
     called: Array
     called_by_second: Array | None
+    songs: Songs | None = None
 
     def __getitem__(self, places: Array) -> "Verdicts":
         second = None if self.called_by_second is None else self.called_by_second[places]
-        return Verdicts(self.rebuilt[places], self.called[places], second)
+        songs = None if self.songs is None else self.songs[places]
+        return Verdicts(self.rebuilt[places], self.called[places], second, songs)
 
 
 class Judges:
     """The input, and those who judge reconstructions of it."""
 
     def __init__(
-        self, pictures: Array, groups: Sequence[str], distance: float, answer: Answer, second: Answer | None
+        self,
+        pictures: Array,
+        groups: Sequence[str],
+        distance: float,
+        answer: Answer,
+        second: Answer | None,
+        *,
+        songs: Listening | None = None,
     ) -> None:
         """Ask the network once what it calls the input.
 
@@ -57,7 +68,9 @@ class Judges:
         pictures : the inputs, (n, rows, frames). groups : the recording of each.
         distance : `mean_distance` of pictures to compare with.
         answer, second : the network and an independent one (None when there is none).
+        songs : what stands out in as many pictures, each with the scale of its input; None to measure nothing of it.
         """
+        self._listen, self._songs = songs, None if songs is None else songs(pictures)
         self.pictures, self.groups, self.distance = pictures, groups, distance
         self._answer, self._second = answer, second
         self._called = answer(pictures).argmax(axis=1)
@@ -71,12 +84,12 @@ class Judges:
         """
         second = None if self._second is None else self._second(rebuilt).argmax(axis=1)
         own = self._answer(rebuilt) if scores is None else scores
-        return Verdicts(rebuilt, own.argmax(axis=1), second)
+        return Verdicts(rebuilt, own.argmax(axis=1), second, None if self._listen is None else self._listen(rebuilt))
 
     def measures(
         self, verdicts: Verdicts, activation: Array | None = None, again: Array | None = None
     ) -> dict[str, Interval]:
-        """All measures of some reconstructions, each as mean and 95 % interval.
+        """All measures of some reconstructions, and how much of each of `TERMS` they keep, as mean and 95 % interval.
 
         "Recognised" is the share that is called what the network calls the input.
 
@@ -91,9 +104,12 @@ class Judges:
         }
         if verdicts.called_by_second is not None:
             values["recognised_by_second"] = verdicts.called_by_second == self._called
+        if verdicts.songs is not None and self._songs is not None:
+            values |= kept(verdicts.songs, self._songs)
         if activation is not None and again is not None:
             values["activation_error"] = activation_errors(again, activation)
-        return {name: with_interval(value, self.groups) for name, value in values.items()}
+        # Where nothing stands out in any of the inputs, nothing of it can be kept.
+        return {name: with_interval(value, self.groups) for name, value in values.items() if np.isfinite(value).any()}
 
 
 def correlations(rebuilt: Array, pictures: Array) -> Array:
@@ -132,10 +148,13 @@ def activation_errors(again: Array, activation: Array) -> Array:
 def with_interval(values: Array, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """Mean of values (n,) and its 95 % bootstrap interval.
 
-    Whole `groups`, the recording of each value, are resampled: segments of one recording are not independent.
+    Whole `groups`, the recording of each value, are resampled: segments of one recording are not independent. Values
+    that are NaN have no part in it.
     """
     values = np.asarray(values, np.float64)
-    names, members = np.unique(np.asarray(groups), return_inverse=True)
+    there = np.isfinite(values)
+    values = values[there]
+    names, members = np.unique(np.asarray(groups)[there], return_inverse=True)
     sums = np.bincount(members, values, len(names))
     counts = np.bincount(members, minlength=len(names))
     drawn = np.random.default_rng(seed).integers(0, len(names), (_RESAMPLES, len(names)))

@@ -11,15 +11,18 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
+from birdclef_mind.backwards.nearest import Library
 from birdclef_mind.backwards.stamps import Chain, read_chain, stamp_back
 from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 
-WEIGHTS, TRANSPOSED, DECODER = "weights", "transposed", "decoder"
+WEIGHTS, TRANSPOSED, METAMER, NEAREST, DECODER = "weights", "transposed", "metamer", "nearest", "decoder"
 METHODS = {
     WEIGHTS: "weights only: each filter's patch, stamped where the filter is active",
     TRANSPOSED: "transposed pass: the layer's activation sent back through the network",
-    DECODER: "trained decoder: a small network taught to redraw the input from this layer",
+    METAMER: "what it insists on: noise changed until this layer takes it for the recording",
+    NEAREST: "what it takes for the same: the real recording of the training data that this layer finds most alike",
+    DECODER: "what could be recovered: a small network taught to redraw the input from this layer",
 }
 
 
@@ -30,6 +33,7 @@ class Backwards:
     Attributes
     ----------
     skipped : for each method that cannot do all taps, one sentence that says why.
+    library : real segments, of which the nearest are found; None without.
     """
 
     anatomy: Anatomy
@@ -37,11 +41,19 @@ class Backwards:
     chain: Chain
     decoders: Decoders | None
     skipped: Mapping[str, str]
+    library: Library | None = None
 
-    def pictures(self, pictures: Array, activations: Sequence[Array] | None = None) -> dict[str, dict[str, Array]]:
+    def pictures(
+        self, pictures: Array, activations: Sequence[Array] | None = None, recordings: Sequence[str] = ()
+    ) -> dict[str, dict[str, Array]]:
         """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255.
 
-        `activations` are those of the taps, (n, …) each, where they are known already.
+        Metamers, which take long, are made elsewhere.
+
+        Parameters
+        ----------
+        activations : those of the taps, (n, …) each, where they are known already.
+        recordings : of each picture; without them none that is near is looked for.
         """
         activations = self.anatomy.activations(self.taps, pictures) if activations is None else activations
         back = _in_batches(lambda part: transposed_pass(self.anatomy, self.taps, part), pictures)
@@ -51,6 +63,10 @@ class Backwards:
             stamped = self._stamped(tap, activation)
             if stamped is not None:
                 ways[WEIGHTS] = stamped
+            if self.library is not None and recordings:
+                places = self.library.nearest(tap.name, activation, recordings, 1).places[:, 0]
+                if (places >= 0).all():
+                    ways[NEAREST] = self.library.pixels[places].astype(np.float32)
             if self.decoders is not None and tap.name in self.decoders.networks:
                 ways[DECODER] = self.decoders.pictures(tap.name, activation)
             found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
@@ -92,12 +108,18 @@ def _require_fitting(decoders: Decoders, anatomy: Anatomy) -> None:
 
 
 class OfMethod(TypedDict):
-    """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it."""
+    """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it.
+
+    `segments` are those it is measured on, where they are not those of the others. `reached` is the share of metamers
+    that the layer takes for the recording, to a tolerance.
+    """
 
     measures: dict[str, Interval]
     shuffled: dict[str, Interval]
     twin: NotRequired[dict[str, Interval]]
     sound_error: NotRequired[float]
+    segments: NotRequired[int]
+    reached: NotRequired[float]
 
 
 class OfLayer(TypedDict):
@@ -118,7 +140,7 @@ def measure_fidelity(
     """
     pictures = judges.pictures
     own = backwards.anatomy.activations(backwards.taps, pictures)
-    found, of_twin = backwards.pictures(pictures, own), twin.pictures(pictures)
+    found, of_twin = backwards.pictures(pictures, own, judges.groups), twin.pictures(pictures)
     others = shuffled(len(pictures), judges.groups)
     activations = dict(zip(found, own, strict=True))
     layers: list[OfLayer] = []

@@ -14,8 +14,9 @@ class Decoding:
     Attributes
     ----------
     epochs : at most. steps : batches an epoch, at most, so that epochs stay short on large caches.
-    answer_weight : of the term that keeps the network's answer, beside the picture error in units of variance, at the
-        first tap; up to five times that at the last, which holds little else.
+    answer_weight : of a term that keeps the network's answer, beside the picture error in units of variance, at the
+        first tap; up to five times that at the last, which holds little else. With it decoders learn to be called the
+        same, so that being called the same says nothing of what a layer holds, and an epoch takes several times longer.
     patience : epochs in which no decoder gets better before training stops.
     seed : of weights and order; the next one makes the random twin.
     """
@@ -24,7 +25,7 @@ class Decoding:
     steps: int = 128
     batch_size: int = 8
     learning_rate: float = 2e-3
-    answer_weight: float = 0.1
+    answer_weight: float = 0.0
     patience: int = 6
     seed: int = 111
 

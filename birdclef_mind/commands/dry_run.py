@@ -82,7 +82,7 @@ def dry_run(
     say("teaching decoders to redraw what each layer holds")
     train_bundle_decoders(bundle_folder, bundle, cache, decoding, say=say, track=track)
     # The network may be another one now, of which an earlier explanation has nothing to say.
-    wanted = Explaining(examples=examples, seeds=1, replaces=True)
+    wanted = Explaining(examples=examples, seeds=1, metamers=1, replaces=True)
     facts = explain(bundle_folder, cache, explanation, wanted, say=say, track=track)
     write_report(explanation, explanation / REPORT)
     return DryRun(root, cache_folder, bundle_folder, submission, explanation, held_out, scores, facts)

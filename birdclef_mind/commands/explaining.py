@@ -4,7 +4,7 @@ import argparse
 import time
 from dataclasses import asdict
 
-from birdclef_mind.commands.arguments import place
+from birdclef_mind.commands.arguments import place, whole
 from birdclef_mind.commands.parsers import COUNT, LISTENER, Group, add_command, add_config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
@@ -37,6 +37,9 @@ def add_explain(group: Group) -> None:
         "--audio", action="append", default=[], type=place, help="explain your own sound file (repeatable)"
     )
     parser.add_argument("--seeds", type=COUNT, help="searches for each bird's answer (default: 3)")
+    parser.add_argument(
+        "--metamers", type=whole(0), help="noises that become what each layer insists on; 0 for none (default: 2)"
+    )
     parser.add_argument("--sheets", type=COUNT, help="segments of the training data to show, at most (default: 500)")
     parser.add_argument(
         "--presets", default="", metavar="A,B",
@@ -67,7 +70,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     showing = Config.read(args.config).showing if args.config else Showing()
     given = {
         name: getattr(args, name)
-        for name in ("examples", "seeds", "sheets", "judge")
+        for name in ("examples", "seeds", "metamers", "sheets", "judge")
         if getattr(args, name) is not None
     }
     explaining = Explaining(

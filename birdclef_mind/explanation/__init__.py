@@ -10,6 +10,8 @@ judging        a listener that judges sounds, and what it made of those that wer
 judge_sounds   every sound judged, beside ceiling and floor
 reading        one network as it is read: what all parts share
 examples       which segments are worked through
+bounds         what each layer insists on, and which real recordings look the same to it
+real_segments  real segments that are shown beside an example, each written once
 example_cards  an example at every layer
 answer_cards   a bird's bare name, worked backwards
 data_sheets    training segments to look through, with flags on the strange ones

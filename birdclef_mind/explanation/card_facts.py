@@ -27,8 +27,34 @@ class Moments(TypedDict):
     events: list[list[float]]
 
 
+class RealSegment(TypedDict):
+    """A real segment that a layer finds like an example, and how much.
+
+    `real` tells whether its sound is the recording's own.
+    """
+
+    recording: str
+    start_s: float
+    label: str
+    cosine: float
+    picture: str
+    sound: str
+    real: bool
+
+
+class Again(TypedDict):
+    """A metamer from another seed: what differs from the first the layer does not pin down."""
+
+    picture: str
+    sound: str
+
+
 class LayerCard(TypedDict):
-    """An example worked backwards from one layer by one method."""
+    """An example worked backwards from one layer by one method.
+
+    `near` are the real segments that the layer finds most alike, the first of which is shown. Of a metamer `apart` is
+    how far it is from the recording in the layer, 1 for the usual other one, and `again` are those of other seeds.
+    """
 
     tap: str
     method: str
@@ -41,6 +67,9 @@ class LayerCard(TypedDict):
     picture_error: float
     sound_error: NotRequired[float]
     judged: NotRequired[JudgedSound]
+    near: NotRequired[list[RealSegment]]
+    apart: NotRequired[float]
+    again: NotRequired[list[Again]]
 
 
 class ExampleCard(TypedDict):

@@ -1,27 +1,33 @@
 """What is left of an example after each layer: a card an example."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import rounded
+from birdclef_mind.backwards.insisted import Insisted
+from birdclef_mind.backwards.reconstruction import METAMER, METHODS, NEAREST, rounded
 from birdclef_mind.errors import BundleError
-from birdclef_mind.explanation.card_facts import Called, ExampleCard, Moments
+from birdclef_mind.explanation.bounds import Real
+from birdclef_mind.explanation.card_facts import Again, Called, ExampleCard, Moments, RealSegment, Scale
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.facts import Fidelity
-from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.folder import Folder, safe_names
 from birdclef_mind.explanation.reading import Reading
+from birdclef_mind.explanation.real_segments import write_real_segments
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.events import Listener
 from birdclef_mind.sound.pictures import ROUNDS
 
 # Birds whose moments are shown below an example.
 _BIRDS_SHOWN = 2
+_NEAR_SHOWN = 5
 
 
-def write_examples(reading: Reading, chosen: Examples, *, distance: float) -> list[ExampleCard]:
+def write_examples(
+    reading: Reading, chosen: Examples, real: Real, found: Mapping[str, Insisted], *, distance: float
+) -> list[ExampleCard]:
     """Cards of examples with their reconstructions; pictures are written and sounds asked for.
 
     Parameters
@@ -35,7 +41,9 @@ def write_examples(reading: Reading, chosen: Examples, *, distance: float) -> li
     *activations, embeddings, scores = anatomy.activations(
         [*backwards.taps, anatomy.embedding, anatomy.classes], pixels
     )
-    rebuilt = backwards.pictures(pixels, activations)
+    recordings = [example.recording for example in each]
+    rebuilt = _in_order(backwards.pictures(pixels, activations, recordings), found)
+    near = _near(reading, real, dict(zip(rebuilt, activations, strict=True)), recordings)
     heard = _moments(bundle, pictures.pixels)
     cards: list[ExampleCard] = []
     for place, (example, name) in enumerate(zip(each, safe_names(len(each), "example"), strict=True)):
@@ -69,12 +77,18 @@ def write_examples(reading: Reading, chosen: Examples, *, distance: float) -> li
             errors = picture_errors(redrawn, pixels, distance)
             for place, card in enumerate(cards):
                 name = f"{card['name']}-{number + 1:02d}-{method}"
+                alike = near.get((tap, place), []) if method == NEAREST else []
+                own: Again = (
+                    {"picture": alike[0]["picture"], "sound": alike[0]["sound"]}
+                    if alike
+                    else _written(folder, name, redrawn[place], card["scale"])
+                )
                 card["layers"].append(
                     {
                         "tap": tap,
                         "method": method,
-                        "picture": folder.picture(name, redrawn[place]),
-                        "sound": folder.sound_later(name, redrawn[place], card["scale"]["low"], card["scale"]["width"]),
+                        "picture": own["picture"],
+                        "sound": own["sound"],
                         "answer": _answer(again[place], names),
                         "second_answer": _answer(witness[place], names),
                         "same_answer": bool(again[place].argmax() == scores[place].argmax()),
@@ -82,7 +96,51 @@ def write_examples(reading: Reading, chosen: Examples, *, distance: float) -> li
                         "picture_error": round(float(errors[place]), 4),
                     }
                 )
+                if alike:
+                    card["layers"][-1]["near"] = alike
+                if method == METAMER:
+                    made = found[tap].metamers
+                    card["layers"][-1]["apart"] = round(float(made.errors[0, place]), 4)
+                    card["layers"][-1]["again"] = [
+                        _written(folder, f"{name}-{seed + 2}", pictures[place], card["scale"])
+                        for seed, pictures in enumerate(made.pictures[1:])
+                    ]
     return cards
+
+
+def _written(folder: Folder, name: str, pixels: Pixels, scale: Scale) -> Again:
+    sound = folder.sound_later(name, pixels, scale["low"], scale["width"])
+    return {"picture": folder.picture(name, pixels), "sound": sound}
+
+
+def _in_order(rebuilt: Mapping[str, Mapping[str, Array]], found: Mapping[str, Insisted]) -> dict[str, dict[str, Array]]:
+    """Reconstructions by tap and method, and the metamers among them, in the order of `METHODS`."""
+    ordered: dict[str, dict[str, Array]] = {}
+    for tap, ways in rebuilt.items():
+        every = {**ways, METAMER: found[tap].metamers.pictures[0]} if tap in found else ways
+        ordered[tap] = {method: every[method] for method in METHODS if method in every}
+    return ordered
+
+
+def _near(
+    reading: Reading, real: Real, activations: Mapping[str, Array], recordings: Sequence[str]
+) -> dict[tuple[str, int], list[RealSegment]]:
+    """The real segments that each tap finds most like each example, by the tap and the example's place."""
+    library = reading.backwards.library
+    if library is None:
+        return {}
+    alike = {tap: library.nearest(tap, values, recordings, _NEAR_SHOWN) for tap, values in activations.items()}
+    places = {int(place) for found in alike.values() for place in found.places.ravel() if place >= 0}
+    written = write_real_segments(reading, real.rows, real.pictures, places)
+    return {
+        (tap, example): [
+            {**written[int(place)], "cosine": round(float(cosine), 4)}
+            for place, cosine in zip(found.places[example], found.cosines[example], strict=True)
+            if place >= 0
+        ]
+        for tap, found in alike.items()
+        for example in range(len(recordings))
+    }
 
 
 def _moments(bundle: Bundle, pixels: Pixels) -> list[list[Moments]]:
@@ -120,8 +178,11 @@ def add_sound_errors(cards: list[ExampleCard], fidelity: Fidelity, errors: dict[
     for card in cards:
         card["features_sound_error"] = round(errors[card["features_sound"]], 3)
         for layer in card["layers"]:
-            layer["sound_error"] = round(errors[layer["sound"]], 3)
-            gathered.setdefault((layer["tap"], layer["method"]), []).append(errors[layer["sound"]])
+            # A recording's own sound was not rebuilt.
+            if layer["method"] != NEAREST:
+                layer["sound_error"] = round(errors[layer["sound"]], 3)
+                gathered.setdefault((layer["tap"], layer["method"]), []).append(errors[layer["sound"]])
     for of_layer in fidelity["layers"]:
         for method, entry in of_layer["methods"].items():
-            entry["sound_error"] = round(float(np.mean(gathered[of_layer["tap"], method])), 3)
+            if method != NEAREST:
+                entry["sound_error"] = round(float(np.mean(gathered[of_layer["tap"], method])), 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdclef_mind.arrays import Array, Pixels
+from birdclef_mind.arrays import Array
 from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
@@ -25,6 +25,7 @@ from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.answer_cards import write_answers
 from birdclef_mind.explanation.blind_test import blind_clips
+from birdclef_mind.explanation.bounds import Real, insist, listening
 from birdclef_mind.explanation.comparison import compare_features, setups_named
 from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
@@ -65,7 +66,8 @@ class Explaining:
     ----------
     examples : segments chosen when none are named, of those held out, or of all where none were.
     segments : "RECORDING@SECONDS". sounds : files from disk.
-    seeds : searches a class. sheets : segments of the training data shown, at most.
+    seeds : searches a class. metamers : noises that each layer's begin with; none for 0.
+    sheets : segments of the training data shown, at most.
     whole_recordings : whether the training data is heard from copies of whole recordings, where these take 200 MB at
         most; else each segment has a sound of its own, which is less to carry.
     presets : features compared besides the notebook's and the bundle's own.
@@ -79,6 +81,7 @@ class Explaining:
     segments: tuple[str, ...] = ()
     sounds: tuple[Path, ...] = ()
     seeds: int = Showing.seeds
+    metamers: int = Showing.metamers
     sheets: int = Showing.sheets
     whole_recordings: bool = True
     presets: tuple[str, ...] = ()
@@ -91,6 +94,8 @@ class Explaining:
         for name in ("examples", "seeds", "sheets"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
+        if self.metamers < 0:
+            raise ConfigError(f"metamers: expected a whole number from 0, got {self.metamers!r}")
 
 
 def explain(
@@ -137,14 +142,18 @@ def explain(
         known = examples.evenly(learn, _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
-        fidelity = _fidelity(reading, twin, held_out.pixels, [row.recording for row in shown], learned.pixels)
+        real = Real(tuple(known), learned)
+        reading = replace(reading, backwards=real.known_to(backwards))
+        fidelity = _fidelity(reading, twin, held_out, [row.recording for row in shown], learned.pixels)
         if not named and not files:
             named = _choose(reading, shown, held_out, explaining.examples)
         say("working backwards from each layer")
         cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
-        cards = write_examples(reading, examples.join([*cached, *files]), distance=fidelity["mean_distance"])
+        chosen, skipped = examples.join([*cached, *files]), dict(backwards.skipped)
+        seeds = range(explaining.metamers)
+        found = insist(reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped, track=track)
+        cards = write_examples(reading, chosen, real, found, distance=fidelity["mean_distance"])
         say("asking what each name sounds like to it")
-        skipped = dict(backwards.skipped)
         answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
@@ -217,8 +226,11 @@ def _second(
     return answer_of(read_anatomy(second.model)), saw
 
 
-def _fidelity(reading: Reading, twin: Backwards, pixels: Pixels, groups: list[str], learned: Array) -> Fidelity:
-    judges = Judges(pixels.astype(np.float32), groups, mean_distance(pixels), reading.answer, reading.second)
+def _fidelity(reading: Reading, twin: Backwards, pictures: Pictures, groups: list[str], learned: Array) -> Fidelity:
+    pixels, songs = pictures.pixels, listening(pictures.scale, reading.bundle.features)
+    judges = Judges(
+        pixels.astype(np.float32), groups, mean_distance(pixels), reading.answer, reading.second, songs=songs
+    )
     layers, mean_picture = measure_fidelity(reading.backwards, twin, judges, learned.mean(axis=0))
     return {
         "segments": len(pixels),

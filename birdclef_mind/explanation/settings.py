@@ -14,13 +14,15 @@ class Showing:
 
     Attributes
     ----------
-    examples : segments that are worked through. seeds : searches for each bird's answer.
+    examples : segments that are worked through. seeds : searches for each bird's answer. metamers : noises that each
+        layer's metamers of an example begin with; none for 0.
     sheets : segments of the training data shown, at most.
     judge : path of a listener that judges every sound; none where it is left out.
     """
 
     examples: int = 12
     seeds: int = 3
+    metamers: int = 2
     sheets: int = 500
     judge: Path | None = None
 
@@ -28,6 +30,8 @@ class Showing:
         for name in ("examples", "seeds", "sheets"):
             value = getattr(self, name)
             require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+        value = self.metamers
+        require(is_whole(value) and value >= 0, "metamers", "a whole number from 0", value)
         require(self.judge is None or isinstance(self.judge, Path), "judge", "a path", self.judge)
 
     @classmethod

@@ -57,6 +57,13 @@ class Songs:
     level_db: Array
     frame_s: float
 
+    def __getitem__(self, places: Array) -> "Songs":
+        """Those of some segments, by their places (n,)."""
+        return Songs(
+            self.pitch_hz[places], self.onsets[places], self.rate_hz[places], self.duration_s[places],
+            self.bandwidth_hz[places], self.level_db[places], self.frame_s,
+        )  # fmt: skip
+
 
 def songs_in(pictures: Pictures, features: Features) -> Songs:
     """What stands out in some pictures, whose pixels may be fractions."""

@@ -110,8 +110,8 @@ class Training:
     schedule: str = "constant"
     warmup_epochs: int = 0
     noise_floor: bool = False
-    teacher_embedding: float = 1.0
-    teacher_opinion: float = 1.0
+    teacher_embedding: float = 2.0
+    teacher_opinion: float = 8.0
     unlabelled_share: float = 0.5
     augmentation: Augmentation = Augmentation()
 

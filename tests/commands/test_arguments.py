@@ -13,7 +13,7 @@ from birdclef_mind.commands.cli import build_parser, main
 from birdclef_mind.storage.places import reached
 
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
-MAY_BE_ZERO = {"--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share"}
+MAY_BE_ZERO = {"--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share", "--metamers"}
 # Words that are known only where the work begins, and what to give where they are wrong.
 WORDS = {
     "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
@@ -21,7 +21,7 @@ WORDS = {
     "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""],
 }  # fmt: skip
 # Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
-FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher"}
+FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher", "--unlabelled"}
 FILES = {"--events"}
 
 
@@ -97,7 +97,8 @@ def test_values_out_of_range(refused, tmp_path, command, action):
     name = action.option_strings[0]
     for value in wrong_values(action, tmp_path / "given"):
         needs = ["--folds", "2"] if name == "--fold" else []
-        said = refused(command, *needs, f"{name}={value}")
+        given = [name, str(value), str(value)] if action.nargs == 2 else [f"{name}={value}"]
+        said = refused(command, *needs, *given)
         if is_number(action):
             assert f"{name.removeprefix('--')}: expected a" in said
 

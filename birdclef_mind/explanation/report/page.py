@@ -24,8 +24,10 @@ from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts, typical_examples
 from birdclef_mind.explanation.report.judged import ways_of, words_of
+from birdclef_mind.explanation.report.story import insisted_on, story_of
 from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.song import TERMS
 from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
 from birdclef_mind.storage.folder_kinds import files_of
@@ -119,6 +121,9 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         judged_ways=ways_of(facts),
         curves=fidelity_curves(facts),
         methods=_methods_used(facts),
+        story=story_of(facts),
+        insisted=insisted_on(facts),
+        terms=TERMS,
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
         examples=typical_examples(facts["data"]["segments"]),
         **axes,

@@ -1,0 +1,54 @@
+"""What each layer insists on, measured: metamers of some segments, beside those of the random twin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.fidelity import Judges, shuffled
+from birdclef_mind.backwards.metamers import Metamers, make_metamers
+from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
+from birdclef_mind.storage.progress import Track, untracked
+
+# One seed of the twin is enough to tell what the layer's mere shape insists on.
+_TWIN_SEEDS = (0,)
+
+
+@dataclass(frozen=True)
+class Insisted:
+    """Metamers of one layer, and their measures."""
+
+    metamers: Metamers
+    measures: OfMethod
+
+
+def insisted(
+    backwards: Backwards, twin: Backwards, judges: Judges, others: Array, seeds: Sequence[int], track: Track = untracked
+) -> dict[str, Insisted]:
+    """What every tap insists on, of the judges' pictures; by the tap's name.
+
+    Measured are the metamers of the first seed; `reached` is of all. Controls are those of `measure_fidelity`: of the
+    twin its own metamers, judged by the real network. ConfigError and Obstacle as of `make_metamers`.
+
+    Parameters
+    ----------
+    others : pictures of other recordings, (m, rows, frames), 0–255.
+    """
+    pictures, found = judges.pictures, dict[str, Insisted]()
+    own = dict(zip((tap.name for tap in backwards.taps), twin.taps, strict=True))
+    for tap in track(backwards.taps, len(backwards.taps), "metamers, layers"):
+        made = make_metamers(backwards.anatomy, tap, pictures, others, seeds=seeds)
+        again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], made.pictures[0])
+        verdicts = judges.ask(made.pictures[0], scores)
+        (activation,) = backwards.anatomy.activations([tap], pictures)
+        of_twin = make_metamers(twin.anatomy, own[tap.name], pictures, others, seeds=_TWIN_SEEDS)
+        found[tap.name] = Insisted(
+            made,
+            {
+                "measures": judges.measures(verdicts, activation, again),
+                "shuffled": judges.measures(verdicts[shuffled(len(pictures), judges.groups)]),
+                "twin": judges.measures(judges.ask(of_twin.pictures[0])),
+                "segments": len(pictures),
+                "reached": float(made.reached.mean()),
+            },
+        )
+    return found

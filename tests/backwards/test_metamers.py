@@ -1,0 +1,131 @@
+"""Metamers, where the answer is known: of invertible, linear and blind layers; seeds, batches, controls, refusals."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from birdclef_mind.backwards import metamers
+from birdclef_mind.backwards.anatomy import read_anatomy
+from birdclef_mind.backwards.metamers import TOLERANCE, make_metamers
+from birdclef_mind.errors import ConfigError, Obstacle
+
+ROWS, FRAMES = 6, 10
+
+
+def network(*middle, first=None):
+    """A network of one convolution, which a test sets, before its classes."""
+    given = keras.Input((ROWS, FRAMES, 1))
+    value = (first or layers.Conv2D(1, 1, use_bias=False, name="first"))(given)
+    for layer in middle:
+        value = layer(value)
+    value = layers.Flatten()(value)
+    value = layers.Dense(4, name="vector")(value)
+    return read_anatomy(keras.Model(given, layers.Dense(3, activation="softmax", name="classes")(value)))
+
+
+@pytest.fixture
+def pictures(rng):
+    return rng.uniform(30, 220, (5, ROWS, FRAMES)).astype(np.float32)
+
+
+def tap_named(anatomy, name):
+    return next(tap for tap in anatomy.taps() if tap.name == name)
+
+
+def test_of_an_invertible_layer_it_is_the_input(pictures):
+    anatomy = network()
+    anatomy.model.get_layer("first").set_weights([np.full((1, 1, 1, 1), 0.02)])
+    found = make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=300)
+    assert found.reached.all()
+    np.testing.assert_allclose(found.pictures[0], pictures, atol=10)
+    np.testing.assert_allclose(found.pictures[0], found.pictures[1], atol=2)
+
+
+def test_of_a_linear_layer_it_is_the_input_but_for_its_null_space(pictures, rng):
+    anatomy = network()
+    kernel = rng.normal(size=(ROWS * FRAMES, 4)) / 500
+    anatomy.model.get_layer("first").set_weights([np.ones((1, 1, 1, 1))])
+    anatomy.model.get_layer("vector").set_weights([kernel, np.zeros(4)])
+    found = make_metamers(anatomy, tap_named(anatomy, "vector"), pictures, pictures, steps=600)
+    assert found.reached.all()
+    kept = np.linalg.qr(kernel)[0]
+    own = pictures.reshape(5, -1)
+    for seed in range(2):
+        apart = found.pictures[seed].reshape(5, -1) - own
+        within, all_ = np.linalg.norm(apart @ kept, axis=1), np.linalg.norm(apart, axis=1)
+        # What the layer reads is the input's; what it does not read may be anything.
+        assert (within < 0.2 * np.linalg.norm((own - own.mean(axis=0)) @ kept, axis=1)).all()
+        assert (all_ > 5 * within).all()
+    difference = found.pictures[0] - found.pictures[1]
+    assert (
+        np.abs(difference.reshape(5, -1) @ kept).max() < 0.1 * np.linalg.norm(difference.reshape(5, -1), axis=1).min()
+    )
+
+
+def test_what_a_layer_does_not_see_differs_between_seeds(pictures, monkeypatch):
+    monkeypatch.setattr(metamers, "_SMOOTHNESS", 0.0)
+    # Only the lower half of the bands gets through.
+    anatomy = network(layers.Cropping2D(((0, ROWS // 2), (0, 0))), layers.Conv2D(1, 1, use_bias=False, name="second"))
+    for name in ("first", "second"):
+        anatomy.model.get_layer(name).set_weights([np.ones((1, 1, 1, 1)) * 0.1])
+    found = make_metamers(anatomy, tap_named(anatomy, "second"), pictures, pictures, steps=300)
+    low, high = (np.abs(found.pictures[0] - found.pictures[1])[:, rows].mean() for rows in (slice(3), slice(3, 6)))
+    assert low < 10 < high
+
+
+def test_errors_follow_their_definition(pictures):
+    anatomy = network()
+    tap = tap_named(anatomy, "vector")
+    found = make_metamers(anatomy, tap, pictures[:2], pictures, steps=20)
+    (wanted,), (others,) = anatomy.activations([tap], pictures[:2]), anatomy.activations([tap], pictures)
+    for place in range(2):
+        apart = np.square(others - wanted[place]).sum(axis=1)
+        apart = apart[np.arange(5) != place]
+        for seed in range(2):
+            (again,) = anatomy.activations([tap], found.pictures[seed, place][None])
+            expected = np.square(again[0] - wanted[place]).sum() / np.median(apart)
+            assert found.errors[seed, place] == pytest.approx(expected, rel=1e-4)
+        assert found.nearest_other[place] == pytest.approx(apart.min() / np.median(apart), rel=1e-4)
+    assert (found.reached == ((found.errors <= TOLERANCE) & (found.errors < found.nearest_other))).all()
+
+
+def test_one_does_not_depend_on_others_and_the_same_seed_gives_the_same(pictures):
+    anatomy = network()
+    tap = tap_named(anatomy, "vector")
+    whole = make_metamers(anatomy, tap, pictures, pictures, steps=10)
+    again = make_metamers(anatomy, tap, pictures, pictures, steps=10)
+    np.testing.assert_array_equal(whole.pictures, again.pictures)
+    few = make_metamers(anatomy, tap, pictures[:3], pictures, seeds=(1,), steps=10)
+    np.testing.assert_allclose(few.pictures[0], whole.pictures[1, :3], atol=0.5)
+    assert np.abs(whole.pictures[0] - whole.pictures[1]).mean() > 1
+    assert whole.pictures.min() >= 0
+    assert whole.pictures.max() <= 255
+
+
+def test_many_are_made_in_parts(rng):
+    anatomy = network()
+    many = rng.uniform(0, 255, (35, ROWS, FRAMES)).astype(np.float32)
+    found = make_metamers(anatomy, tap_named(anatomy, "vector"), many, many, seeds=(0,), steps=5)
+    assert found.pictures.shape == (1, 35, ROWS, FRAMES)
+    assert found.errors.shape == (1, 35)
+
+
+def test_a_layer_that_tells_nothing_apart_is_refused(pictures):
+    anatomy = network()
+    anatomy.model.get_layer("vector").set_weights([np.zeros((60, 4)), np.ones(4)])
+    with pytest.raises(ConfigError, match="expected recordings that differ at vector, found the same activation"):
+        make_metamers(anatomy, tap_named(anatomy, "vector"), pictures, pictures)
+
+
+def test_where_no_gradient_passes_it_says_so(pictures):
+    class Rounded(layers.Layer):
+        def call(self, values):
+            return keras.ops.round(values)
+
+    given = keras.Input((ROWS, FRAMES, 1))
+    value = layers.Conv2D(1, 1, name="first")(Rounded()(given))
+    value = layers.Dense(4, name="vector")(layers.Flatten()(value))
+    anatomy = read_anatomy(keras.Model(given, layers.Dense(3, activation="softmax", name="classes")(value)))
+    with pytest.raises(Obstacle, match="no gradient reaches the picture from first"):
+        make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=2)
