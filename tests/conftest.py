@@ -54,6 +54,7 @@ def few_steps():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metamers, "STEPS", 3)
+        patch.setattr(metamers, "ROUNDS", 1)
         yield
 
 

@@ -22,7 +22,13 @@ class Insisted:
 
 
 def insisted(
-    backwards: Backwards, twin: Backwards, judges: Judges, others: Array, seeds: Sequence[int], track: Track = untracked
+    backwards: Backwards,
+    twin: Backwards,
+    judges: Judges,
+    others: Array,
+    *,
+    seeds: Sequence[int],
+    track: Track = untracked,
 ) -> dict[str, Insisted]:
     """What every tap insists on, of the judges' pictures; by the tap's name.
 

@@ -66,7 +66,7 @@ def insist(
         reading.second, songs=listening(chosen.pictures.scale, reading.bundle.features),
     )  # fmt: skip
     try:
-        found = insisted(reading.backwards, twin, judges, _evenly(real.pictures.pixels), seeds, track)
+        found = insisted(reading.backwards, twin, judges, _evenly(real.pictures.pixels), seeds=seeds, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
         return {}

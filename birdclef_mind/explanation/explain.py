@@ -238,6 +238,7 @@ def _fidelity(reading: Reading, twin: Backwards, pictures: Pictures, groups: lis
         "mean_distance": judges.distance,
         "layers": layers,
         "mean_picture": mean_picture,
+        "input": judges.measures(judges.ask(judges.pictures)),
     }
 
 

@@ -136,13 +136,17 @@ class Corrections(TypedDict):
 
 
 class Fidelity(TypedDict):
-    """How much of the input each layer holds, measured on held-out segments; `mean_picture` is a control."""
+    """How much of the input each layer holds, measured on held-out segments.
+
+    `mean_picture` is a control, a floor; `input` is the ceiling, what is measured of the pictures themselves.
+    """
 
     segments: int
     recordings: int
     mean_distance: float
     layers: "list[OfLayer]"
     mean_picture: "dict[str, Interval]"
+    input: "NotRequired[dict[str, Interval]]"
 
 
 class Place(TypedDict):

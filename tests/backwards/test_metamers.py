@@ -24,6 +24,13 @@ def network(*middle, first=None):
     return read_anatomy(keras.Model(given, layers.Dense(3, activation="softmax", name="classes")(value)))
 
 
+@pytest.fixture(autouse=True)
+def finer(monkeypatch):
+    """Steps stay large, and smoothness counts so little, that what is found can be compared with what is known."""
+    monkeypatch.setattr(metamers, "_FALLING", 0.9)
+    monkeypatch.setattr(metamers, "_SMOOTHNESS", 0.001)
+
+
 @pytest.fixture
 def pictures(rng):
     return rng.uniform(30, 220, (5, ROWS, FRAMES)).astype(np.float32)
@@ -36,7 +43,7 @@ def tap_named(anatomy, name):
 def test_of_an_invertible_layer_it_is_the_input(pictures):
     anatomy = network()
     anatomy.model.get_layer("first").set_weights([np.full((1, 1, 1, 1), 0.02)])
-    found = make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=300)
+    found = make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=600)
     assert found.reached.all()
     np.testing.assert_allclose(found.pictures[0], pictures, atol=10)
     np.testing.assert_allclose(found.pictures[0], found.pictures[1], atol=2)
@@ -47,7 +54,7 @@ def test_of_a_linear_layer_it_is_the_input_but_for_its_null_space(pictures, rng)
     kernel = rng.normal(size=(ROWS * FRAMES, 4)) / 500
     anatomy.model.get_layer("first").set_weights([np.ones((1, 1, 1, 1))])
     anatomy.model.get_layer("vector").set_weights([kernel, np.zeros(4)])
-    found = make_metamers(anatomy, tap_named(anatomy, "vector"), pictures, pictures, steps=600)
+    found = make_metamers(anatomy, tap_named(anatomy, "vector"), pictures, pictures, steps=900)
     assert found.reached.all()
     kept = np.linalg.qr(kernel)[0]
     own = pictures.reshape(5, -1)
@@ -69,7 +76,7 @@ def test_what_a_layer_does_not_see_differs_between_seeds(pictures, monkeypatch):
     anatomy = network(layers.Cropping2D(((0, ROWS // 2), (0, 0))), layers.Conv2D(1, 1, use_bias=False, name="second"))
     for name in ("first", "second"):
         anatomy.model.get_layer(name).set_weights([np.ones((1, 1, 1, 1)) * 0.1])
-    found = make_metamers(anatomy, tap_named(anatomy, "second"), pictures, pictures, steps=300)
+    found = make_metamers(anatomy, tap_named(anatomy, "second"), pictures, pictures, steps=600)
     low, high = (np.abs(found.pictures[0] - found.pictures[1])[:, rows].mean() for rows in (slice(3), slice(3, 6)))
     assert low < 10 < high
 
@@ -87,7 +94,7 @@ def test_errors_follow_their_definition(pictures):
             expected = np.square(again[0] - wanted[place]).sum() / np.median(apart)
             assert found.errors[seed, place] == pytest.approx(expected, rel=1e-4)
         assert found.nearest_other[place] == pytest.approx(apart.min() / np.median(apart), rel=1e-4)
-    assert (found.reached == ((found.errors <= TOLERANCE) & (found.errors < found.nearest_other))).all()
+    assert (found.reached == (found.errors <= TOLERANCE)).all()
 
 
 def test_one_does_not_depend_on_others_and_the_same_seed_gives_the_same(pictures):
@@ -101,6 +108,27 @@ def test_one_does_not_depend_on_others_and_the_same_seed_gives_the_same(pictures
     assert np.abs(whole.pictures[0] - whole.pictures[1]).mean() > 1
     assert whole.pictures.min() >= 0
     assert whole.pictures.max() <= 255
+
+
+def test_what_has_not_reached_the_tolerance_goes_on(pictures, monkeypatch):
+    anatomy = network()
+    tap = tap_named(anatomy, "vector")
+    shares = []
+    for rounds in (1, 200):
+        monkeypatch.setattr(metamers, "STEPS", 3)
+        monkeypatch.setattr(metamers, "ROUNDS", rounds)
+        shares.append(make_metamers(anatomy, tap, pictures, pictures).reached.mean())
+    assert shares[0] < 1
+    assert shares[-1] == 1
+
+
+def test_of_a_saturated_answer_it_is_found_too(pictures):
+    anatomy = network()
+    # Scores that are 0 and 1 to the last digit.
+    kernel, bias = anatomy.model.get_layer("classes").get_weights()
+    anatomy.model.get_layer("classes").set_weights([kernel * 3, bias])
+    found = make_metamers(anatomy, anatomy.classes, pictures, pictures, steps=600)
+    assert found.reached.all()
 
 
 def test_many_are_made_in_parts(rng):

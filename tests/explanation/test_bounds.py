@@ -71,6 +71,17 @@ def test_ways_back_are_measured_in_a_bird_experts_terms(explained):
             assert 0 <= measures[term]["low"] <= measures[term]["mean"] <= measures[term]["high"] <= 1
 
 
+def test_the_ceiling_is_that_of_the_features_themselves(explained):
+    _, facts = explained
+    ceiling = facts["fidelity"]["input"]
+    assert ceiling["correlation"]["mean"] == pytest.approx(1)
+    assert ceiling["recognised"]["mean"] == 1
+    assert ceiling["picture_error"]["mean"] == 0
+    for term in TERMS:
+        assert ceiling[term]["mean"] == pytest.approx(1)
+    assert "the independent network calls" in render(facts, str)
+
+
 def test_names_of_ways_are_those_of_the_network_room():
     assert (story.METAMER, story.NEAREST, story.DECODER) == (METAMER, NEAREST, DECODER)
 
