@@ -40,18 +40,19 @@ def insisted(
     others : pictures of other recordings, (m, rows, frames), 0–255.
     """
     pictures, found = judges.pictures, dict[str, Insisted]()
-    own = dict(zip((tap.name for tap in backwards.taps), twin.taps, strict=True))
-    for tap in track(backwards.taps, len(backwards.taps), "metamers, layers"):
+    others_of = shuffled(len(pictures), judges.groups)
+    activations = backwards.anatomy.activations(backwards.taps, pictures)
+    taps = list(zip(backwards.taps, twin.taps, activations, strict=True))
+    for tap, its_twin, activation in track(taps, len(taps), "metamers, layers"):
         made = make_metamers(backwards.anatomy, tap, pictures, others, seeds=seeds)
         again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], made.pictures[0])
         verdicts = judges.ask(made.pictures[0], scores)
-        (activation,) = backwards.anatomy.activations([tap], pictures)
-        of_twin = make_metamers(twin.anatomy, own[tap.name], pictures, others, seeds=_TWIN_SEEDS)
+        of_twin = make_metamers(twin.anatomy, its_twin, pictures, others, seeds=_TWIN_SEEDS)
         found[tap.name] = Insisted(
             made,
             {
                 "measures": judges.measures(verdicts, activation, again),
-                "shuffled": judges.measures(verdicts[shuffled(len(pictures), judges.groups)]),
+                "shuffled": judges.measures(verdicts[others_of]),
                 "twin": judges.measures(judges.ask(of_twin.pictures[0])),
                 "segments": len(pictures),
                 "reached": float(made.reached.mean()),

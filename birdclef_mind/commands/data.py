@@ -158,8 +158,8 @@ def cache(args: argparse.Namespace, terminal: Terminal) -> int:
     places: list[tuple[str, str | Path]] = [("pictures", args.out)]
     if report.segments and not args.unlabelled:
         places.append(("next", command("train", args.out, args.out.parent / "bundle")))
-    status = _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
-    return 1 if competition.problems else status
+    took_s, problems = time.perf_counter() - started, competition.problems
+    return _end(report, terminal, places, overrides, took_s=took_s, problems=problems)
 
 
 def _chosen(competition: "Competition", wanted: str | Sequence[str], terminal: Terminal) -> "Classes":
@@ -176,7 +176,7 @@ def _chosen(competition: "Competition", wanted: str | Sequence[str], terminal: T
 
 def _end(
     report: "StoreReport", terminal: Terminal, places: list[tuple[str, str | Path]], overrides: Sequence["Override"],
-    *, took_s: float,
+    *, took_s: float, problems: Sequence[str],
 ) -> int:  # fmt: skip
     """Say what was made; status 1 when a recording failed, or a table beside soundscapes helps nobody."""
     from birdclef_mind.data.index import FAILURES
@@ -202,7 +202,7 @@ def _end(
         f"in {took_s:.1f} s ({report.recordings / took_s:.0f}/s)"
     )
     terminal.end(", ".join([rate, *details]), places)
-    return 1 if failed else 0
+    return 1 if failed or problems else 0
 
 
 def add_embed(group: Group) -> None:
@@ -273,5 +273,5 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     places: list[tuple[str, str | Path]] = [("embeddings", args.out)]
     if report.segments and not args.unlabelled:
         places.append(("next", command("train", args.out.parent / "bundle", "--listener", args.out)))
-    status = _end(report, terminal, places, overrides, took_s=time.perf_counter() - started)
-    return 1 if competition.problems else status
+    took_s, problems = time.perf_counter() - started, competition.problems
+    return _end(report, terminal, places, overrides, took_s=took_s, problems=problems)

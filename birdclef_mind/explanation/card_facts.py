@@ -27,19 +27,21 @@ class Moments(TypedDict):
     events: list[list[float]]
 
 
-class RealSegment(TypedDict):
-    """A real segment that a layer finds like an example, and how much.
-
-    `real` tells whether its sound is the recording's own.
-    """
+class WrittenSegment(TypedDict):
+    """A segment of the training data that is shown; `real` tells whether its sound is the recording's own."""
 
     recording: str
     start_s: float
     label: str
-    cosine: float
     picture: str
     sound: str
     real: bool
+
+
+class RealSegment(WrittenSegment):
+    """A real segment that a layer finds like an example, and how much."""
+
+    cosine: float
 
 
 class Again(TypedDict):

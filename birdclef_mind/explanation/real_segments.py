@@ -1,34 +1,23 @@
 """Real segments of the training data that are shown beside an example: each is written once, with its real sound."""
 
 from collections.abc import Iterable
-from typing import TypedDict
 
 from birdclef_mind.data.cache import IndexRow
+from birdclef_mind.explanation.card_facts import WrittenSegment
 from birdclef_mind.explanation.examples import real_sounds
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
 
 
-class Written(TypedDict):
-    """Where a segment's picture and sound are; `real` where the sound is the recording's own."""
-
-    recording: str
-    start_s: float
-    label: str
-    picture: str
-    sound: str
-    real: bool
-
-
 def write_real_segments(
     reading: Reading, rows: tuple[IndexRow, ...], pictures: Pictures, places: Iterable[int]
-) -> dict[int, Written]:
+) -> dict[int, WrittenSegment]:
     """Write some of the rows' segments, by their places; where a sound is not at hand it is made of the picture."""
     chosen, folder = sorted(set(places)), reading.folder
     own = [rows[place] for place in chosen]
     sounds = real_sounds(own, reading.competition, reading.cache.features, reading.failed)
-    written: dict[int, Written] = {}
+    written: dict[int, WrittenSegment] = {}
     for place, row, samples, name in zip(chosen, own, sounds, safe_names(len(chosen), "near"), strict=True):
         pixels = pictures.pixels[place]
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])

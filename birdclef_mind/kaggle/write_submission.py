@@ -74,10 +74,9 @@ def write_submission(
 
     A valid file of priors is written first and replaced now and then and at the end; an earlier submission that stands
     there is replaced at the end alone, and stays where no row was computed and it has the rows that are asked for.
-    Whatever a soundscape or a library
-    does costs that soundscape at most: it keeps its priors and is listed, in the log beside the file too. The next
-    soundscapes are decoded while one is classified. What is written last is read again; where Kaggle would reject it,
-    all rows keep their priors.
+    Whatever a soundscape or a library does costs that soundscape at most: it keeps its priors and is listed, in the log
+    beside the file too. The next soundscapes are decoded while one is classified. What is written last is read again;
+    where Kaggle would reject it, all rows keep their priors.
 
     Parameters
     ----------
