@@ -13,8 +13,10 @@ bundle_decoders   decoders of a bundle, and those of its twin of random weights:
 settings          how decoders are trained
 metamers          pictures that a layer takes for the given one: what it insists on
 nearest           real recordings that a layer finds most alike
+drawn             one recording it could have been, in pieces of real ones that a layer finds alike
 answers           from a bare class name to a picture
 reconstruction    pictures from every layer by every method, measured
 insisted          what each layer insists on, measured
+imagined          what its vectors could have been, measured
 fidelity          how much of the input, and of the answer, is in it
 """

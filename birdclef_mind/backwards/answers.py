@@ -1,8 +1,8 @@
 """From a bare class back to a picture: what would the network like to hear for this bird?
 
-Two ways without any input: by the weights alone (one-hot answer through the class weights, the dense weights and the
-patches), and by a search for an embedding that the network is sure of and that stays where real embeddings lie, decoded
-by the trained decoder. Their control is noise that is optimised in the same way, pixel by pixel.
+Ways without any input: by the weights alone (one-hot answer through the class weights, the dense weights and the
+patches), and by a search for an embedding that the network is sure of and that stays where real embeddings lie, which
+is decoded, or drawn. Their control is noise that is optimised in the same way, pixel by pixel.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,9 @@ import tensorflow as tf
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
+from birdclef_mind.backwards.drawn import draw
 from birdclef_mind.backwards.graph import Tensor
+from birdclef_mind.backwards.nearest import Library
 from birdclef_mind.backwards.stamps import Chain, stamp_back
 from birdclef_mind.backwards.transposed import raw_to_picture
 from birdclef_mind.errors import ConfigError, Obstacle
@@ -58,12 +60,15 @@ class Answered:
 
     Attributes
     ----------
-    way : "weights", "search" or "noise". seed : of what the search began with; None without a search.
-    pictures : (n, rows, frames), 0–255. embeddings : those that a search for embeddings found, (n, units), else None.
+    way : "weights", "search", "drawn", "metamer" or "noise".
+    seed : of what the search began with; None without a search.
+    classes : place of each picture's class, (n,). pictures : (n, rows, frames), 0–255.
+    embeddings : those that a search for embeddings found, (n, units), else None.
     """
 
     way: str
     seed: int | None = None
+    classes: Array
     pictures: Array
     embeddings: Array | None = None
 
@@ -76,7 +81,7 @@ def stamped_answers(anatomy: Anatomy, chain: Chain, classes: Array) -> Answered:
     _require_classes(anatomy, classes)
     one_hot = np.eye(anatomy.classes.shape[0], dtype=np.float32)[classes]
     pictures = raw_to_picture(stamp_back(chain, anatomy.classes, one_hot, anatomy.rows_frames))
-    return Answered(way="weights", pictures=pictures)
+    return Answered(way="weights", classes=classes, pictures=pictures)
 
 
 def searched_answers(
@@ -101,13 +106,32 @@ def searched_answers(
     name = anatomy.embedding.name
     if name not in decoders.networks:
         raise ConfigError(f"answers: expected a decoder of {name}, got those of {', '.join(decoders.networks)}")
-    # All seeds in one row, so that the searches at a time are as many as may be.
-    every, drawn = np.tile(classes, len(seeds)), np.repeat(seeds, len(classes))
-    parts = _slices(len(every))
-    found = [_search(anatomy, decoders.networks[name], every[part], within, drawn[part]) for part in parts]
-    pictures = [decoders.pictures(name, embeddings) for embeddings in found]
-    of_seeds = zip(seeds, _split(pictures, len(seeds)), _split(found, len(seeds)), strict=True)
-    return [Answered(way="search", seed=seed, pictures=own, embeddings=at) for seed, own, at in of_seeds]
+    found = _searched(anatomy, decoders.networks[name], classes, within, seeds)
+    return [
+        Answered(way="search", seed=seed, classes=classes, pictures=decoders.pictures(name, at), embeddings=at)
+        for seed, at in zip(seeds, found, strict=True)
+    ]
+
+
+def drawn_answers(
+    anatomy: Anatomy, library: Library, classes: Array, within: EmbeddingRange, seeds: Sequence[int] = (0,)
+) -> list[Answered]:
+    """Recordings that each class could have been, drawn from embeddings that the network is sure of.
+
+    The embedding is searched as in `searched_answers`, but by its own certainty alone. One a seed; none for a library
+    that holds nothing.
+
+    Parameters
+    ----------
+    classes : (n,), places of the classes; ConfigError for one that the network does not have.
+    """
+    _require_classes(anatomy, classes)
+    found: list[Answered] = []
+    for seed, sure in zip(seeds, _searched(anatomy, None, classes, within, seeds), strict=True):
+        pictures = draw(anatomy, anatomy.embedding, library, sure, recordings=[""] * len(classes), seed=seed)
+        if pictures is not None:
+            found.append(Answered(way="drawn", seed=seed, classes=classes, pictures=pictures, embeddings=sure))
+    return found
 
 
 def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Answered:
@@ -118,10 +142,22 @@ def optimised_noise(anatomy: Anatomy, classes: Array, *, seed: int = 0) -> Answe
     _require_classes(anatomy, classes)
     _require_gradient(anatomy)
     pushed = [_pushed_noise(anatomy, classes[part], seed) for part in _slices(len(classes))]
-    return Answered(way="noise", seed=seed, pictures=np.concatenate(pushed))
+    return Answered(way="noise", seed=seed, classes=classes, pictures=np.concatenate(pushed))
 
 
-def _search(anatomy: Anatomy, decode: keras.Model, classes: Array, within: EmbeddingRange, seeds: Array) -> Array:
+def _searched(
+    anatomy: Anatomy, decode: keras.Model | None, classes: Array, within: EmbeddingRange, seeds: Sequence[int]
+) -> list[Array]:
+    """Embeddings (classes, units) that the network is sure of, once for each seed."""
+    # All seeds in one row, so that the searches at a time are as many as may be.
+    every, drawn = np.tile(classes, len(seeds)), np.repeat(seeds, len(classes))
+    found = [_search(anatomy, decode, every[part], within, drawn[part]) for part in _slices(len(every))]
+    return np.split(np.concatenate(found), len(seeds))
+
+
+def _search(
+    anatomy: Anatomy, decode: keras.Model | None, classes: Array, within: EmbeddingRange, seeds: Array
+) -> Array:
     sure_of_embedding = log_certainty(anatomy, anatomy.embedding.output)
     sure_of_picture = log_certainty(anatomy, anatomy.picture)
     mean, deviation = within.mean[classes], within.deviation[classes]
@@ -133,10 +169,11 @@ def _search(anatomy: Anatomy, decode: keras.Model, classes: Array, within: Embed
 
     def loss(embeddings: Any) -> Any:
         sure = tf.gather_nd(sure_of_embedding(embeddings), places)
-        again = tf.gather_nd(sure_of_picture(_clipped(decode(embeddings, training=False))), places)
+        if decode is not None:
+            sure += tf.gather_nd(sure_of_picture(_clipped(decode(embeddings, training=False))), places)
         deviations = tf.abs(embeddings - mean.astype(np.float32)) / spread
         beyond = tf.reduce_mean(tf.square(tf.maximum(deviations - 1, 0)), axis=1)
-        return tf.reduce_sum(beyond - sure - again)
+        return tf.reduce_sum(beyond - sure)
 
     # Rectified units are never negative; others may be.
     lowest = 0.0 if within.mean.min() >= 0 else -np.inf
@@ -188,10 +225,6 @@ def _places(classes: Array) -> Any:
 
 def _slices(count: int) -> list[slice]:
     return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
-
-
-def _split(parts: list[Array], count: int) -> list[Array]:
-    return np.split(np.concatenate(parts), count)
 
 
 def log_certainty(anatomy: Anatomy, tensor: Tensor) -> Callable[[Any], Any]:

@@ -100,6 +100,7 @@ class Judges:
         values = {
             "correlation": correlations(verdicts.rebuilt, self.pictures),
             "picture_error": picture_errors(verdicts.rebuilt, self.pictures, self.distance),
+            **sharpness(verdicts.rebuilt, self.pictures),
             "recognised": verdicts.called == self._called,
         }
         if verdicts.called_by_second is not None:
@@ -127,6 +128,24 @@ def picture_errors(rebuilt: Array, pictures: Array, distance: float) -> Array:
     """
     difference = np.asarray(rebuilt, np.float64) - pictures
     return np.linalg.norm(difference.reshape(len(difference), -1), axis=1) / distance
+
+
+def sharpness(rebuilt: Array, pictures: Array) -> dict[str, Array]:
+    """How sharp rebuilt pictures (n, rows, frames) are beside the real ones, (n,) each; 1 for as sharp.
+
+    "spread" is the ratio of their deviations, "detail" that of the root mean squares of differences of neighbours,
+    which weigh the spectrum by the square of its frequency. NaN for a real picture of a single shade.
+    """
+    own, real = _sharp(rebuilt), _sharp(pictures)
+    return {
+        name: np.divide(own[name], real[name], out=np.full(len(rebuilt), np.nan), where=real[name] > 0) for name in own
+    }
+
+
+def _sharp(pictures: Array) -> dict[str, Array]:
+    whole = np.asarray(pictures, np.float64)
+    up, on = np.square(np.diff(whole, axis=1)).mean(axis=(1, 2)), np.square(np.diff(whole, axis=2)).mean(axis=(1, 2))
+    return {"spread": whole.std(axis=(1, 2)), "detail": np.sqrt(up + on)}
 
 
 def mean_distance(pictures: Array) -> float:

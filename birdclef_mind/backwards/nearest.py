@@ -4,7 +4,7 @@ Activations are compared by the cosine of their means and largest values over ti
 segment a bird sings. On real birds the largest values find more of the same species than means or whole maps do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage
 
 _AT_A_TIME = 64
+# From cosines (m,), recordings (m,) and one's own recording to places, best first.
+_Choose = Callable[[Array, Array, str], Array]
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,19 @@ class Library:
         ----------
         wanted : the tap's activation, (n, …). recordings : of each, whose own segments are passed over.
         """
-        own, names = outline(wanted), np.array(self.recordings)
-        cosines = own @ self.outlines[tap].T
-        found = [_best(row, names, name, count) for row, name in zip(cosines, recordings, strict=True)]
-        return Neighbours(np.stack([places for places, _ in found]), np.stack([cosines for _, cosines in found]))
+        return self._found(tap, wanted, recordings, count, _best)
+
+    def segments(self, tap: str, wanted: Array, recordings: Sequence[str], count: int) -> Neighbours:
+        """The same without regard to whether several are of one recording."""
+        return self._found(tap, wanted, recordings, count, _ordered)
+
+    def _found(self, tap: str, wanted: Array, recordings: Sequence[str], count: int, choose: _Choose) -> Neighbours:
+        names = np.array(self.recordings)
+        cosines = outline(wanted) @ self.outlines[tap].T
+        chosen = [choose(row, names, name)[:count] for row, name in zip(cosines, recordings, strict=True)]
+        places = np.stack([np.pad(row, (0, count - len(row)), constant_values=-1) for row in chosen])
+        found = np.take_along_axis(cosines, np.maximum(places, 0), axis=1).astype(float)
+        return Neighbours(places, np.where(places < 0, np.nan, found))
 
 
 def make_library(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array, recordings: Sequence[str]) -> Library:
@@ -63,15 +74,17 @@ def make_library(anatomy: Anatomy, taps: Sequence[Stage], pictures: Array, recor
     return Library(tuple(recordings), pictures, {name: np.concatenate(found) for name, found in parts.items()})
 
 
-def _best(cosines: Array, names: Array, own: str, count: int) -> tuple[Array, Array]:
-    """The best segment of each of the best recordings but one's own: places (count,), and their cosines."""
-    order = np.argsort(-np.where(names == own, -np.inf, cosines), kind="stable")
-    order = order[names[order] != own]
+def _ordered(cosines: Array, names: Array, own: str) -> Array:
+    """Segments of other recordings than one's own, most alike first."""
+    order = np.argsort(-cosines, kind="stable")
+    return np.asarray(order[names[order] != own])
+
+
+def _best(cosines: Array, names: Array, own: str) -> Array:
+    """The best segment of each other recording, most alike first."""
+    order = _ordered(cosines, names, own)
     _, first = np.unique(names[order], return_index=True)
-    best = order[np.sort(first)][:count]
-    missing = count - len(best)
-    found = np.pad(cosines[best].astype(float), (0, missing), constant_values=np.nan)
-    return np.pad(best, (0, missing), constant_values=-1), found
+    return np.asarray(order[np.sort(first)])
 
 
 def outline(activation: Array) -> Array:
@@ -85,3 +98,22 @@ def outline(activation: Array) -> Array:
     flat = flat.reshape(len(flat), -1)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.asarray(flat / np.maximum(lengths, 1e-9), np.float32)
+
+
+def most_typical(outlines: Array, truth: Array, named: Array, recordings: Sequence[str], count: int) -> list[list[int]]:
+    """For each class the places of the segments nearest to the mean of its own, each recording once.
+
+    Parameters
+    ----------
+    outlines : of all segments, (n, numbers), of length 1. truth : class of each, (n,).
+    named : what the network calls each, (n,): those that it names right come before the others. recordings : of each.
+    """
+    found: list[list[int]] = []
+    for index in range(count):
+        own = np.flatnonzero(truth == index)
+        right = own[named[own] == index]
+        middle = outlines[right if len(right) else own].sum(axis=0)
+        order = own[np.lexsort((-(outlines[own] @ middle), named[own] != index))]
+        _, first = np.unique(np.array(recordings)[order], return_index=True)
+        found.append(order[np.sort(first)].tolist())
+    return found

@@ -10,18 +10,21 @@ import tensorflow as tf
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
+from birdclef_mind.backwards.drawn import draw
 from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
 from birdclef_mind.backwards.nearest import Library
 from birdclef_mind.backwards.stamps import Chain, read_chain, stamp_back
 from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 
-WEIGHTS, TRANSPOSED, METAMER, NEAREST, DECODER = "weights", "transposed", "metamer", "nearest", "decoder"
+WEIGHTS, TRANSPOSED, METAMER, NEAREST = "weights", "transposed", "metamer", "nearest"
+DRAWN, DECODER = "drawn", "decoder"
 METHODS = {
     WEIGHTS: "weights only: each filter's patch, stamped where the filter is active",
     TRANSPOSED: "transposed pass: the layer's activation sent back through the network",
     METAMER: "what it insists on: noise changed until this layer takes it for the recording",
     NEAREST: "what it takes for the same: the real recording of the training data that this layer finds most alike",
+    DRAWN: "one recording it could have been: noise settled into pieces of real ones that this layer finds alike",
     DECODER: "what could be recovered: a small network taught to redraw the input from this layer",
 }
 
@@ -48,7 +51,7 @@ class Backwards:
     ) -> dict[str, dict[str, Array]]:
         """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255.
 
-        Metamers, which take long, are made elsewhere.
+        Metamers and draws, which take long, are made elsewhere.
 
         Parameters
         ----------
@@ -71,6 +74,15 @@ class Backwards:
                 ways[DECODER] = self.decoders.pictures(tap.name, activation)
             found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
         return found
+
+    def drawn(self, tap: Stage, activation: Array, recordings: Sequence[str], seed: int = 0) -> Array | None:
+        """Recordings it could have been, (n, rows, frames), of a tap's activation (n, units); None where none is drawn.
+
+        Only of vectors: a map still tells where everything was, and is redrawn. `recordings` as of `pictures`.
+        """
+        if self.library is None or not recordings or activation.ndim > 2:
+            return None
+        return draw(self.anatomy, tap, self.library, activation, recordings=recordings, seed=seed)
 
     def _stamped(self, tap: Stage, activation: Array) -> Array | None:
         try:
@@ -140,7 +152,8 @@ def measure_fidelity(
     """
     pictures = judges.pictures
     own = backwards.anatomy.activations(backwards.taps, pictures)
-    found, of_twin = backwards.pictures(pictures, own, judges.groups), twin.pictures(pictures)
+    found = backwards.pictures(pictures, own, judges.groups)
+    of_twin = twin.pictures(pictures, recordings=judges.groups)
     others = shuffled(len(pictures), judges.groups)
     activations = dict(zip(found, own, strict=True))
     layers: list[OfLayer] = []

@@ -1,15 +1,16 @@
 """Between two bounds: what each layer insists on, and which real recordings look the same to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Judges, Listening
+from birdclef_mind.backwards.imagined import Imagined, imagined
 from birdclef_mind.backwards.insisted import Insisted, insisted
 from birdclef_mind.backwards.nearest import make_library
-from birdclef_mind.backwards.reconstruction import METAMER, METHODS, Backwards
+from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, METHODS, Backwards, OfMethod
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.examples import Examples
@@ -20,6 +21,8 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.song import songs_in
 from birdclef_mind.storage.progress import Track, untracked
 
+# Of each example, and the first of them is measured.
+_DRAWS = 3
 # Enough to tell how far apart two recordings lie in a layer.
 _OTHERS = 64
 
@@ -38,12 +41,36 @@ class Real:
         return replace(backwards, library=library)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What each layer insists on, and what its vectors could have been, by the tap's name."""
+
+    insisted: Mapping[str, Insisted]
+    imagined: Mapping[str, Imagined]
+
+    def pictures(self, tap: str) -> dict[str, Array]:
+        """By the way back, (seeds, n, rows, frames) each: the first is shown, the others beside it."""
+        made = {METAMER: self.insisted[tap].metamers.pictures} if tap in self.insisted else {}
+        return made | ({DRAWN: self.imagined[tap].pictures} if tap in self.imagined else {})
+
+    def measures(self, tap: str) -> dict[str, OfMethod]:
+        """The measures of the first of them, by the way back."""
+        found = {METAMER: self.insisted[tap].measures} if tap in self.insisted else {}
+        return found | ({DRAWN: self.imagined[tap].measures} if tap in self.imagined else {})
+
+
+def some_others(real: Real) -> Array:
+    """Pictures (m, rows, frames) of recordings that tell how far apart two lie in a layer."""
+    pixels = real.pictures.pixels
+    return np.asarray(pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), _OTHERS)).astype(int)])
+
+
 def listening(scale: PixelScale, features: Features) -> Listening:
     """What stands out in pictures, each read with its own scale."""
     return lambda pixels: songs_in(Pictures(pixels, scale), features)
 
 
-def insist(
+def bounded(
     reading: Reading,
     twin: Backwards,
     chosen: Examples,
@@ -53,28 +80,25 @@ def insist(
     seeds: Sequence[int],
     skipped: dict[str, str],
     track: Track = untracked,
-) -> dict[str, Insisted]:
-    """Metamers of the examples at every tap, by its name; their measures go into the fidelity table.
+) -> Bounds:
+    """Metamers of the examples at every tap and draws from the last ones; their measures go into the fidelity table.
 
-    Nothing without seeds, and where the network has none; `skipped` then says why.
+    No metamers without seeds, and where the network has none; `skipped` then says why.
     """
-    if not seeds:
-        return {}
     pixels = chosen.pictures.pixels.astype(np.float32)
     judges = Judges(
         pixels, [example.recording for example in chosen.each], fidelity["mean_distance"], reading.answer,
         reading.second, songs=listening(chosen.pictures.scale, reading.bundle.features),
     )  # fmt: skip
+    found: dict[str, Insisted] = {}
     try:
-        found = insisted(reading.backwards, twin, judges, _evenly(real.pictures.pixels), seeds=seeds, track=track)
+        if seeds:
+            others = some_others(real)
+            found = insisted(reading.backwards, twin, judges, others, seeds=seeds, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
-        return {}
+    bounds = Bounds(found, imagined(reading.backwards, twin, judges, _DRAWS))
     for layer in fidelity["layers"]:
-        ways = {**layer["methods"], METAMER: found[layer["tap"]].measures}
+        ways = {**layer["methods"], **bounds.measures(layer["tap"])}
         layer["methods"] = {method: ways[method] for method in METHODS if method in ways}
-    return found
-
-
-def _evenly(pixels: Array) -> Array:
-    return pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), _OTHERS)).astype(int)]
+    return bounds

@@ -45,7 +45,7 @@ class RealSegment(WrittenSegment):
 
 
 class Again(TypedDict):
-    """A metamer from another seed: what differs from the first the layer does not pin down."""
+    """A metamer, or a draw, from another seed: what differs from the first the layer does not pin down."""
 
     picture: str
     sound: str
@@ -55,7 +55,7 @@ class LayerCard(TypedDict):
     """An example worked backwards from one layer by one method.
 
     `near` are the real segments that the layer finds most alike, the first of which is shown. Of a metamer `apart` is
-    how far it is from the recording in the layer, 1 for the usual other one, and `again` are those of other seeds.
+    how far it is from the recording in the layer, 1 for the usual other one; `again` are those of other seeds.
     """
 
     tap: str
@@ -90,6 +90,7 @@ class ExampleCard(TypedDict):
     features_sound: str
     features_sound_error: NotRequired[float]
     answer: Called
+    second_answer: Called
     embedding: list[float]
     scores: list[float]
     moments: list[Moments]
@@ -114,13 +115,14 @@ class Answer(TypedDict):
 
 
 class AnswerCard(TypedDict):
-    """A bird's bare name, worked backwards."""
+    """A bird's bare name, worked backwards; `typical` are real segments, the most typical of it to the network."""
 
     label: str
     name: str
     training_segments: int
     learned: bool
     note: str
+    typical: list[WrittenSegment]
     answers: list[Answer]
 
 

@@ -6,10 +6,9 @@ import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
-from birdclef_mind.backwards.insisted import Insisted
 from birdclef_mind.backwards.reconstruction import METAMER, METHODS, NEAREST, rounded
 from birdclef_mind.errors import BundleError
-from birdclef_mind.explanation.bounds import Real
+from birdclef_mind.explanation.bounds import Bounds, Real
 from birdclef_mind.explanation.card_facts import Again, Called, ExampleCard, Moments, RealSegment, Scale
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.facts import Fidelity
@@ -26,7 +25,7 @@ _NEAR_SHOWN = 5
 
 
 def write_examples(
-    reading: Reading, chosen: Examples, real: Real, found: Mapping[str, Insisted], *, distance: float
+    reading: Reading, chosen: Examples, real: Real, found: Bounds, *, distance: float
 ) -> list[ExampleCard]:
     """Cards of examples with their reconstructions; pictures are written and sounds asked for.
 
@@ -44,7 +43,7 @@ def write_examples(
     recordings = [example.recording for example in each]
     rebuilt = _in_order(backwards.pictures(pixels, activations, recordings), found)
     near = _near(reading, real, dict(zip(rebuilt, activations, strict=True)), recordings)
-    heard = _moments(bundle, pictures.pixels)
+    heard, others_say = _moments(bundle, pictures.pixels), reading.second(pixels)
     cards: list[ExampleCard] = []
     for place, (example, name) in enumerate(zip(each, safe_names(len(each), "example"), strict=True)):
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])
@@ -64,6 +63,7 @@ def write_examples(
                 else folder.sound(f"{name}-original", example.samples),
                 "features_sound": folder.sound_later(f"{name}-features", pixels[place], low, width, rounds=ROUNDS),
                 "answer": _answer(scores[place], names),
+                "second_answer": _answer(others_say[place], names),
                 "embedding": rounded(embeddings[place].ravel()),
                 "scores": rounded(scores[place], 6),
                 "moments": heard[place],
@@ -71,6 +71,7 @@ def write_examples(
             }
         )
     for number, (tap, ways) in enumerate(rebuilt.items()):
+        made = found.pictures(tap)
         for method, redrawn in ways.items():
             again, witness = reading.answer(redrawn), reading.second(redrawn)
             closeness = correlations(redrawn, pixels)
@@ -99,11 +100,11 @@ def write_examples(
                 if alike:
                     card["layers"][-1]["near"] = alike
                 if method == METAMER:
-                    made = found[tap].metamers
-                    card["layers"][-1]["apart"] = round(float(made.errors[0, place]), 4)
+                    card["layers"][-1]["apart"] = round(float(found.insisted[tap].metamers.errors[0, place]), 4)
+                if method in made:
                     card["layers"][-1]["again"] = [
-                        _written(folder, f"{name}-{seed + 2}", pictures[place], card["scale"])
-                        for seed, pictures in enumerate(made.pictures[1:])
+                        _written(folder, f"{name}-{number}", pictures[place], card["scale"])
+                        for number, pictures in enumerate(made[method][1:], start=2)
                     ]
     return cards
 
@@ -113,11 +114,11 @@ def _written(folder: Folder, name: str, pixels: Pixels, scale: Scale) -> Again:
     return {"picture": folder.picture(name, pixels), "sound": sound}
 
 
-def _in_order(rebuilt: Mapping[str, Mapping[str, Array]], found: Mapping[str, Insisted]) -> dict[str, dict[str, Array]]:
-    """Reconstructions by tap and method, and the metamers among them, in the order of `METHODS`."""
+def _in_order(rebuilt: Mapping[str, Mapping[str, Array]], found: Bounds) -> dict[str, dict[str, Array]]:
+    """Reconstructions by tap and method, and the first metamers and draws among them, in the order of `METHODS`."""
     ordered: dict[str, dict[str, Array]] = {}
     for tap, ways in rebuilt.items():
-        every = {**ways, METAMER: found[tap].metamers.pictures[0]} if tap in found else ways
+        every = {**ways, **{method: made[0] for method, made in found.pictures(tap).items()}}
         ordered[tap] = {method: every[method] for method in METHODS if method in every}
     return ordered
 

@@ -25,7 +25,7 @@ from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.answer_cards import write_answers
 from birdclef_mind.explanation.blind_test import blind_clips
-from birdclef_mind.explanation.bounds import Real, insist, listening
+from birdclef_mind.explanation.bounds import Real, bounded, listening
 from birdclef_mind.explanation.comparison import compare_features, setups_named
 from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
@@ -143,7 +143,7 @@ def explain(
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")
         real = Real(tuple(known), learned)
-        reading = replace(reading, backwards=real.known_to(backwards))
+        reading, twin = replace(reading, backwards=real.known_to(backwards)), real.known_to(twin)
         fidelity = _fidelity(reading, twin, held_out, [row.recording for row in shown], learned.pixels)
         if not named and not files:
             named = _choose(reading, shown, held_out, explaining.examples)
@@ -151,10 +151,12 @@ def explain(
         cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
         chosen, skipped = examples.join([*cached, *files]), dict(backwards.skipped)
         seeds = range(explaining.metamers)
-        found = insist(reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped, track=track)
+        found = bounded(reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped, track=track)
         cards = write_examples(reading, chosen, real, found, distance=fidelity["mean_distance"])
         say("asking what each name sounds like to it")
-        answers = write_answers(reading, learned, [row.label for row in known], explaining.seeds, skipped)
+        answers = write_answers(
+            reading, real, seeds=explaining.seeds, metamers=explaining.metamers > 0, skipped=skipped
+        )
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")

@@ -56,25 +56,29 @@ class Sheets(TypedDict):
 
 
 class BlindClip(TypedDict):
-    """What somebody hears, what it truly is, and what the network calls it.
+    """What somebody hears, what it truly is, and what the network and an independent one call it.
 
-    `judge` is what a judge chooses among the birds on offer, None of a bird that it does not know.
+    `second` is None without an independent one. `way` is how the sound was come by from a layer or a name, "" where it
+    was not. `judge` is what a judge chooses among the birds on offer, None of a bird that it does not know.
     """
 
     recording: str
     start_s: float
     truth: str
     network: str
+    second: str | None
     stage: str
+    way: str
     sound: str
     judge: NotRequired[str | None]
 
 
 class Blind(TypedDict):
-    """A blind test: birds to choose from, stages in the order of the network, clips."""
+    """A blind test: birds to choose from, stages in the order of the network, ways there and clips."""
 
     offered: list[str]
     stages: list[str]
+    ways: list[str]
     clips: list[BlindClip]
 
 

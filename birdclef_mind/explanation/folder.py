@@ -32,7 +32,7 @@ from birdclef_mind.storage.progress import Track, untracked
 FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"
 COMPARISON_PAGE = "compare.html"
-FORMAT = 4
+FORMAT = 5
 # What a layer keeps differs from the input by far more than these leave.
 _QUICK_ROUNDS = 12
 PARTS = ("pictures", "sounds", "patches", "recordings")

@@ -11,14 +11,19 @@ from birdclef_mind.sound.pictures import Pictures
 
 
 def write_real_segments(
-    reading: Reading, rows: tuple[IndexRow, ...], pictures: Pictures, places: Iterable[int]
+    reading: Reading, rows: tuple[IndexRow, ...], pictures: Pictures, places: Iterable[int], *, kind: str = "near"
 ) -> dict[int, WrittenSegment]:
-    """Write some of the rows' segments, by their places; where a sound is not at hand it is made of the picture."""
+    """Write some of the rows' segments, by their places; where a sound is not at hand it is made of the picture.
+
+    Parameters
+    ----------
+    kind : what their files are called; of one kind they are written once.
+    """
     chosen, folder = sorted(set(places)), reading.folder
     own = [rows[place] for place in chosen]
     sounds = real_sounds(own, reading.competition, reading.cache.features, reading.failed)
     written: dict[int, WrittenSegment] = {}
-    for place, row, samples, name in zip(chosen, own, sounds, safe_names(len(chosen), "near"), strict=True):
+    for place, row, samples, name in zip(chosen, own, sounds, safe_names(len(chosen), kind), strict=True):
         pixels = pictures.pixels[place]
         low, width = float(pictures.scale.low[place]), float(pictures.scale.width[place])
         written[place] = {

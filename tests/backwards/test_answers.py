@@ -5,12 +5,14 @@ import pytest
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.answers import (
     EmbeddingRange,
+    drawn_answers,
     optimised_noise,
     recognised,
     searched_answers,
     stamped_answers,
 )
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.nearest import make_library
 from birdclef_mind.backwards.reconstruction import answer_of
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.backwards.stamps import read_chain
@@ -52,6 +54,18 @@ def test_searched_answers_are_recognised_and_look_like_their_class(mind):
     distance = np.abs(embeddings - within.mean) / np.maximum(within.deviation, 1e-3)
     assert np.sqrt(np.square(distance).mean(axis=1)).max() < 3
     assert embeddings.min() >= 0
+
+
+def test_draws_of_a_name_are_made_of_its_own_recordings(mind):
+    anatomy, _, within, pixels = mind
+    library = make_library(anatomy, [anatomy.embedding], pixels, [f"r{place}" for place in range(len(pixels))])
+    one, other = drawn_answers(anatomy, library, CLASSES, within, seeds=(0, 1))
+    assert [(found.way, found.seed, found.classes.tolist()) for found in (one, other)] == [
+        ("drawn", 0, [0, 1, 2]), ("drawn", 1, [0, 1, 2]),
+    ]  # fmt: skip
+    bands = one.pictures.reshape(3, 3, 4, 20).mean(axis=(2, 3))
+    assert (bands.argmax(axis=1) == CLASSES).all()
+    assert np.abs(one.pictures - other.pictures).max() > 1
 
 
 def test_an_answer_depends_on_its_seed_and_on_nothing_else(mind):

@@ -77,7 +77,7 @@ def test_all_measures_are_given_with_and_without_a_second_network(pictures):
     groups = list("aabbcc")
     judges = fidelity.Judges(pictures, groups, 100.0, answer, None)
     alone = judges.measures(judges.ask(pictures))
-    assert set(alone) == {"correlation", "picture_error", "recognised"}
+    assert set(alone) == {"correlation", "picture_error", "spread", "detail", "recognised"}
     assert alone["correlation"]["mean"] == pytest.approx(1)
     assert alone["picture_error"]["mean"] == 0
     judges = fidelity.Judges(pictures, groups, 100.0, answer, lambda those: -answer(those))
@@ -85,3 +85,19 @@ def test_all_measures_are_given_with_and_without_a_second_network(pictures):
     assert both["recognised_by_second"]["mean"] == 0
     assert both["activation_error"]["mean"] == 0
     assert judges.measures(judges.ask(pictures)[np.arange(6)])["recognised_by_second"]["mean"] == 0
+
+
+def test_sharpness_is_beside_the_real_picture(rng):
+    real = rng.uniform(0, 255, (3, 6, 8))
+    real[2] = 7
+    blurred = (real + np.roll(real, 1, axis=2)) / 2
+    found = fidelity.sharpness(blurred, real)
+    for place in range(2):
+        differences = [
+            sum(np.mean(np.diff(one[place], axis=axis) ** 2) for axis in (0, 1)) ** 0.5 for one in (blurred, real)
+        ]
+        np.testing.assert_allclose(found["detail"][place], differences[0] / differences[1])
+        np.testing.assert_allclose(found["spread"][place], blurred[place].std() / real[place].std())
+    assert np.isnan(found["detail"][2])
+    assert np.isnan(found["spread"][2])
+    np.testing.assert_allclose(fidelity.sharpness(real, real)["detail"][:2], 1)

@@ -51,14 +51,16 @@ def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
     fidelity = facts["fidelity"]
     assert [layer["tap"] for layer in fidelity["layers"]] == [s["name"] for s in facts["anatomy"] if s["tapped"]]
     for layer in fidelity["layers"]:
-        assert list(layer["methods"]) == ["weights", "transposed", "metamer", "nearest", "decoder"]
+        drawn = ["drawn"] if layer["kind"] in ("embedding", "classes") else []
+        assert list(layer["methods"]) == ["weights", "transposed", "metamer", "nearest", *drawn, "decoder"]
         for method, entry in layer["methods"].items():
-            # A real recording's sound is not rebuilt, and the twin has no library of them.
-            controls = {"shuffled"} if method == "nearest" else {"twin", "shuffled", "sound_error"}
+            # A real recording's sound is not rebuilt.
+            controls = {"twin", "shuffled"} if method == "nearest" else {"twin", "shuffled", "sound_error"}
             counts = {"segments", "reached"} if method == "metamer" else set()
             assert set(entry) == {"measures", *controls, *counts}
             assert set(entry["measures"]) == {
-                "correlation", "picture_error", "recognised", "recognised_by_second", "activation_error", *TERMS,
+                "correlation", "picture_error", "spread", "detail", "recognised", "recognised_by_second",
+                "activation_error", *TERMS,
             }  # fmt: skip
             for value in entry["measures"].values():
                 assert value["low"] <= value["mean"] + 1e-9
@@ -96,7 +98,12 @@ def test_every_class_has_answers_and_what_is_not_learned_is_said(explained):
     assert [card["label"] for card in facts["answers"]["cards"]] == facts["bundle"]["classes"]
     for card in facts["answers"]["cards"]:
         ways = [(answer["way"], answer["seed"]) for answer in card["answers"]]
-        assert ways == [("weights", None), ("search", 0), ("search", 1), ("noise", 0)]
+        metamer = [("metamer", 0)] if card["typical"] else []
+        drawn, searched = [("drawn", 0), ("drawn", 1)], [("search", 0), ("search", 1)]
+        assert ways == [*drawn, *metamer, *searched, ("weights", None), ("noise", 0)]
+        assert len({one["recording"] for one in card["typical"]}) == len(card["typical"]) <= 3
+        assert {one["label"] for one in card["typical"]} <= {card["label"]}
+        assert all(one["real"] for one in card["typical"])
         assert card["learned"] == (card["note"] == "")
     for entry in facts["answers"]["summary"]:
         cards = [

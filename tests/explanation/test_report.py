@@ -190,8 +190,8 @@ def test_without_decoders_the_other_ways_are_shown(explained):
         card["answers"] = [answer for answer in card["answers"] if answer["way"] != "search"]
     page = Page(render(facts, lambda path: path))
     ways = [attributes for tag, attributes in page.tags if attributes.get("name") == "method"]
-    assert [way["value"] for way in ways] == ["weights", "transposed", "metamer", "nearest"]
-    assert ["checked" in way for way in ways] == [False, False, False, True]
+    assert [way["value"] for way in ways] == ["weights", "transposed", "metamer", "nearest", "drawn"]
+    assert ["checked" in way for way in ways] == [False, False, False, False, True]
 
 
 def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
@@ -204,7 +204,7 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
         ConfigError, match="expected a new or empty folder, or that of the files of page.html, found mine.txt"
     ):
         write_report(folder, tmp_path / "page.html")
-    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 4")]:
+    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 5")]:
         (folder / "explanation.json").write_text(content)
         with pytest.raises(BundleError, match=message):
             write_report(folder, tmp_path / "other.html")

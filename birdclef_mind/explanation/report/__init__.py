@@ -5,4 +5,5 @@ client  what the page's scripts need to know
 story   what is left after each layer, in words
 judged  what a judge says, in words
 wording species where not all are birds
+ways    what ways back are called
 """

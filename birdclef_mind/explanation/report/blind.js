@@ -4,6 +4,7 @@ const results = [];
 let clips = [];
 let turn = 0;
 let chosen = "";
+const wayWords = {{ way_words|tojson }};
 
 function shuffled(items) {
   const mixed = [...items];
@@ -14,14 +15,18 @@ function shuffled(items) {
   return mixed;
 }
 
-// The stages in turn, so that each is heard about equally often; then all mixed.
-function drawClips(stages, count) {
-  const piles = stages.map((stage) => shuffled(facts.blind.clips.filter((clip) => clip.stage === stage)));
+// Piles in turn, so that clips of each come about equally often.
+function inTurn(piles) {
   const drawn = [];
-  while (drawn.length < count && piles.some((pile) => pile.length)) {
-    for (const pile of shuffled(piles)) if (pile.length && drawn.length < count) drawn.push(pile.pop());
-  }
-  return shuffled(drawn);
+  while (piles.some((pile) => pile.length)) for (const pile of shuffled(piles)) if (pile.length) drawn.push(pile.pop());
+  return drawn;
+}
+
+// The stages in turn, and the ways back within each; then all mixed.
+function drawClips(stages, count) {
+  const pileOf = (stage) => inTurn(["", ...facts.blind.ways].map((way) =>
+    shuffled(facts.blind.clips.filter((clip) => clip.stage === stage && clip.way === way)))).reverse();
+  return shuffled(inTurn(stages.map(pileOf)).slice(0, count));
 }
 
 // Share of n throws of probability p that give at least k, and at most k.
@@ -67,9 +72,25 @@ function showTurn() {
 
 function answer() {
   const clip = clips[turn];
-  results.push({ ...clip, chosen, right: chosen === clip.truth, networkRight: clip.network === clip.truth });
+  results.push({ ...clip, chosen, right: chosen === clip.truth });
   turn += 1;
   if (turn < clips.length) showTurn(); else showResults();
+}
+
+const share = (count, of) => (of ? `${count} (${percent(count / of)})` : "–");
+
+function resultCells(own) {
+  const right = own.filter((result) => result.right).length;
+  const [low, high] = own.length ? exactInterval(right, own.length) : [0, 1];
+  const named = (key) => share(own.filter((result) => result[key] === result.truth).length, own.length);
+  const cells = [own.length, share(right, own.length), `${percent(low)} – ${percent(high)}`, percent(1 / facts.blind.offered.length), named("network")];
+  if (results.some((result) => result.second !== null)) cells.push(named("second"));
+{% if judge %}
+  const asked = own.filter((result) => result.judge !== null);
+  const agreed = asked.filter((result) => result.judge === result.truth).length;
+  cells.push(asked.length ? `${agreed} of ${asked.length} (${percent(agreed / asked.length)})` : "–");
+{% endif %}
+  return cells;
 }
 
 function showResults() {
@@ -77,20 +98,12 @@ function showResults() {
   part("test").hidden = true;
   part("results").hidden = false;
   const words = (stage) => startForm.querySelector(`[value="${CSS.escape(stage)}"]`).parentNode.textContent.trim();
-  const stages = [...facts.blind.stages.filter((stage) => results.some((result) => result.stage === stage)), null];
-  part("results").querySelector("tbody").replaceChildren(...stages.map((stage) => {
-    const own = results.filter((result) => stage === null || result.stage === stage);
-    const right = own.filter((result) => result.right).length;
-    const [low, high] = own.length ? exactInterval(right, own.length) : [0, 1];
-    const network = own.filter((result) => result.networkRight).length;
-    const cells = [own.length, `${right} (${own.length ? percent(right / own.length) : "–"})`, `${percent(low)} – ${percent(high)}`, percent(1 / facts.blind.offered.length), own.length ? `${network} (${percent(network / own.length)})` : "–"];
-{% if judge %}
-    const asked = own.filter((result) => result.judge !== null);
-    const agreed = asked.filter((result) => result.judge === result.truth).length;
-    cells.push(asked.length ? `${agreed} of ${asked.length} (${percent(agreed / asked.length)})` : "–");
-{% endif %}
-    return element("tr", {}, element("th", { scope: "row" }, stage === null ? "all" : words(stage)), ...cells.map((value) => element("td", {}, String(value))));
-  }));
+  const heard = (key, value) => results.filter((result) => result[key] === value);
+  const stages = facts.blind.stages.map((stage) => [words(stage), heard("stage", stage)]);
+  const ways = facts.blind.ways.map((way) => [wayWords[way] ?? way, heard("way", way)]);
+  const groups = [...stages, ...ways].filter(([, own]) => own.length);
+  part("results").querySelector("tbody").replaceChildren(...[...groups, ["all", results]].map(([name, own]) =>
+    element("tr", {}, element("th", { scope: "row" }, name), ...resultCells(own).map((value) => element("td", {}, String(value))))));
   part("results").querySelector("h3").focus();
 }
 

@@ -1,6 +1,6 @@
 """What the page's scripts need, as one JSON value: the training data's segments, the blind test, the corrections."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from birdclef_mind.explanation.report.wording import BIRDS, in_words
@@ -37,17 +37,3 @@ def client_facts(
         "corrected": facts["corrections"]["lines"] if facts["corrections"] else [],
         "embedded": embedded,
     }
-
-
-def typical_examples(segments: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """For each bird the place of the segment most like others of it, or of the loudest one where nothing compares."""
-    best: dict[str, int] = {}
-    for place, segment in enumerate(segments):
-        held = best.get(segment["label"])
-        if "silent" not in segment["flags"] and (held is None or _rank(segment) > _rank(segments[held])):
-            best[segment["label"]] = place
-    return {label: [place] for label, place in best.items()}
-
-
-def _rank(segment: Mapping[str, Any]) -> tuple[float, float]:
-    return segment["likeness"] or 0.0, segment["loudness_dbfs"]

@@ -22,9 +22,10 @@ from birdclef_mind.explanation import comparison
 from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
-from birdclef_mind.explanation.report.client import client_facts, typical_examples
+from birdclef_mind.explanation.report.client import client_facts
 from birdclef_mind.explanation.report.judged import ways_of, words_of
 from birdclef_mind.explanation.report.story import insisted_on, story_of
+from birdclef_mind.explanation.report.ways import ANSWER_WORDS, TYPICAL, WAY_WORDS
 from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.song import TERMS
@@ -125,7 +126,9 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         insisted=insisted_on(facts),
         terms=TERMS,
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
-        examples=typical_examples(facts["data"]["segments"]),
+        way_words=WAY_WORDS,
+        answer_words=ANSWER_WORDS,
+        typical_words=TYPICAL,
         **axes,
     )
 

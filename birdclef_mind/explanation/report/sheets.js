@@ -1,7 +1,7 @@
 // Contact sheets of the training data, made only where somebody looks.
 const CELLS_AT_ONCE = 60;
 
-function cell(place, heading = "") {
+function cell(place) {
   const segment = facts.segments[place];
   const recording = facts.recordings[segment.recording];
   const told = toldOf(segment);
@@ -14,7 +14,7 @@ function cell(place, heading = "") {
     : element("span", { class: "play still" }, picture);
   const box = element("div", { class: "plot" }, axis("khz", facts.ticks.map(({ share, khz }) => [`bottom:${100 * share}%`, khz]), "kHz"), frame,
     axis("time", facts.seconds.map((second) => [`left:${(100 * second) / facts.length_s}%`, second === facts.length_s ? `${second} s` : second])));
-  const caption = element("figcaption", {}, element("strong", {}, heading ? `${heading}: ${told}` : told), element("br"),
+  const caption = element("figcaption", {}, element("strong", {}, told), element("br"),
     `${recording.recording} at ${segment.start_s} s, ${segment.loudness_dbfs.toFixed(0)} dB${recording.author ? `, by ${recording.author}` : ""}`, element("br"),
     `the network says ${nameOf(segment.answer.label)} (${Math.round(100 * segment.answer.score)} %)${segment.held_out ? ", not trained on it" : ""}`);
   for (const flag of segment.flags) caption.append(element("span", { class: "flag" }, flagWords(flag, segment)));
@@ -87,5 +87,5 @@ document.getElementById("sheet-search").addEventListener("input", (event) => {
   for (const sheet of sheets.children) sheet.hidden = !sheet.dataset.words.includes(wanted);
 });
 
-for (const box of document.querySelectorAll("[data-segments]")) box.replaceChildren(...box.dataset.segments.split(" ").map((place) => cell(Number(place), box.dataset.heading)));
+for (const box of document.querySelectorAll("[data-segments]")) box.replaceChildren(...box.dataset.segments.split(" ").map((place) => cell(Number(place))));
 showMarks();

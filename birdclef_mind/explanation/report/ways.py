@@ -1,0 +1,20 @@
+"""What ways back are called on a page, in a few words, and in a sentence beside a bird's bare name."""
+
+WAY_WORDS = {
+    "weights": "by the weights alone",
+    "transposed": "by the transposed pass",
+    "metamer": "what it insists on",
+    "nearest": "a real recording that it takes for the same",
+    "drawn": "one recording it could have been",
+    "decoder": "what could be recovered",
+    "search": "by search and decoder",
+    "noise": "control: noise pushed until it is called the bird",
+}
+TYPICAL = "a real one: of its recordings one of the nearest to what the network takes for this bird"
+ANSWER_WORDS = {
+    "drawn": "one it could have been: noise settled into pieces of real recordings like an embedding it is sure of",
+    "metamer": "what the name insists on: noise changed until it is answered as the most typical real one is",
+    "search": "what could be recovered: an embedding it is sure of, redrawn by the decoder",
+    "weights": "the weights alone: the name sent back through every layer's filters",
+    "noise": "a control: noise pushed until it is called this bird; what this reaches too is no sign of a bird",
+}
