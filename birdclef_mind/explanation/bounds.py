@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Judges, Listening
 from birdclef_mind.backwards.insisted import Insisted, insisted
 from birdclef_mind.backwards.nearest import make_library
 from birdclef_mind.backwards.reconstruction import METAMER, METHODS, Backwards
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.explanation.examples import Examples
+from birdclef_mind.explanation.examples import Examples, evenly
 from birdclef_mind.explanation.facts import Fidelity
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures, PixelScale
@@ -65,8 +64,10 @@ def insist(
         pixels, [example.recording for example in chosen.each], fidelity["mean_distance"], reading.answer,
         reading.second, songs=listening(chosen.pictures.scale, reading.bundle.features),
     )  # fmt: skip
+    pictures = real.pictures.pixels
+    others = pictures[evenly(range(len(pictures)), _OTHERS)]
     try:
-        found = insisted(reading.backwards, twin, judges, _evenly(real.pictures.pixels), seeds=seeds, track=track)
+        found = insisted(reading.backwards, twin, judges, others, seeds=seeds, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
         return {}
@@ -74,7 +75,3 @@ def insist(
         ways = {**layer["methods"], METAMER: found[layer["tap"]].measures}
         layer["methods"] = {method: ways[method] for method in METHODS if method in ways}
     return found
-
-
-def _evenly(pixels: Array) -> Array:
-    return pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), _OTHERS)).astype(int)]

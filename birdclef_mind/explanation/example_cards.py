@@ -101,6 +101,7 @@ def write_examples(
                 if method == METAMER:
                     made = found[tap].metamers
                     card["layers"][-1]["apart"] = round(float(made.errors[0, place]), 4)
+                    card["layers"][-1]["nearest_other"] = round(float(made.nearest_other[place]), 4)
                     card["layers"][-1]["again"] = [
                         _written(folder, f"{name}-{seed + 2}", pictures[place], card["scale"])
                         for seed, pictures in enumerate(made.pictures[1:])
