@@ -18,7 +18,9 @@ from birdclef_mind.errors import ConfigError, Obstacle
 # Of the squared distance that lies between two recordings in the layer; 1 would be any other recording.
 TOLERANCE = 0.1
 # A picture that is so near is near enough, and its search ends; after two rounds the tolerance is.
-_ENOUGH, _PATIENT_ROUNDS = 0.005, 2
+_ENOUGH, _PATIENT_ROUNDS = 0.01, 2
+# So does one that after a round gets no nearer than to this share of what it was a look before.
+_STALLED = 0.98
 # Steps of a round, and rounds at most: a picture that has not reached the tolerance after one goes on. From round to
 # round the rate falls to this share.
 STEPS, ROUNDS = 60, 3
@@ -144,10 +146,8 @@ def _step(read: Callable[[Any], Any], rate: float) -> Callable[..., Any]:
         (values, slopes, squares), (targets, scales) = state, goals
         with tf.GradientTape() as tape:
             tape.watch(values)
-            apart = (
-                tf.reduce_sum(tf.square(read(255 * values) - targets), axis=tuple(range(1, targets.shape.rank)))
-                / scales
-            )
+            squares_apart = tf.square(read(255 * values) - targets)
+            apart = tf.reduce_sum(squares_apart, axis=tuple(range(1, targets.shape.rank))) / scales
             lost = tf.reduce_sum(apart + _SMOOTHNESS * _variation(values))
         slope = tape.gradient(lost, values)
         slopes += (1 - _MEMORY) * (slope - slopes)
@@ -165,12 +165,15 @@ def _descended(step: Callable[..., Any], pictures: Array, targets: Array, scales
     values = tf.constant(as_input(pictures) / 255)
     state, goals = (values, tf.zeros_like(values), tf.zeros_like(values)), [targets, scales.astype(np.float32)]
     found, under_way = pictures.copy(), np.arange(len(pictures))
+    before = np.full(len(pictures), np.inf)
     for number in range(STEPS * ROUNDS if steps is None else steps):
         further, apart = step(tf.constant(number, tf.float32), state, tuple(map(tf.constant, goals)))
         if steps is None and number and number % _LOOK == 0:
-            left = apart.numpy() > (_ENOUGH if number < STEPS * _PATIENT_ROUNDS else TOLERANCE)
+            now = apart.numpy()
+            left = now > (_ENOUGH if number < STEPS * _PATIENT_ROUNDS else TOLERANCE)
+            left &= (number < STEPS) | (now < _STALLED * before)
             found[under_way[~left]] = 255 * state[0].numpy()[~left, ..., 0]
-            under_way, goals = under_way[left], [goal[left] for goal in goals]
+            under_way, before, goals = under_way[left], now[left], [goal[left] for goal in goals]
             further = tuple(tf.boolean_mask(each, left) for each in further)
         state = further
         if not len(under_way):
@@ -192,6 +195,7 @@ def _flat(values: Array) -> Array:
 
 def _distances(one: Array, other: Array) -> Array:
     """Squared distances of activations (n, …) and (m, …), (n, m); NaN where both are the same."""
-    one, other = _flat(one), _flat(other)
-    squares = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1) - 2 * one @ other.T
+    one, other = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    # One at a time: as products of all of them, in the precision that takes, it would last longer.
+    squares = np.stack([np.square(other - own).sum(axis=1) for own in one]).astype(np.float64)
     return np.where(squares > 1e-6 * np.square(one).sum(axis=1)[:, None], squares, np.nan)
