@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Judges, shuffled
 from birdclef_mind.backwards.metamers import Metamers, make_metamers
@@ -56,6 +58,8 @@ def insisted(
                 "twin": judges.measures(judges.ask(of_twin.pictures[0])),
                 "segments": len(pictures),
                 "reached": float(made.reached.mean()),
+                "apart": float(np.median(made.errors[0])),
+                "nearest_other": float(np.median(made.nearest_other)),
             },
         )
     return found

@@ -4,11 +4,10 @@ Feather, Durango, Gonzalez & McDermott 2019, "Metamers of neural networks reveal
 systems"; Feather, Leclerc, Mądry & McDermott 2023. What differs between two seeds the layer does not pin down.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,17 +17,25 @@ from birdclef_mind.errors import ConfigError, Obstacle
 
 # Of the squared distance that lies between two recordings in the layer; 1 would be any other recording.
 TOLERANCE = 0.1
-# Steps of a round, and rounds at most: where one of the pictures has not reached the tolerance, they go on. From round
-# to round the rate falls to this share.
-STEPS, ROUNDS = 60, 5
-_FALLING = 0.6
+# A picture that is so near is near enough, and its search ends; after two rounds the tolerance is.
+_ENOUGH, _PATIENT_ROUNDS = 0.01, 2
+# So does one that after a round gets no nearer than to this share of what it was a look before.
+_STALLED = 0.98
+# Steps of a round, and rounds at most: a picture that has not reached the tolerance after one goes on. From round to
+# round the rate falls to this share.
+STEPS, ROUNDS = 60, 3
+_FALLING = 0.4
+# After so many steps each it is seen which pictures are near enough.
+_LOOK = 10
+# How long Adam remembers slopes and their squares: as the slopes fall by far, squares of long ago would hold it up.
+_MEMORY, _SQUARES_MEMORY, _LEAST_SLOPE = 0.9, 0.9, 1e-7
 # A map pins every place down and forgives large steps, a vector does not.
-_MAP_RATE, _VECTOR_RATE = 0.1, 0.03
+_MAP_RATE, _VECTOR_RATE = 0.07, 0.05
 # Noise begins as dark as most of a picture is.
 _LEVEL, _SPREAD = 0.3, 0.1
 # Of what a layer does not pin down the smoothest is taken, so that it is no noise of the search.
 _SMOOTHNESS = 0.1
-_CHUNK, _AT_A_TIME = 16, 64
+_TOGETHER, _AT_A_TIME = 16, 64
 
 
 @dataclass(frozen=True)
@@ -83,23 +90,16 @@ def make_metamers(
     if np.isnan(apart).all(axis=1).any():
         raise ConfigError(f"metamers: expected recordings that differ at {tap.name}, found the same activation for all")
     usual = np.nanmedian(apart, axis=1)
-    made = np.stack([_noise(anatomy, len(pictures), seed) for seed in seeds])
-    errors = np.full(made.shape[:2], np.inf)
-    rate = _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE
-    for seed, places in _chunks(*made.shape[:2]):
-        distance = _distance(read, tf.constant(wanted[places]), tf.constant(usual[places], tf.float32))
-        values = tf.Variable(as_input(made[seed, places]) / 255)
-        _require_gradient(distance, values, tap)
-        made[seed, places] = 255 * _descended(values, distance, rate, steps)[..., 0]
-        again = _flat(_read(read, made[seed, places]))
-        errors[seed, places] = np.square(again - _flat(wanted[places])).sum(axis=1) / usual[places]
-    return Metamers(made, errors, np.nanmin(apart, axis=1) / usual)
-
-
-def _chunks(seeds: int, count: int) -> Iterator[tuple[int, slice]]:
-    """Each seed and some of the pictures, a few at a time."""
-    for seed in range(seeds):
-        yield from ((seed, slice(start, start + _CHUNK)) for start in range(0, count, _CHUNK))
+    made = np.concatenate([_noise(anatomy, len(pictures), seed) for seed in seeds])
+    targets, scales = np.tile(wanted, (len(seeds), *[1] * (wanted.ndim - 1))), np.tile(usual, len(seeds))
+    _require_gradient(read, made[:1], tap)
+    step = _step(read, _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE)
+    for start in range(0, len(made), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        made[some] = _descended(step, made[some], targets[some], scales[some], steps)
+    errors = np.square(_flat(_read(read, made)) - _flat(targets)).sum(axis=1) / scales
+    shape = (len(seeds), len(pictures))
+    return Metamers(made.reshape(*shape, *anatomy.rows_frames), errors.reshape(shape), np.nanmin(apart, axis=1) / usual)
 
 
 def _reader(anatomy: Anatomy, tap: Stage) -> Callable[[Any], Any]:
@@ -124,37 +124,62 @@ def _noise(anatomy: Anatomy, count: int, seed: int) -> Array:
     return np.asarray(255 * np.clip(_LEVEL + _SPREAD * np.stack(drawn), 0, 1), np.float32)
 
 
-def _distance(read: Callable[[Any], Any], target: Any, scale: Any) -> Callable[[Any], Any]:
-    """From values in [0, 1] to their squared distance from the target in the layer, (n,)."""
-    axes = tuple(range(1, len(target.shape)))
-    return lambda values: tf.reduce_sum(tf.square(read(255 * values) - target), axis=axes) / scale
-
-
-def _require_gradient(distance: Callable[[Any], Any], values: Any, tap: Stage) -> None:
+def _require_gradient(read: Callable[[Any], Any], pictures: Array, tap: Stage) -> None:
+    values = tf.constant(as_input(pictures))
     with tf.GradientTape() as tape:
-        apart = distance(values)
-    if tape.gradient(apart, values) is None:
+        tape.watch(values)
+        activation = read(values)
+    if tape.gradient(activation, values) is None:
         raise Obstacle(f"metamers: no gradient reaches the picture from {tap.name}")
 
 
-def _descended(values: Any, distance: Callable[[Any], Any], rate: float, steps: int | None) -> Array:
-    """Go down a distance from some values in [0, 1] with Adam, by ever smaller steps."""
-    schedule = keras.optimizers.schedules.ExponentialDecay(rate, STEPS, _FALLING)
-    optimizer = keras.optimizers.Adam(schedule)
-    optimizer.build([values])
+def _step(read: Callable[[Any], Any], rate: float) -> Callable[..., Any]:
+    """One step of Adam for any number of searches: from its number, their state and their goals.
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def step() -> None:
+    The state is values, slopes and squares, the goals are targets and scales. It gives the state anew, and how far the
+    values it was given are from their targets, (n,). Adam is written out, since Keras' own holds a state for a fixed
+    number of pictures.
+    """
+
+    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(number: Any, state: Any, goals: Any) -> Any:
+        (values, slopes, squares), (targets, scales) = state, goals
         with tf.GradientTape() as tape:
-            lost = tf.reduce_sum(distance(values) + _SMOOTHNESS * _variation(values))
-        optimizer.apply_gradients([(tape.gradient(lost, values), values)])
-        values.assign(tf.clip_by_value(values, 0.0, 1.0))
+            tape.watch(values)
+            squares_apart = tf.square(read(255 * values) - targets)
+            apart = tf.reduce_sum(squares_apart, axis=tuple(range(1, targets.shape.rank))) / scales
+            lost = tf.reduce_sum(apart + _SMOOTHNESS * _variation(values))
+        slope = tape.gradient(lost, values)
+        slopes += (1 - _MEMORY) * (slope - slopes)
+        squares += (1 - _SQUARES_MEMORY) * (tf.square(slope) - squares)
+        own = rate * _FALLING ** (number / STEPS)
+        own *= tf.sqrt(1 - _SQUARES_MEMORY ** (number + 1)) / (1 - _MEMORY ** (number + 1))
+        values = tf.clip_by_value(values - own * slopes / (tf.sqrt(squares) + _LEAST_SLOPE), 0.0, 1.0)
+        return (values, slopes, squares), apart
 
+    return step
+
+
+def _descended(step: Callable[..., Any], pictures: Array, targets: Array, scales: Array, steps: int | None) -> Array:
+    """Go down from pictures (n, rows, frames), 0–255, by ever smaller steps; each ends when it is near enough."""
+    values = tf.constant(as_input(pictures) / 255)
+    state, goals = (values, tf.zeros_like(values), tf.zeros_like(values)), [targets, scales.astype(np.float32)]
+    found, under_way = pictures.copy(), np.arange(len(pictures))
+    before = np.full(len(pictures), np.inf)
     for number in range(STEPS * ROUNDS if steps is None else steps):
-        if steps is None and number and number % STEPS == 0 and bool(tf.reduce_all(distance(values) <= TOLERANCE)):
+        further, apart = step(tf.constant(number, tf.float32), state, tuple(map(tf.constant, goals)))
+        if steps is None and number and number % _LOOK == 0:
+            now = apart.numpy()
+            left = now > (_ENOUGH if number < STEPS * _PATIENT_ROUNDS else TOLERANCE)
+            left &= (number < STEPS) | (now < _STALLED * before)
+            found[under_way[~left]] = 255 * state[0].numpy()[~left, ..., 0]
+            under_way, before, goals = under_way[left], now[left], [goal[left] for goal in goals]
+            further = tuple(tf.boolean_mask(each, left) for each in further)
+        state = further
+        if not len(under_way):
             break
-        step()
-    return values.numpy()
+    found[under_way] = 255 * state[0].numpy()[..., 0]
+    return found
 
 
 def _variation(values: Any) -> Any:
@@ -170,6 +195,7 @@ def _flat(values: Array) -> Array:
 
 def _distances(one: Array, other: Array) -> Array:
     """Squared distances of activations (n, …) and (m, …), (n, m); NaN where both are the same."""
-    one, other = _flat(one), _flat(other)
-    squares = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1) - 2 * one @ other.T
+    one, other = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    # One at a time: as products of all of them, in the precision that takes, it would last longer.
+    squares = np.stack([np.square(other - own).sum(axis=1) for own in one]).astype(np.float64)
     return np.where(squares > 1e-6 * np.square(one).sum(axis=1)[:, None], squares, np.nan)

@@ -123,7 +123,8 @@ class OfMethod(TypedDict):
     """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it.
 
     `segments` are those it is measured on, where they are not those of the others. `reached` is the share of metamers
-    that the layer takes for the recording, to a tolerance.
+    that the layer takes for the recording, to a tolerance; `apart` and `nearest_other` are how far they, and the
+    nearest other recordings, are from it in the layer: medians of squared distances, 1 for the usual other one.
     """
 
     measures: dict[str, Interval]
@@ -132,6 +133,8 @@ class OfMethod(TypedDict):
     sound_error: NotRequired[float]
     segments: NotRequired[int]
     reached: NotRequired[float]
+    apart: NotRequired[float]
+    nearest_other: NotRequired[float]
 
 
 class OfLayer(TypedDict):

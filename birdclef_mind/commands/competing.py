@@ -106,8 +106,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.networks.events import Listener, write_events
 
     root = args.competition
-    if args.events:
-        refuse_among(root, args.events)
+    for written in filter(None, (args.out, args.events)):
+        refuse_among(root, written)
     refuse_outputs(args.out, args.events, folder=args.format != CSV)
     if args.events and (args.listener or args.others):
         raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
@@ -154,7 +154,7 @@ def add_score(group: Group) -> None:
 
 
 def score(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Print the measures of a submission; status 1 for events that the truth says nothing of."""
+    """Print the measures of a submission; status 1 for rows or events that the truth says nothing of."""
     from birdclef_mind.data.form import FORMS
     from birdclef_mind.data.scoring import score as score_submission
 
@@ -164,10 +164,6 @@ def score(args: argparse.Namespace, terminal: Terminal) -> int:
         print(json.dumps(scores, indent=1))
     else:
         print("\n".join(score_lines(scores)))
-        if scores["passed_over"]:
-            print(
-                f"{counted(scores['passed_over'], 'row')} of the submission are not in the truth, and count for nothing"
-            )
         for problem in scores["problems"]:
             print(problem)
     return 1 if scores["problems"] else 0

@@ -131,10 +131,11 @@ FORMS = {
     )
 }  # fmt: skip
 USUAL = FORMS[2023]
-# A walk through the sounds of a competition takes minutes.
-LARGE_FOLDERS = frozenset(
-    {TEST_SOUNDSCAPES, *(name for form in FORMS.values() for name in (form.audio, form.soundscapes) if name)}
+SOUNDSCAPE_FOLDERS = tuple(
+    sorted({TEST_SOUNDSCAPES, *(form.soundscapes for form in FORMS.values() if form.soundscapes)})
 )
+# A walk through the sounds of a competition takes minutes.
+LARGE_FOLDERS = frozenset({*SOUNDSCAPE_FOLDERS, *(form.audio for form in FORMS.values() if form.audio)})
 
 
 def is_competition(folder: Path) -> bool:

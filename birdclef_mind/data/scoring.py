@@ -32,8 +32,8 @@ _SAID = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 class Scored(metrics.ByLevel):
     """Measures of a submission; `metric` is the one its competition ranks by.
 
-    `passed_over` counts rows of the submission that the truth says nothing of; `problems` has a line for events that
-    it says nothing of.
+    `passed_over` counts rows of the submission that the truth says nothing of; `problems` has a line for these, and
+    for events that it says nothing of.
     """
 
     metric: str
@@ -122,10 +122,12 @@ def score(submission: Path, truth: Path, metric: str = "", *, events: bool = Fal
     columns = {name: index for index, name in enumerate(given.columns)}
     values = given.values[np.ix_([rows[i] for i in wanted.row_ids], [columns[c] for c in wanted.columns])]
     soundscapes = [row_id.rpartition("_")[0] for row_id in wanted.row_ids]
-    problems = _left_out(found, wanted) if events else []
+    known = set(wanted.row_ids)
+    passed_over = [row_id for row_id in given.row_ids if row_id not in known]
+    problems = _left_out(found, wanted) if events else _beside(passed_over)
     levels = metrics.measures_by_level(wanted.values, values, wanted.columns, soundscapes)
-    passed_over = len(given.row_ids) - len(wanted.row_ids)
-    return {"metric": metric or _metric(truth, wanted.form), "passed_over": passed_over, "problems": problems, **levels}
+    metric = metric or _metric(truth, wanted.form)
+    return {"metric": metric, "passed_over": len(passed_over), "problems": problems, **levels}
 
 
 def _of_events(path: Path, found: Events, wanted: Scores) -> Scores:
@@ -159,6 +161,12 @@ def _left_out(found: Events, wanted: Scores) -> list[str]:
         for left, what in ((elsewhere, "soundscapes that"), (others, "labels that"))
         if left
     ]
+
+
+def _beside(row_ids: Sequence[str]) -> list[str]:
+    """A line for rows that the truth does not have."""
+    few = some_of(row_ids, 3)
+    return [f"{len(row_ids)} rows are not in the truth, and count for nothing: {few}"] if row_ids else []
 
 
 def _metric(truth: Path, form: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
-from birdclef_mind.data.form import TEST_SOUNDSCAPES, USUAL, Form
+from birdclef_mind.data.form import SOUNDSCAPE_FOLDERS, TEST_SOUNDSCAPES, USUAL, Form
 from birdclef_mind.errors import ConfigError, printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing
@@ -93,10 +93,16 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
 
 
 def refuse_among(root: Path, place: Path) -> None:
-    """Raise ConfigError for a place to write in `test_soundscapes`, where a next run would take it for a soundscape."""
-    folder = root / TEST_SOUNDSCAPES
-    if not is_remote(root) and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder)):
-        raise ConfigError(f"{place}: expected another place than among the soundscapes in {folder}")
+    """Raise ConfigError for a place to write in a competition's own folder of soundscapes.
+
+    There a next run may take it for a soundscape, or for a table of what sings in one.
+    """
+    if is_remote(root):
+        return
+    own = os.path.realpath(place)
+    for folder in (root / name for name in SOUNDSCAPE_FOLDERS):
+        if Path(own).is_relative_to(os.path.realpath(folder)):
+            raise ConfigError(f"{place}: expected another place than among the soundscapes in {folder}")
 
 
 def names_in(row_ids: Iterable[str]) -> Counter[str]:

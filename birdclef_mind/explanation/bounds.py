@@ -13,7 +13,7 @@ from birdclef_mind.backwards.nearest import make_library
 from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, METHODS, Backwards, OfMethod
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.explanation.examples import Examples
+from birdclef_mind.explanation.examples import Examples, evenly
 from birdclef_mind.explanation.facts import Fidelity
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures, PixelScale
@@ -62,7 +62,7 @@ class Bounds:
 def some_others(real: Real) -> Array:
     """Pictures (m, rows, frames) of recordings that tell how far apart two lie in a layer."""
     pixels = real.pictures.pixels
-    return np.asarray(pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), _OTHERS)).astype(int)])
+    return np.asarray(pixels[evenly(range(len(pixels)), _OTHERS)])
 
 
 def listening(scale: PixelScale, features: Features) -> Listening:

@@ -55,7 +55,8 @@ class LayerCard(TypedDict):
     """An example worked backwards from one layer by one method.
 
     `near` are the real segments that the layer finds most alike, the first of which is shown. Of a metamer `apart` is
-    how far it is from the recording in the layer, 1 for the usual other one; `again` are those of other seeds.
+    how far it is from the recording in the layer, and `nearest_other` the nearest other recording: squared distances, 1
+    for the usual other one. `again` are those of other seeds.
     """
 
     tap: str
@@ -71,6 +72,7 @@ class LayerCard(TypedDict):
     judged: NotRequired[JudgedSound]
     near: NotRequired[list[RealSegment]]
     apart: NotRequired[float]
+    nearest_other: NotRequired[float]
     again: NotRequired[list[Again]]
 
 

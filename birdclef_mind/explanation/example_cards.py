@@ -100,7 +100,9 @@ def write_examples(
                 if alike:
                     card["layers"][-1]["near"] = alike
                 if method == METAMER:
-                    card["layers"][-1]["apart"] = round(float(found.insisted[tap].metamers.errors[0, place]), 4)
+                    metamers = found.insisted[tap].metamers
+                    card["layers"][-1]["apart"] = round(float(metamers.errors[0, place]), 4)
+                    card["layers"][-1]["nearest_other"] = round(float(metamers.nearest_other[place]), 4)
                 if method in made:
                     card["layers"][-1]["again"] = [
                         _written(folder, f"{name}-{number}", pictures[place], card["scale"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictur
 from birdclef_mind.sound.settings import Features
 
 _MOST_OF_A_FILE = 12
+_One = TypeVar("_One")
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def choose_rows(rows: Sequence[IndexRow], scores: Array, truth: Array, count: in
     return [(place, why) for why, _ in kinds for place, kind in chosen.items() if kind == why]
 
 
-def evenly(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
-    """At most so many rows, evenly from all."""
+def evenly(rows: Sequence[_One], most: int) -> list[_One]:
+    """At most so many rows, or places, evenly from all."""
     return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
@@ -115,10 +117,21 @@ def from_rows(
 def from_files(paths: Sequence[Path], features: Features) -> list[Examples]:
     """The first twelve windows of each of some sound files as examples; ConfigError for one that cannot be read.
 
-    Files of one name are told apart by their paths.
+    Files of one name are told apart by as many of their folders as it takes.
     """
-    names = Counter(path.name for path in paths)
-    return [_from_file(path, str(path) if names[path.name] > 1 else path.name, features) for path in paths]
+    return [_from_file(path, name, features) for path, name in zip(paths, _names_apart(paths), strict=True)]
+
+
+def _names_apart(paths: Sequence[Path]) -> list[str]:
+    """The shortest end of each path that no other path has, at least its name.
+
+    >>> _names_apart([Path("d/a/x.ogg"), Path("d/b/x.ogg"), Path("x.ogg"), Path("d/a/y.ogg")])
+    ['a/x.ogg', 'b/x.ogg', 'x.ogg', 'y.ogg']
+    """
+    ends = [[Path(*path.parts[-count:]) for count in range(1, len(path.parts) + 1)] for path in paths]
+    shared = Counter(end for own in ends for end in own)
+    alone = [[end for end in own if shared[end] == 1] for own in ends]
+    return [str((found or [path])[0]) for found, path in zip(alone, paths, strict=True)]
 
 
 def _from_file(path: Path, name: str, features: Features) -> Examples:

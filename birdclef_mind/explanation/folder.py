@@ -34,7 +34,7 @@ REPORT = "report.html"
 COMPARISON_PAGE = "compare.html"
 FORMAT = 5
 # What a layer keeps differs from the input by far more than these leave.
-_QUICK_ROUNDS = 12
+_QUICK_ROUNDS = 8
 PARTS = ("pictures", "sounds", "patches", "recordings")
 PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
 
@@ -51,6 +51,7 @@ class Folder:
         self._digests: dict[str, str] = {}
         self._pool = ThreadPoolExecutor(self.threads)
         self._asked: list[Future[tuple[str, float]]] = []
+        self._written: list[Future[str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +79,8 @@ class Folder:
         return f"patches/{name}.png", f"patches/{name}.npy"
 
     def sound(self, name: str, samples: Array) -> str:
-        """Write a sound, its samples (n,); its path in the folder."""
-        self._write(f"sounds/{name}.mp3", audio.mp3_bytes(samples, self.features.sample_rate_hz))
+        """Write a sound, its samples (n,), beside other work; the path it has in a whole folder."""
+        self._written.append(self._pool.submit(self._write_sound, name, samples))
         return f"sounds/{name}.mp3"
 
     def recording(self, name: str, source: Path) -> str:
@@ -105,16 +106,29 @@ class Folder:
         The error is the root mean square difference, in steps of 0–255, of the picture and the rebuilt sound's own.
         """
         asked, self._asked = self._asked, []
+        self._wait()
         return dict(future.result() for future in track(asked, len(asked), "sounds"))
 
     def _make_sound(self, name: str, pixels: Pixels, low: float, width: float, rounds: int) -> tuple[str, float]:
         scale = PixelScale(np.array([low], np.float32), np.array([width], np.float32))
         sounds = pictures_to_samples(Pictures(pixels[None], scale), self.features, rounds=rounds)
         (error,) = sound_errors(pixels[None], scale, sounds, self.features)
-        return self.sound(name, sounds[0]), float(error)
+        return self._write_sound(name, sounds[0]), float(error)
+
+    def _wait(self) -> None:
+        """Until every sound that was put in is written; what went wrong is raised."""
+        written, self._written = self._written, []
+        for future in written:
+            future.result()
+
+    def _write_sound(self, name: str, samples: Array) -> str:
+        path = f"sounds/{name}.mp3"
+        self._write(path, audio.mp3_bytes(samples, self.features.sample_rate_hz))
+        return path
 
     def finish(self, facts: Mapping[str, Any], name: str = FACTS) -> None:
         """Write the facts and the digest of every file, which makes the folder complete."""
+        self._wait()
         files.write_facts(self.root / name, {**facts, "files": dict(sorted(self._digests.items()))}, FORMAT)
 
     def _write(self, name: str, content: bytes) -> None:

@@ -24,6 +24,9 @@ def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = Fals
     `folder` says that events are one: a folder of tables, of which all that are there have to be this program's, and
     in which no submission stands that could have the place of one.
     """
+    if not out.suffix:
+        # Its log would be that of the same name with .csv.
+        raise ConfigError(f"submission: expected a name with an ending, such as {out.name}.csv, got {out}")
     if out.suffix.lower() == ".log":
         raise ConfigError(f"submission: expected another ending than its log has, got {out}")
     places = {"submission": out, "log": log_path(out)} | ({"events": events} if events else {})

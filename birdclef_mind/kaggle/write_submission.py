@@ -18,6 +18,7 @@ from birdclef_mind.data.soundscapes import (
     expected_rows,
     find_soundscapes,
     names_in,
+    refuse_among,
     remarks,
     row_scores,
 )  # fmt: skip
@@ -85,8 +86,8 @@ def write_submission(
 
     Raises
     ------
-    ConfigError : somebody else's file stands at `out` or at its log, another process writes there, or the deadline is
-        none.
+    ConfigError : `out` is among the soundscapes, somebody else's file stands there or at its log, another process
+        writes there, or the deadline is none.
     TableError : the folder is no competition, or its sample submission no table.
     """
     started = clock() if started is None else started
@@ -94,6 +95,7 @@ def write_submission(
     good = deadline_minutes is None or (is_number(deadline_minutes) and deadline_minutes > 0)
     require(good, "deadline", "minutes above 0", deadline_minutes)
     _require_competition(root)
+    refuse_among(root, out)
     refuse_outputs(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(out, ConfigError):

@@ -122,6 +122,29 @@ def test_what_has_not_reached_the_tolerance_goes_on(pictures, monkeypatch):
     assert shares[-1] == 1
 
 
+def test_each_ends_when_it_is_near_enough_whatever_is_made_beside_it(pictures, monkeypatch):
+    monkeypatch.setattr(metamers, "STEPS", 200)
+    anatomy = network()
+    tap = tap_named(anatomy, "vector")
+    together = make_metamers(anatomy, tap, pictures, pictures)
+    assert together.reached.all()
+    # A picture's noise is that of its place, so the first can be made alone.
+    alone = make_metamers(anatomy, tap, pictures[:1], pictures, seeds=(0,))
+    np.testing.assert_allclose(alone.pictures[0, 0], together.pictures[0, 0], atol=0.5)
+    under_way = []
+    made = metamers._step(metamers._reader(anatomy, tap), metamers._VECTOR_RATE)
+
+    def step(number, state, goals):
+        under_way.append(len(state[0]))
+        return made(number, state, goals)
+
+    monkeypatch.setattr(metamers, "_step", lambda *_: step)
+    make_metamers(anatomy, tap, pictures, pictures)
+    assert under_way[0] == 10
+    assert under_way[-1] < 10
+    assert sorted(under_way, reverse=True) == under_way
+
+
 def test_of_a_saturated_answer_it_is_found_too(pictures):
     anatomy = network()
     # Scores that are 0 and 1 to the last digit.

@@ -125,6 +125,15 @@ def test_the_folder_of_the_truth_tells_the_measure(files, tmp_path):
     assert score(*found, "micro_f1")["metric"] == "micro_f1"
 
 
+def test_rows_that_the_truth_lacks_are_said_and_are_no_success(files, capsys):
+    found = files("row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\nx_10,0,0\nx_5,0,0\n")
+    line = "2 rows are not in the truth, and count for nothing: x_10, x_5"
+    assert score(*found)["problems"] == [line]
+    assert main(["score", *map(str, found)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == line
+    assert main(["score", *map(str, files("row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\n"))]) == 0
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_events_are_measured_as_rows(files, tmp_path, form):
     _, truth = files("", TRUTH)

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 from markupsafe import escape
 
@@ -42,6 +43,7 @@ def test_metamers_are_measured_on_the_examples_beside_their_controls(explained):
         for layer in card["layers"]:
             if layer["method"] == METAMER:
                 assert layer["apart"] >= 0
+                assert layer["nearest_other"] > 0
                 assert len(layer["again"]) == Showing.metamers - 1
 
 
@@ -92,6 +94,15 @@ def test_the_story_tells_the_numbers_of_the_table(explained):
     assert [one["tap"] for one in told] == [layer["tap"] for layer in facts["fidelity"]["layers"]]
     pitch = ways(facts, DECODER)[0]["measures"]["pitch"]["mean"]
     assert f"What could be recovered keeps pitch in {100 * pitch:.0f} % of moments" in told[0]["words"]
+    insists = ways(facts, METAMER)[0]
+    of_first = [layer for card in facts["examples"] for layer in card["layers"] if layer["method"] == METAMER]
+    of_first = [layer for layer in of_first if layer["tap"] == told[0]["tap"]]
+    for name in ("apart", "nearest_other"):
+        assert insists[name] == pytest.approx(np.median([layer[name] for layer in of_first]), abs=1e-4)
+    assert (
+        f"it is {insists['apart'] ** 0.5:.2f} of the usual distance from the recording, the nearest other recording "
+        f"{insists['nearest_other'] ** 0.5:.2f}."
+    ) in told[0]["words"]
     assert insisted_on(facts) == len(facts["examples"])
     page = render(facts, str)
     for one in told:

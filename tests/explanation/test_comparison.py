@@ -15,7 +15,9 @@ from birdclef_mind.sound.settings import PRESETS, Features
 def compared(sample_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("compared") / "x"
     folder = Folder(out, PRESETS["mel32"])
-    return out, compare_features(open_competition(sample_folder), folder, setups_named(["logmel128"]))
+    facts = compare_features(open_competition(sample_folder), folder, setups_named(["logmel128"]))
+    folder.sounds_made()
+    return out, facts
 
 
 def test_the_notebooks_set_ups_stand_beside_those_named(compared):

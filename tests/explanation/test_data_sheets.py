@@ -133,7 +133,9 @@ def test_each_segment_may_have_a_sound_of_its_own(cache_folder, tmp_path):
     cache = open_cache(cache_folder)
     rows = cache.rows[:3]
     scores = np.full((3, len(cache.classes)), 0.3)
-    data = write_sheets(reading(cache, tmp_path, scores), rows, cache.pictures(rows).pixels, whole=False)
+    read = reading(cache, tmp_path, scores)
+    data = write_sheets(read, rows, cache.pictures(rows).pixels, whole=False)
+    read.folder.sounds_made()
     assert not (tmp_path / "x" / "recordings").exists()
     for segment in data["segments"]:
         assert audio.duration_s(tmp_path / "x" / segment["sound"]) == pytest.approx(5, abs=0.2)

@@ -14,12 +14,14 @@ from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.overrides import corrected, read_overrides
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.explanation.examples import from_files
 from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.explanation.notes import corrections
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels
 from birdclef_mind.sound.pictures import levels_to_pixels as to_pixels
+from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.sound.song import TERMS
 from birdclef_mind.storage import files
 
@@ -56,7 +58,9 @@ def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
         for method, entry in layer["methods"].items():
             # A real recording's sound is not rebuilt.
             controls = {"twin", "shuffled"} if method == "nearest" else {"twin", "shuffled", "sound_error"}
-            counts = {"segments", "reached"} if method == "metamer" else set()
+            counts = {"metamer": {"segments", "reached", "apart", "nearest_other"}, "drawn": {"segments"}}.get(
+                method, set()
+            )
             assert set(entry) == {"measures", *controls, *counts}
             assert set(entry["measures"]) == {
                 "correlation", "picture_error", "spread", "detail", "recognised", "recognised_by_second",
@@ -137,6 +141,16 @@ def test_named_segments_and_own_sounds_are_explained(little, tmp_path):
         (row.recording, row.start_s, "named"),
         *[(sound.name, start_s, "your own recording") for start_s in (0, 5)],
     ]
+
+
+def test_own_sounds_of_one_name_are_told_apart_by_their_folders(sample_folder, tmp_path):
+    sound = next((sample_folder / "test_soundscapes").glob("*.ogg"))
+    paths = [tmp_path / folder / name for folder, name in (("<i>", "x.ogg"), ("b", "x.ogg"), ("b", "y.ogg"))]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(sound, path)
+    found = from_files(paths, PRESETS["mel32"])
+    assert [group.each[0].recording for group in found] == ["<i>/x.ogg", "b/x.ogg", "y.ogg"]
 
 
 def test_without_decoders_and_recordings_the_rest_still_runs(trained, cache_folder, decoded, tmp_path):

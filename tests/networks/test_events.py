@@ -8,6 +8,7 @@ from conftest import make_cache, tree
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.events import Event, Listener, find_events, read_events, write_events
 from birdclef_mind.sound.ogg_pages import hole_s
@@ -65,6 +66,18 @@ def test_events_are_not_written_among_the_soundscapes(trained, competition_folde
         write_events(bundles.load(trained[0]), competition_folder, place, form=form)
     assert tree(competition_folder) == before
     assert not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize("below", ["test_soundscapes/s.csv", "train_soundscapes/new/s.csv", "linked/s.csv"])
+def test_a_submission_is_not_written_among_the_soundscapes(trained, competition_folder, capsys, below):
+    (competition_folder / "linked").symlink_to(competition_folder / "test_soundscapes")
+    before, place = tree(competition_folder), competition_folder / below
+    assert main(["infer", str(trained[0]), str(competition_folder), str(place)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected another place than among the soundscapes in" in line
+    with pytest.raises(ConfigError, match="expected another place than among the soundscapes in"):
+        write_submission(bundles.load(trained[0]), competition_folder, place)
+    assert tree(competition_folder) == before
 
 
 @pytest.fixture(scope="module")

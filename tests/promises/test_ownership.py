@@ -98,7 +98,9 @@ def test_what_was_changed_since_is_somebodys(trained, sample_folder, tmp_path, c
     assert (tmp_path / "s.csv").read_text() == "mended by hand"
 
 
-@pytest.mark.parametrize("outputs", [("s.log", None), ("s.csv", "s.csv"), ("s.csv", "s.log"), ("s.csv", "./s.csv")])
+@pytest.mark.parametrize(
+    "outputs", [("s.log", None), ("s", None), ("s.csv", "s.csv"), ("s.csv", "s.log"), ("s.csv", "./s.csv")]
+)
 def test_outputs_that_meet_are_refused_before_anything_is_computed(trained, sample_folder, tmp_path, capsys, outputs):
     out, events = outputs
     words = ["infer", trained[0], sample_folder, tmp_path / out]

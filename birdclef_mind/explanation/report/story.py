@@ -41,7 +41,11 @@ def _insists(entry: dict[str, Any] | None) -> str:
     if "pitch" in measures and "onsets" in measures:
         words += f"; its pitch is the recording's in {_share(measures, 'pitch')} of moments, its rhythm in "
         words += _share(measures, "onsets")
-    return words + ("." if reached > 0.999 else f"; found to the tolerance in {_percent(reached)}.")
+    words += "." if reached > 0.999 else f"; found to the tolerance in {_percent(reached)}."
+    if "apart" in entry and "nearest_other" in entry:
+        words += f" In this layer it is {_distance(entry['apart'])} of the usual distance from the recording, "
+        words += f"the nearest other recording {_distance(entry['nearest_other'])}."
+    return words
 
 
 def _recovered(entry: dict[str, Any] | None) -> str:
@@ -64,6 +68,10 @@ def _takes(entry: dict[str, Any] | None) -> str:
 
 def _share(measures: dict[str, Any], name: str) -> str:
     return _percent(measures[name]["mean"])
+
+
+def _distance(square: float) -> str:
+    return f"{square**0.5:.2f}"
 
 
 def _percent(share: float) -> str:
