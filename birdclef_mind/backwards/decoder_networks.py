@@ -6,19 +6,30 @@ precision is set for networks that are made.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import layers
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Stage
 
 _WIDE, _NARROW = 32, 16
 # Maps of a vector's decoder begin this many times smaller than the picture.
 _SHRINK = 8
 _PRECISION = "float32"
+
+
+class Tap(Protocol):
+    """Where activations come from: a name, and their shape without the batch."""
+
+    @property
+    def name(self) -> str:
+        """The tap's own."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one activation."""
 
 
 class RowMeans(layers.Layer):  # type: ignore[misc]
@@ -44,11 +55,11 @@ class Normalise(layers.Layer):  # type: ignore[misc]
         self.mean = self.add_weight(name="mean", shape=(shape[-1],), initializer="zeros", trainable=False)
         self.gain = self.add_weight(name="gain", shape=(shape[-1],), initializer="ones", trainable=False)
 
-    def measure(self, activation: Array) -> None:
-        """Take mean and deviation from activations (n, ..., channels)."""
+    def measure(self, activation: Array, least: float = 1e-3) -> None:
+        """Take mean and deviation, at least `least`, from activations (n, ..., channels)."""
         flat = activation.reshape(-1, activation.shape[-1])
         self.mean.assign(flat.mean(axis=0))
-        self.gain.assign(1 / np.maximum(flat.std(axis=0), 1e-3))
+        self.gain.assign(1 / np.maximum(flat.std(axis=0), least))
 
     def call(self, values: Any) -> Any:
         """Normalise activations (n, ..., channels)."""
@@ -111,6 +122,6 @@ def _convolution(filters: int, name: str, activation: str | None = "relu", **opt
     return layers.Conv2D(filters, 3, padding="same", activation=activation, name=name, dtype=_PRECISION, **options)
 
 
-def build_decoders(taps: Sequence[Stage], rows_frames: tuple[int, int]) -> Decoders:
+def build_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int]) -> Decoders:
     """Untrained decoders for all taps."""
     return Decoders({tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}") for i, tap in enumerate(taps)})
