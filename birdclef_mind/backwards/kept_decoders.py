@@ -6,7 +6,7 @@ NAME.*.progress.npz while they are trained: all that is needed to go on
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,19 @@ FORMAT = 2
 
 
 def read_decoders(
-    folder: Path, name: str, taps: Sequence[Tap], rows_frames: tuple[int, int], wanted: Mapping[str, Any]
-) -> Decoders:
-    """Decoders of some taps, whose facts say what is `wanted`; BundleError for others, and for what was changed."""
+    folder: Path, name: str, taps: Sequence[Tap], rows_frames: tuple[int, int], wanted: Mapping[str, Any],
+    *, build: Callable[[Sequence[Tap], tuple[int, int]], Decoders] = build_decoders,
+) -> Decoders:  # fmt: skip
+    """Decoders of some taps, whose facts say what is `wanted`; BundleError for others, and for what was changed.
+
+    `build` makes them anew, untrained.
+    """
     path = folder / f"{name}.json"
     try:
         facts = files.read_facts(folder, path.name, "decoders", BundleError, FORMAT)
         if any(facts[key] != value for key, value in wanted.items()):
             raise BundleError(f"{path}: expected decoders of this network, got those of an older or another one")
-        decoders = build_decoders(taps, rows_frames)
+        decoders = build(taps, rows_frames)
         weights = folder / f"{name}.weights.h5"
         if facts["weights_sha256"] != files.sha256(weights):
             raise BundleError(f"{weights}: was changed since the decoders were trained")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
-from birdclef_mind.backwards.decoder_networks import build_decoders
+from birdclef_mind.backwards.decoder_networks import Decoders, Tap, build_decoders
 from birdclef_mind.backwards.redrawing import Redrawing, showing_something, some_showing
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import ConfigError
@@ -38,6 +38,11 @@ class Pairs:
     read: Callable[[Array], Mapping[str, Array]]
 
 
+def build_pair_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int]) -> Decoders:
+    """Untrained decoders for all taps, with units that never fall silent: few windows kill the rectified ones."""
+    return build_decoders(taps, rows_frames, "leaky_relu")
+
+
 class PairTraining(Redrawing[Pairs]):
     """Training decoders on pairs; pictures are not turned in time, since nobody heard them so."""
 
@@ -46,7 +51,7 @@ class PairTraining(Redrawing[Pairs]):
         rows, frames = pairs.pixels.shape[1:]
         self.taps = tuple(taps)
         keras.utils.set_random_seed(decoding.seed)
-        super().__init__(build_decoders(taps, (rows, frames)), decoding)
+        super().__init__(build_pair_decoders(taps, (rows, frames)), decoding)
         self._rows_frames = (rows, frames)
         some = some_showing(showing_something(pairs.pixels, "to learn from"))
         # A tap at a time would read all of them each time.

@@ -22,7 +22,7 @@ from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.decoders import train_decoders
 from birdclef_mind.backwards.kept_decoders import key_of, read_decoders, resume, write_decoders
 from birdclef_mind.backwards.nearest import outline
-from birdclef_mind.backwards.pair_decoders import Pairs, PairTraining
+from birdclef_mind.backwards.pair_decoders import Pairs, PairTraining, build_pair_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.listener_reading import ListenerReading
@@ -64,15 +64,17 @@ def learn_decoders(
     folder, key = ledger.folder, _key(reading, sides, decoding)
     state = Checkpoint(ledger, name, key)
     records = f"{name}.{hashlib.sha256(key.encode()).hexdigest()[:8]}.records"
-    ledger.add(dict.fromkeys([*(f"{name}.{ending}" for ending in _ENDINGS), records], OWN))
+    held_at = folder / records
     if key_of(folder / f"{name}.json") == key:
         # What cannot be read is trained anew.
         with suppress(BundleError, OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-            found = read_decoders(folder, name, reading.taps, _size(sides), {"key": key})
+            found = read_decoders(folder, name, reading.taps, _size(sides), {"key": key}, build=build_pair_decoders)
             outlines = _read_outlines(folder / f"{name}.outlines.npz", key, len(sides.learn.rows), reading.tap_names)
             say(f"{name}: trained in the same way already, and kept")
+            _forget(ledger, state, held_at)
             return Learned(found, outlines)
-    held = Records(folder / records, {tap.name: tap.shape for tap in reading.taps})
+    ledger.add(dict.fromkeys([*(f"{name}.{ending}" for ending in _ENDINGS), records], OWN))
+    held = Records(held_at, {tap.name: tap.shape for tap in reading.taps})
     _hear(reading, sides, held, track)
     pairs, validation = _pairs(sides, held)
     training = PairTraining(reading.taps, pairs, decoding)
@@ -85,10 +87,15 @@ def learn_decoders(
     with files.whole(folder / f"{name}.outlines.npz") as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, key=np.array(key), **learned.outlines)
     write_decoders(folder, name, decoders, {"key": key, "decoding": asdict(decoding)})
-    state.forget()
-    held.path.unlink()
-    ledger.settle(gone=[records])
+    _forget(ledger, state, held_at)
     return learned
+
+
+def _forget(ledger: Ledger, state: Checkpoint, held_at: Path) -> None:
+    """Remove what was needed while it was trained."""
+    state.forget()
+    held_at.unlink(missing_ok=True)
+    ledger.settle(gone=[held_at.name])
 
 
 def _pairs(sides: WindowSides, held: Records) -> tuple[Pairs, Pairs]:

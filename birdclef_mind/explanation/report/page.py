@@ -119,7 +119,9 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
-        scripts=("player", "blind") if facts.get("listener") else ("player", "tables", "marks", "sheets", "blind"),
+        scripts=("player", "tables", "blind")
+        if facts.get("listener")
+        else ("player", "tables", "marks", "sheets", "blind"),
         shares=shares,
         columns=("correlation", "picture_error", *shares),
         judged_ways=ways_of(facts),

@@ -18,9 +18,14 @@ class Told(TypedDict):
 def story_of(facts: Explanation) -> list[Told]:
     """What each layer insists on, what could be recovered from it, and what it takes for the same."""
     told: list[Told] = []
+    network = "it" if "listener" in facts else "the network"
     for layer in facts["fidelity"]["layers"]:
         methods: dict[str, Any] = dict(layer["methods"])
-        parts = [_insists(methods.get(METAMER)), _recovered(methods.get(DECODER)), _takes(methods.get(NEAREST))]
+        parts = [
+            _insists(methods.get(METAMER), network),
+            _recovered(methods.get(DECODER)),
+            _takes(methods.get(NEAREST)),
+        ]
         told.append({"tap": layer["tap"], "words": " ".join(filter(None, parts))})
     return [one for one in told if one["words"]]
 
@@ -31,11 +36,11 @@ def insisted_on(facts: Explanation) -> int:
     return max((of_layer.get("segments", 0) for of_layer in made if of_layer), default=0)
 
 
-def _insists(entry: dict[str, Any] | None) -> str:
+def _insists(entry: dict[str, Any] | None, network: str) -> str:
     if entry is None:
         return ""
     measures, reached = entry["measures"], entry["reached"]
-    words = f"What it insists on is called the same by the network in {_share(measures, 'recognised')}"
+    words = f"What it insists on is called the same by {network} in {_share(measures, 'recognised')}"
     if "recognised_by_second" in measures:
         words += f", by the independent one in {_share(measures, 'recognised_by_second')}"
     if "pitch" in measures and "onsets" in measures:
