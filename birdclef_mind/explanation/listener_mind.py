@@ -31,6 +31,7 @@ from birdclef_mind.explanation.listener_reading import (
 )
 from birdclef_mind.explanation.listener_ways import ListenerMind, insist_on_sounds, measure_listener
 from birdclef_mind.explanation.listener_windows import WindowSides, cut_sides, sounds_of, windows_named
+from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.explanation.sound_judges import Sounded, SoundJudges
 from birdclef_mind.listeners.listener import Listener
 from birdclef_mind.listeners.open_listener import open_listener, untrained
@@ -57,11 +58,11 @@ class ExplainingListener:
     decoding : how decoders are trained.
     """
 
-    examples: int = 12
+    examples: int = Showing.examples
     segments: tuple[str, ...] = ()
     sounds: tuple[Path, ...] = ()
     windows: int = 2000
-    metamers: int = 1
+    metamers: int = Showing.metamers
     second: Path | None = None
     judge: Path | None = None
     decoding: Decoding = Decoding()
