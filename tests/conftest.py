@@ -49,12 +49,13 @@ LONGEST = (
 @pytest.hookimpl(tryfirst=True)
 @pytest.fixture(scope="session", autouse=True)
 def few_steps():
-    """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`."""
-    from birdclef_mind.backwards import metamers
+    """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`, `test_sound_metamers`."""
+    from birdclef_mind.backwards import metamers, sound_metamers
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metamers, "STEPS", 3)
-        patch.setattr(metamers, "ROUNDS", 1)
+        for module in (metamers, sound_metamers):
+            patch.setattr(module, "STEPS", 3)
+            patch.setattr(module, "ROUNDS", 1)
         yield
 
 
@@ -225,6 +226,23 @@ def half_known(little, once, fake_birdnet):
         (folder / "model_Labels.txt").write_text("\n".join(lines))
 
     return explained_by(little, once, "half_known", once("half_birdnet", model) / "model.tflite")
+
+
+@pytest.fixture(scope="session")
+def heard_mind(little, once):
+    """(listener, folder, facts) of a little listener that is explained, with two metamers, judged by a bundle."""
+    from small_listener import write_listener
+
+    ears = once("tapped_ears", lambda folder: write_listener(folder, taps=["maps", "squared"])) / "listener.toml"
+
+    def make(folder):
+        from birdclef_mind.explanation.listener_mind import ExplainingListener, explain_listener
+
+        explaining = ExplainingListener(examples=2, windows=12, metamers=2, judge=little.bundle, decoding=FEW)
+        explain_listener(ears, little.competition, folder, explaining)
+
+    folder = once("heard_mind", make)
+    return ears, folder, json.loads((folder / "explanation.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def describe(folder, **said):
         "kind": "keras", "model": "model.keras", "labels": "labels.txt", "rate_hz": RATE_HZ, "window_s": WINDOW_S,
         "embedding": "pooled", "scores": "classes", "hop_s": 0.01, "licence": "CC0 1.0", "prize": "yes",
     }  # fmt: skip
+    # Lists and texts are written alike in both languages.
     lines = [f"{name} = {value!r}" for name, value in {**facts, **said}.items()]
     (folder / "listener.toml").write_text("\n".join(lines), encoding="utf-8")
     return folder / "listener.toml"

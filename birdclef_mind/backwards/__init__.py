@@ -8,10 +8,14 @@ stamps            an activation back to a picture by the weights alone: patches,
 transposed        an activation back to a picture by the transposed pass
 filters           what a layer's filters look for
 decoder_networks  one small network a layer that redraws the input
-decoders          decoders as they are trained
+redrawing         decoders as they are trained, whatever reads for them
+decoders          decoders trained beside a frozen network
+pair_decoders     decoders trained on what was heard elsewhere
+kept_decoders     decoders in a folder
 bundle_decoders   decoders of a bundle, and those of its twin of random weights: trained and kept in its folder
 settings          how decoders are trained
 metamers          pictures that a layer takes for the given one: what it insists on
+sound_metamers    the same for a model that hears samples: sounds
 nearest           real recordings that a layer finds most alike
 drawn             one recording it could have been, in pieces of real ones that a layer finds alike
 answers           from a bare class name to a picture

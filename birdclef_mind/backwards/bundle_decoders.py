@@ -1,30 +1,26 @@
 """Decoders of a bundle: trained on a cache, resumable, and kept in the bundle's folder as facts and weights.
 
-    decoders.json           which network they belong to, how and on what they were trained
-    decoders.weights.h5     their weights
-    decoders.*.progress.npz while they are trained: all that is needed to go on
-
-`decoder_networks` builds them anew when they are loaded. `twin.*` is the same for the random-weights twin of the
-network, their control. Decoders stand until others are trained to the end: only then are both files put in their place.
+`decoders.*` are files as `kept_decoders` writes them, `twin.*` the same for the random-weights twin of the network,
+their control. `decoder_networks` builds them anew when they are loaded. Decoders stand until others are trained to the
+end: only then are both files put in their place.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.anatomy import Anatomy, read_anatomy
-from birdclef_mind.backwards.decoder_networks import Decoders, build_decoders
+from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.decoders import DecoderTraining, train_decoders
+from birdclef_mind.backwards.kept_decoders import key_of, read_decoders, resume, write_decoders
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.errors import BundleError, ConfigError, reason_of
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle, as_trained
 from birdclef_mind.networks.weights import values_digest
@@ -33,7 +29,6 @@ from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.ledger import OWN, Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 
-FORMAT = 2
 DECODERS, TWIN = "decoders", "twin"
 
 
@@ -96,23 +91,11 @@ def load_decoders(folder: Path, bundle: Bundle, anatomy: Anatomy, name: str = DE
     path = folder / f"{name}.json"
     if not path.is_file():
         raise BundleError(f"{folder}: holds no decoders; `birdclef-mind train-decoders {folder} CACHE` trains them")
-    try:
-        facts = files.read_facts(folder, path.name, "decoders", BundleError, FORMAT)
-        if facts["network_sha256"] != values_digest(bundle.model):
-            raise BundleError(f"{path}: expected decoders of this network, got those of an older or another one")
-        if name == TWIN and facts["decoding"]["seed"] != seed_of(folder):
-            raise BundleError(f"{path}: expected decoders of the twin of seed {seed_of(folder)}, got another one's")
-        decoders = build_decoders(anatomy.taps(), anatomy.rows_frames)
-        weights = folder / f"{name}.weights.h5"
-        if facts["weights_sha256"] != files.sha256(weights):
-            raise BundleError(f"{weights}: was changed since the decoders were trained")
-        for tap, network in decoders.networks.items():
-            if facts["shapes"][tap] != list(network.input_shape[1:]):
-                raise BundleError(f"{path}: expected a decoder for {tap} of shape {network.input_shape[1:]}")
-        _together(decoders).load_weights(weights)
-        return replace(decoders, best_losses=dict(facts["validation_losses"]), epochs=int(facts["epochs"]))
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise BundleError(f"{path}: expected decoders of this program, got {reason_of(error)}") from error
+    wanted = {"network_sha256": values_digest(bundle.model)}
+    decoders = read_decoders(folder, name, anatomy.taps(), anatomy.rows_frames, wanted)
+    if name == TWIN and _seed_in(path) != seed_of(folder):
+        raise BundleError(f"{path}: expected decoders of the twin of seed {seed_of(folder)}, got another one's")
+    return decoders
 
 
 def twin_of(bundle: Bundle, seed: int) -> Anatomy:
@@ -122,10 +105,15 @@ def twin_of(bundle: Bundle, seed: int) -> Anatomy:
 
 def seed_of(folder: Path) -> int:
     """The seed a bundle's decoders were trained with; the default where there are none."""
+    seed = _seed_in(folder / f"{DECODERS}.json")
+    return Decoding().seed if seed is None else seed
+
+
+def _seed_in(path: Path) -> int | None:
     try:
-        return int(json.loads((folder / f"{DECODERS}.json").read_text(encoding="utf-8"))["decoding"]["seed"])
+        return int(json.loads(path.read_text(encoding="utf-8"))["decoding"]["seed"])
     except (OSError, ValueError, KeyError, TypeError):
-        return Decoding().seed
+        return None
 
 
 def _keep_or_train(
@@ -141,7 +129,7 @@ def _keep_or_train(
 ) -> Decoders:
     folder, key = ledger.folder, lessons.key(values_digest(bundle.model), decoding)
     state = Checkpoint(ledger, name, key)
-    if _key_of(folder / f"{name}.json") == key:
+    if key_of(folder / f"{name}.json") == key:
         # What cannot be read is trained anew.
         with suppress(BundleError):
             found = load_decoders(folder, bundle, anatomy, name)
@@ -149,7 +137,7 @@ def _keep_or_train(
             state.forget()
             return found
     training = DecoderTraining(anatomy, anatomy.taps(), lessons.pixels, decoding)
-    _resume(training, state, say)
+    resume(training, state, say)
 
     decoders = train_decoders(
         training,
@@ -160,45 +148,6 @@ def _keep_or_train(
         save=lambda training: state.save(training.state()),
     )
     facts = {"key": key, "network_sha256": values_digest(bundle.model), "decoding": asdict(decoding)}
-    _write(folder, name, decoders, facts)
+    write_decoders(folder, name, decoders, facts)
     state.forget()
     return decoders
-
-
-def _write(folder: Path, name: str, decoders: Decoders, facts: Mapping[str, Any]) -> None:
-    """Put decoders in the place of older ones, which stand until both files are whole."""
-    with files.whole(folder / f"{name}.json") as facts_part, files.whole(folder / f"{name}.weights.h5") as weights_part:
-        _together(decoders).save_weights(weights_part)
-        own = {
-            "weights_sha256": files.sha256(weights_part),
-            "shapes": {tap: list(network.input_shape[1:]) for tap, network in decoders.networks.items()},
-            "validation_losses": decoders.best_losses,
-            "epochs": decoders.epochs,
-        }
-        files.write_facts(facts_part, {**facts, **own}, FORMAT)
-
-
-def _key_of(path: Path) -> str:
-    """What the decoders of a file follow from; "" for those that do not say, and where there are none."""
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("key", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
-
-
-def _resume(training: DecoderTraining, state: Checkpoint, say: Say) -> None:
-    arrays = state.read(say)
-    if arrays is None:
-        return
-    try:
-        training.restore(arrays)
-    except (KeyError, ValueError, TypeError):
-        state.unusable(say)
-        return
-    say(f"going on after epoch {training.current.epochs}")
-
-
-def _together(decoders: Decoders) -> keras.Model:
-    """All decoders as one model, so that they are kept in one file."""
-    networks = decoders.networks.values()
-    return keras.Model([n.inputs[0] for n in networks], [n.outputs[0] for n in networks], name="decoders")

@@ -6,19 +6,30 @@ precision is set for networks that are made.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import layers
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Stage
 
 _WIDE, _NARROW = 32, 16
 # Maps of a vector's decoder begin this many times smaller than the picture.
 _SHRINK = 8
 _PRECISION = "float32"
+
+
+class Tap(Protocol):
+    """Where activations come from: a name, and their shape without the batch."""
+
+    @property
+    def name(self) -> str:
+        """The tap's own."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one activation."""
 
 
 class RowMeans(layers.Layer):  # type: ignore[misc]
@@ -44,11 +55,11 @@ class Normalise(layers.Layer):  # type: ignore[misc]
         self.mean = self.add_weight(name="mean", shape=(shape[-1],), initializer="zeros", trainable=False)
         self.gain = self.add_weight(name="gain", shape=(shape[-1],), initializer="ones", trainable=False)
 
-    def measure(self, activation: Array) -> None:
-        """Take mean and deviation from activations (n, ..., channels)."""
+    def measure(self, activation: Array, least: float = 1e-3) -> None:
+        """Take mean and deviation, at least `least`, from activations (n, ..., channels)."""
         flat = activation.reshape(-1, activation.shape[-1])
         self.mean.assign(flat.mean(axis=0))
-        self.gain.assign(1 / np.maximum(flat.std(axis=0), 1e-3))
+        self.gain.assign(1 / np.maximum(flat.std(axis=0), least))
 
     def call(self, values: Any) -> Any:
         """Normalise activations (n, ..., channels)."""
@@ -73,7 +84,9 @@ class Decoders:
         return np.clip(np.concatenate(parts), 0, 255)
 
 
-def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str) -> keras.Model:
+def build_decoder(
+    shape: Sequence[int], rows_frames: tuple[int, int], name: str, activation: str = "relu"
+) -> keras.Model:
     """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1)."""
     rows, frames = rows_frames
     given = keras.Input(tuple(shape), dtype=_PRECISION, name=f"{name}_activation")
@@ -84,7 +97,7 @@ def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str)
         height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
         value = _unfolded(value, len(shape), height, width, name)
     number = 1
-    value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}")(value)
+    value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}", activation)(value)
     while (height, width) != (rows, frames):
         height, width = min(2 * height, rows), min(2 * width, frames)
         # A last row or frame that halving has rounded away is stretched back, not doubled once more.
@@ -93,8 +106,9 @@ def build_decoder(shape: Sequence[int], rows_frames: tuple[int, int], name: str)
         value = layers.Resizing(
             height, width, interpolation="bilinear", name=f"{name}_enlarge_{number}", dtype=_PRECISION
         )(value)
-        value = _convolution(_WIDE if 2 * height <= rows else _NARROW, f"{name}_convolution_{number}")(value)
-    value = _convolution(1, f"{name}_picture", activation=None, kernel_initializer="zeros")(value)
+        filters = _WIDE if 2 * height <= rows else _NARROW
+        value = _convolution(filters, f"{name}_convolution_{number}", activation)(value)
+    value = _convolution(1, f"{name}_picture", None, kernel_initializer="zeros")(value)
     value = RowMeans(name=f"{name}_row_means", dtype=_PRECISION)(value)
     return keras.Model(given, layers.Rescaling(255.0, name=f"{name}_levels", dtype=_PRECISION)(value), name=name)
 
@@ -107,10 +121,12 @@ def _unfolded(value: Any, rank: int, height: int, width: int, name: str) -> Any:
     return layers.Reshape((height, width, _NARROW), name=f"{name}_reshape", dtype=_PRECISION)(unfold(value))
 
 
-def _convolution(filters: int, name: str, activation: str | None = "relu", **options: Any) -> layers.Layer:
+def _convolution(filters: int, name: str, activation: str | None, **options: Any) -> layers.Layer:
     return layers.Conv2D(filters, 3, padding="same", activation=activation, name=name, dtype=_PRECISION, **options)
 
 
-def build_decoders(taps: Sequence[Stage], rows_frames: tuple[int, int]) -> Decoders:
+def build_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int], activation: str = "relu") -> Decoders:
     """Untrained decoders for all taps."""
-    return Decoders({tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}") for i, tap in enumerate(taps)})
+    return Decoders(
+        {tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}", activation) for i, tap in enumerate(taps)}
+    )

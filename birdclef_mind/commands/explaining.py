@@ -15,7 +15,7 @@ from birdclef_mind.commands.words import (
     judge_lines,
     names_in,
 )
-from birdclef_mind.errors import BundleError
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.storage.places import reached
 
 
@@ -24,10 +24,15 @@ def add_explain(group: Group) -> None:
     parser = add_command(
         group, "explain", explain,
         "work backwards from every layer and every bird's name to pictures and sounds, measured",
-        "explain runs/bundle runs/cache runs/explanation --examples 12",
+        "explain runs/bundle runs/cache runs/explanation --examples 12\n"
+        "  birdclef-mind explain BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite birdclef-2023 runs/birdnet",
     )  # fmt: skip
-    parser.add_argument("bundle", type=place, help="folder written by `train`")
-    parser.add_argument("cache", type=reached, help="the cache it was trained on")
+    parser.add_argument("bundle", type=place, help=f"folder written by `train`; or a listener, {LISTENER}")
+    parser.add_argument(
+        "cache",
+        type=reached,
+        help="the cache it was trained on; for a listener the competition folder that it hears",
+    )
     parser.add_argument("out", type=place, help="folder for the explanation")
     parser.add_argument("--examples", type=COUNT, help="held-out segments to choose (default: 12)")
     parser.add_argument(
@@ -48,16 +53,31 @@ def add_explain(group: Group) -> None:
     parser.add_argument(
         "--competition", type=place, help="folder of the real sound (default: the one the cache was made from)"
     )
-    parser.add_argument("--second", type=place, help="bundle of another network (default: train one and keep it)")
+    parser.add_argument(
+        "--second", type=place,
+        help="bundle of another network (default: train one and keep it); for a listener another (default: the judge)",
+    )  # fmt: skip
     parser.add_argument(
         "--judge", type=place, metavar="LISTENER", help=f"let it judge every sound: {LISTENER} (default: none)"
     )
-    add_config(parser, "[showing]")
+    parser.add_argument(
+        "--windows", type=COUNT, help="windows that a listener's decoders learn from, at most (default: 2000)"
+    )
+    add_config(parser, "[showing], and [decoding] for a listener")
 
 
 def explain(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Write the explanation of a bundle, and its page; status 1 when some recordings cannot be heard."""
+    """Write the explanation of a bundle or a listener, and its page; status 1 when some recordings cannot be heard.
+
+    ConfigError for words that make sense of a listener alone.
+    """
     import_tensorflow_quietly()
+    from birdclef_mind.listeners.open_listener import is_model
+
+    if is_model(args.bundle):
+        return _explain_listener(args, terminal)
+    if args.windows is not None:
+        raise ConfigError(f"windows: expected a listener, whose decoders learn from them, got {args.bundle}")
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.explanation.explain import Explaining
@@ -91,6 +111,38 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     terminal.end(
         f"{counted(len(facts['examples']), 'example')} and {counted(len(facts['answers']['cards']), 'bird')} "
         f"explained in {time.perf_counter() - started:.0f} s",
+        [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
+    )
+    return _tell_failures(facts["failures"], terminal)
+
+
+def _explain_listener(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Write the explanation of a listener, and its page."""
+    from birdclef_mind.backwards.settings import Decoding
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.explanation.folder import FACTS, REPORT
+    from birdclef_mind.explanation.listener_mind import ExplainingListener, explain_listener
+    from birdclef_mind.explanation.report.page import write_report
+    from birdclef_mind.storage.ledger import refuse_others
+
+    for name in ("seeds", "sheets", "presets", "competition"):
+        if getattr(args, name):
+            raise ConfigError(f"{name}: expected a bundle, which has such a part, got the listener {args.bundle}")
+    config = Config.read(args.config) if args.config else None
+    showing = {name: getattr(config.showing, name) for name in ("examples", "metamers", "judge")} if config else {}
+    names = ("examples", "metamers", "judge", "windows", "second")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    explaining = ExplainingListener(
+        **{**showing, **given}, segments=tuple(args.segment), sounds=tuple(args.audio),
+        decoding=config.decoding if config else Decoding(),
+    )  # fmt: skip
+    refuse_others([args.out / REPORT], BundleError)
+    started = time.perf_counter()
+    facts = explain_listener(args.bundle, args.cache, args.out, explaining, say=terminal.say, track=terminal.track)
+    write_report(args.out, args.out / REPORT)
+    terminal.say("\n".join(["", *fidelity_lines(facts), *judge_lines(facts), ""]))
+    terminal.end(
+        f"{counted(len(facts['examples']), 'example')} explained in {time.perf_counter() - started:.0f} s",
         [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
     )
     return _tell_failures(facts["failures"], terminal)

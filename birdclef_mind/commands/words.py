@@ -47,12 +47,12 @@ def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
                 f"{own[name]['mean']:.2f} ({twin[name]['mean']:.2f})" if twin else f"{own[name]['mean']:.2f}"
                 for name in ("correlation", "recognised")
             ]
-            second = own["recognised_by_second"]["mean"]
-            lines.append(f"{layer['tap'][:21]:<22}{method:<12}{cells[0]:>18}{cells[1]:>18}{second:>15.2f}")
+            second = _share(own, "recognised_by_second")
+            lines.append(f"{layer['tap'][:21]:<22}{method:<12}{cells[0]:>18}{cells[1]:>18}{second:>15}")
     mean = fidelity["mean_picture"]
     lines.append(
         f"{'mean picture':<34}{mean['correlation']['mean']:>18.2f}{mean['recognised']['mean']:>18.2f}"
-        f"{mean['recognised_by_second']['mean']:>15.2f}"
+        f"{_share(mean, 'recognised_by_second'):>15}"
     )
     lines += [
         f"answers by {_way(entry)}: {entry['recognised']} of {entry['classes']} recognised, "
@@ -60,6 +60,10 @@ def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:
         for entry in facts["answers"]["summary"]
     ]
     return [*lines, *facts["skipped"].values()]
+
+
+def _share(measures: Mapping[str, Any], name: str) -> str:
+    return f"{measures[name]['mean']:.2f}" if name in measures else "–"
 
 
 def _way(entry: Mapping[str, Any]) -> str:

@@ -17,6 +17,14 @@ answer_cards   a bird's bare name, worked backwards
 data_sheets    training segments to look through, with flags on the strange ones
 comparison     features side by side on the same segments
 network_facts  the network in numbers and pictures
+listener_mind      a model from elsewhere: the whole of its explanation
+listener_reading   one listener as it is read
+listener_windows   windows cut for it: to learn from, and held out
+listener_decoders  what its decoders learn, kept beside the explanation
+sound_judges       who judges what its taps give back, as sound
+listener_ways      its taps read backwards, measured
+listener_cards     an example at every tap
+listener_facts     what stands in explanation.json of it
 blind_test     which sound is which, to try one's own ears
 notes          what a reader must know of how it was made
 report/        the page: facts to HTML, and what it does in a browser

@@ -38,7 +38,7 @@ def _of_example(card: ExampleCard) -> list[BlindClip]:
     def clip(stage: str, way: str, sound: str, network: str, second: str) -> BlindClip:
         return {
             "recording": card["recording"], "start_s": card["start_s"], "truth": card["label"],
-            "network": network, "second": second, "stage": stage, "way": way, "sound": sound,
+            "network": network, "second": second or None, "stage": stage, "way": way, "sound": sound,
         }  # fmt: skip
 
     own, other = card["answer"]["label"], card["second_answer"]["label"]

@@ -132,6 +132,32 @@ class BundleFacts(TypedDict):
     record: dict[str, Any]
 
 
+class LearnedFrom(TypedDict):
+    """How many windows of how many recordings decoders learned from."""
+
+    segments: int
+    recordings: int
+
+
+class ListenerFacts(TypedDict):
+    """A listener that is explained in the place of a bundle: what it is and knows.
+
+    `heard` is a sentence on what it was trained on, `unknown` are labels of the competition that it does not know,
+    `second` is the name of the listener that heard what was measured beside it.
+    """
+
+    name: str
+    kind: str
+    licence: str
+    heard: str
+    species: int
+    rate_hz: int
+    window_s: float
+    unknown: list[str]
+    learned: LearnedFrom
+    second: str | None
+
+
 class Corrections(TypedDict):
     """What was corrected before training."""
 
@@ -142,7 +168,8 @@ class Corrections(TypedDict):
 class Fidelity(TypedDict):
     """How much of the input each layer holds, measured on held-out segments.
 
-    `mean_picture` is a control, a floor; `input` is the ceiling, what is measured of the pictures themselves.
+    `mean_picture` is a control, a floor; `input` is the ceiling, what is measured of the pictures themselves. Of a
+    listener, which hears sounds, that is of the pictures' sounds, and `recording` of the recordings.
     """
 
     segments: int
@@ -151,6 +178,7 @@ class Fidelity(TypedDict):
     layers: "list[OfLayer]"
     mean_picture: "dict[str, Interval]"
     input: "NotRequired[dict[str, Interval]]"
+    recording: "NotRequired[dict[str, Interval]]"
 
 
 class Place(TypedDict):
@@ -244,3 +272,4 @@ class Explanation(TypedDict):
     blind: Blind
     corrections: Corrections | None
     judge: NotRequired[JudgeFacts]
+    listener: NotRequired[ListenerFacts]

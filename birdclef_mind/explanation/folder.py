@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -154,9 +154,14 @@ def check_folder(root: Path, bundle_sha256: str) -> None:
 
 
 @contextmanager
-def renewed(ledger: Ledger, features: Features, last: str = FACTS) -> Iterator[Folder]:
-    """Begin an explanation in a folder that is claimed; what stood there gives way when the new one is whole."""
-    with folders.renewed(ledger, last=last, pages=(REPORT,)) as stage, Folder(stage, features) as folder:
+def renewed(
+    ledger: Ledger, features: Features, last: str = FACTS, *, keep: Callable[[str], bool] = lambda name: False
+) -> Iterator[Folder]:
+    """Begin an explanation in a folder that is claimed; what stood there gives way when the new one is whole.
+
+    What `keep` is true of by its name stays beside the new one.
+    """
+    with folders.renewed(ledger, last=last, keep=keep, pages=(REPORT,)) as stage, Folder(stage, features) as folder:
         yield folder
 
 

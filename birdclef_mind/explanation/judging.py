@@ -95,12 +95,21 @@ def open_judge(
     """
     if path is None:
         return None
-    listener = open_listener(path, say=say)
-    if listener.digest == files.sha256(bundle_folder / FACTS):
+    judging = judging_by(path, _species(bundle, competition), bundle.features.windowing.length_s, say=say)
+    if judging.judge.listener.digest == files.sha256(bundle_folder / FACTS):
         raise ConfigError(f"judge: expected another model than the network that is explained, got {path}")
-    match = match_classes(_species(bundle, competition), listener.species)
+    return judging
+
+
+def judging_by(path: Path, species: Sequence[Species], length_s: float, *, say: Say = lambda line: None) -> Judging:
+    """Open a judge of some species, whose sounds are heard for `length_s` seconds.
+
+    ListenerError for what is no listener, TableError for one that knows none of the species.
+    """
+    listener = open_listener(path, say=say)
+    match = match_classes(species, listener.species)
     require_any(match, listener.name)
-    return Judging(judge=Judge(listener), match=match, length_s=bundle.features.windowing.length_s)
+    return Judging(judge=Judge(listener), match=match, length_s=length_s)
 
 
 def _species(bundle: Bundle, competition: Path) -> list[Species]:

@@ -8,6 +8,7 @@ from birdclef_mind.backwards.reconstruction import Backwards
 from birdclef_mind.data.overrides import CorrectedCache
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle import Bundle
+from birdclef_mind.sound.settings import Features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,11 @@ class Reading:
     second: Answer
     competition: Path | None
     failed: dict[str, str]
+
+    @property
+    def features(self) -> Features:
+        """How sound becomes its pictures."""
+        return self.cache.features
 
     @property
     def held_out(self) -> frozenset[str]:

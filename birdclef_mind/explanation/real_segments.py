@@ -6,12 +6,18 @@ from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.explanation.card_facts import WrittenSegment
 from birdclef_mind.explanation.examples import real_sounds
 from birdclef_mind.explanation.folder import safe_names
+from birdclef_mind.explanation.listener_reading import ListenerReading
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures
 
 
 def write_real_segments(
-    reading: Reading, rows: tuple[IndexRow, ...], pictures: Pictures, places: Iterable[int], *, kind: str = "near"
+    reading: Reading | ListenerReading,
+    rows: tuple[IndexRow, ...],
+    pictures: Pictures,
+    places: Iterable[int],
+    *,
+    kind: str = "near",
 ) -> dict[int, WrittenSegment]:
     """Write some of the rows' segments, by their places; where a sound is not at hand it is made of the picture.
 
@@ -21,7 +27,7 @@ def write_real_segments(
     """
     chosen, folder = sorted(set(places)), reading.folder
     own = [rows[place] for place in chosen]
-    sounds = real_sounds(own, reading.competition, reading.cache.features, reading.failed)
+    sounds = real_sounds(own, reading.competition, reading.features, reading.failed)
     written: dict[int, WrittenSegment] = {}
     for place, row, samples, name in zip(chosen, own, sounds, safe_names(len(chosen), kind), strict=True):
         pixels = pictures.pixels[place]

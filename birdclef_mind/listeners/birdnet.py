@@ -1,6 +1,7 @@
 """BirdNET v2.4 as a listener: its twin, the names of what it knows, and a check at loading that it hears right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ def open_birdnet(path: Path, labels: Path | None = None) -> Listener:
     )  # fmt: skip
 
 
+def untrained(listener: Listener, path: Path, seed: int) -> Listener:
+    """The same ears with what follows them untrained, of the file that the listener was made of; see `read_twin`."""
+    return replace(
+        listener, name=f"untrained {listener.name}", digest=f"{listener.digest} untrained {seed}",
+        ears=TwinEars(read_twin(path, untrained_seed=seed)),
+    )  # fmt: skip
+
+
 class TwinEars:
     """A twin behind a listener; compiled once for each choice of taps."""
 
@@ -55,6 +64,11 @@ class TwinEars:
         """Hear some windows: samples (windows, samples), float32."""
         logits, *found = self._forward(tuple(taps))(samples)
         return Heard(logits.numpy(), {tap: value.numpy() for tap, value in zip(taps, found, strict=True)})
+
+    def reader(self, tap: str) -> Callable[[Any], Any]:
+        """From samples (windows, samples), a tensor, to a tap's."""
+        model = keras.Model(self.twin.model.input, self.twin.taps[tap])
+        return lambda samples: model(samples, training=False)
 
     def _forward(self, taps: tuple[str, ...]) -> Any:
         if taps not in self._compiled:

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,11 @@ class KerasModel:
             self._parts[key] = keras.Model(self._model.inputs[0], [self._tensors[name] for name in names])
         values = keras.tree.flatten(self._parts[key](samples, training=False))
         return {name: keras.ops.convert_to_numpy(value) for name, value in zip(names, values, strict=True)}
+
+    def reader(self, tap: str) -> Callable[[Any], Any]:
+        """From samples (windows, samples), a tensor, to what stands at a layer or output of that name."""
+        part = keras.Model(self._model.inputs[0], self._tensors[tap])
+        return lambda samples: part(samples, training=False)
 
 
 def _require_no_code(path: Path) -> None:

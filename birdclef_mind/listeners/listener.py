@@ -1,8 +1,8 @@
 """A listener: ears that were trained elsewhere, in one shape whatever they are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,14 @@ class Ears(Protocol):
 
     def hear(self, samples: Array, taps: Sequence[str]) -> Heard:
         """Hear some windows: samples (windows, samples), float32."""
+
+
+@runtime_checkable
+class Sloping(Protocol):
+    """Ears through which gradients may flow."""
+
+    def reader(self, tap: str) -> Callable[[Any], Any] | None:
+        """From samples (windows, samples), a tensor, to a tap's; None where gradients do not flow there."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,19 @@ class Listener:
     def activations(self, samples: Array, taps: Sequence[str]) -> Mapping[str, Array]:
         """What is inside the model while it hears samples (windows, window_samples): by tap, (windows, …)."""
         return self.hear(samples, taps).activations
+
+    def reader(self, tap: str) -> Callable[[Any], Any] | None:
+        """From samples (windows, window_samples), a tensor, to a tap's, with gradients; None where there are none."""
+        read = self.ears.reader(tap) if isinstance(self.ears, Sloping) else None
+        if read is None or not self.peak:
+            return read
+        from keras import ops
+
+        def scaled(samples: Any) -> Any:
+            peaks = ops.max(ops.abs(samples), axis=1, keepdims=True)
+            return read(samples * (self.peak / ops.maximum(peaks, 1e-12)))
+
+        return scaled
 
     def chances(self, logits: Array) -> Array:
         """Logits (…, species) as chances, 0 to 1."""

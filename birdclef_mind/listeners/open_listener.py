@@ -4,6 +4,7 @@ from pathlib import Path
 
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.birdnet import open_birdnet
+from birdclef_mind.listeners.birdnet import untrained as untrained_birdnet
 from birdclef_mind.listeners.birdnet_twin import require_birdnet
 from birdclef_mind.listeners.described import open_described
 from birdclef_mind.listeners.description import lines_for, read_description
@@ -30,6 +31,23 @@ def open_listener(path: Path, *, say: Say = lambda line: None) -> Listener:
     listener = _opened(path)
     say(f"{listener.name}: {listener.terms.licence}; {listener.terms.prize}")
     return listener
+
+
+def is_model(path: Path) -> bool:
+    """Whether a model, or what describes one, stands at a path, and not a bundle or nothing."""
+    return path.is_file() or ((path / DESCRIPTION).is_file() or (path / MARKER).is_file())
+
+
+def untrained(listener: Listener, path: Path, seed: int) -> Listener | None:
+    """The listener at a path with nothing learned behind its ears, as a control; None for kinds that have no such twin.
+
+    Its numbers stand in another order for every seed.
+    """
+    if listener.kind != "birdnet":
+        return None
+    described = path / DESCRIPTION if path.is_dir() else path
+    model = read_description(described).model if described.suffix.lower() == ".toml" else path
+    return untrained_birdnet(listener, model, seed)
 
 
 def _opened(path: Path) -> Listener:

@@ -1,8 +1,8 @@
 """What a model gives under names, as ears: which output names species, which are taps, and whether they hear at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.description import Description
-from birdclef_mind.listeners.listener import EMBEDDING, Heard
+from birdclef_mind.listeners.listener import EMBEDDING, Heard, Sloping
 
 # How models call what stands nearest to the sound, from there upwards.
 _LOWEST = ("spectrogram", "frontend", "spatial_embedding")
@@ -57,6 +57,10 @@ class NamedEars:
         found = self._model.run(samples, list(dict.fromkeys(wanted)))
         logits = logits_of(found[self._scores], self._description.are, self._description.answer)
         return Heard(logits, {tap: np.asarray(found[self._outputs[tap]], np.float32) for tap in taps})
+
+    def reader(self, tap: str) -> Callable[[Any], Any] | None:
+        """From samples (windows, samples), a tensor, to a tap's; None for a model without gradients."""
+        return self._model.reader(self._outputs[tap]) if isinstance(self._model, Sloping) else None
 
 
 def require_input(where: Path, shapes: Sequence[tuple[int | None, ...]], window_samples: int) -> None:

@@ -10,6 +10,7 @@ checkpoint    how far long work is, to go on from
 ledger        `.birdclef_mind`, the list of what this program wrote, so that nothing else is replaced
 locks         one writer at a time
 archives      one archive for all pictures of a label
+records       arrays of one size, appended to a file and read by their places
 shelves       rows that memory has no room for, sorted on a disk
 places        paths on a disk or in object storage
 workers       processes, or a Dask cluster, for many small tasks

@@ -1,9 +1,11 @@
 """A path to a listener: what is known opens, and all else is told what to do."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from birdclef_mind.errors import ListenerError
-from birdclef_mind.listeners.open_listener import open_listener
+from birdclef_mind.listeners.open_listener import open_listener, untrained
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x.onnx", "onnx"), ("x.keras", "keras"), ("x.h5", "keras")])
@@ -42,3 +44,32 @@ def test_a_description_may_be_of_a_bundle(little, tmp_path):
     path = tmp_path / "listener.toml"
     path.write_text(f'kind = "bundle"\nmodel = "{little.bundle}"\n')
     assert open_listener(tmp_path).species == open_listener(little.bundle).species
+
+
+def test_gradients_flow_to_the_taps_of_a_keras_listener_at_its_own_peak(tmp_path, rng):
+    from small_listener import write_listener
+
+    listener = open_listener(write_listener(tmp_path / "ears", taps=["maps"], peak=0.25))
+    samples = rng.normal(size=(2, listener.window_samples)).astype(np.float32)
+    for tap in ("maps", "embedding"):
+        read, given = listener.reader(tap), tf.Variable(samples)
+        with tf.GradientTape() as tape:
+            found = read(given)
+        np.testing.assert_allclose(found, listener.activations(samples, [tap])[tap], rtol=1e-4, atol=1e-5)
+        assert np.abs(tape.gradient(found, given)).max() > 0
+
+
+def test_a_bundle_has_no_gradients_and_only_birdnet_an_untrained_twin(little, fake_birdnet, tmp_path, rng):
+    bundle = open_listener(little.bundle)
+    assert bundle.reader("embedding") is None
+    assert untrained(bundle, little.bundle, 1) is None
+    path = tmp_path / "listener.toml"
+    path.write_text(f'kind = "birdnet"\nmodel = "{fake_birdnet / "model.tflite"}"\n')
+    windows = rng.normal(size=(1, 144_000)).astype(np.float32)
+    for given in (fake_birdnet / "model.tflite", path, tmp_path):
+        own = open_listener(given)
+        twin = untrained(own, given, 1)
+        assert (twin.name, twin.species) == (f"untrained {own.name}", own.species) and twin.digest != own.digest
+        one, other = (ears.activations(windows, ["pictures", "stage_1"]) for ears in (own, twin))
+        np.testing.assert_array_equal(one["pictures"], other["pictures"])
+        assert np.abs(one["stage_1"] - other["stage_1"]).max() > 0

@@ -71,3 +71,11 @@ def test_explaining(killed, little):
 def test_inferring(killed, little):
     words = ["infer", little.bundle, little.competition, "{home}/submission.csv"]
     assert_nothing_lost(killed(words, ["birdclef_mind.kaggle.write_submission"]))
+
+
+@pytest.mark.slow
+def test_explaining_a_listener(killed, heard_mind, little, tmp_path):
+    (tmp_path / "few.toml").write_text("[decoding]\nepochs = 3\nsteps = 2\n[showing]\nmetamers = 0\n")
+    words = ["explain", heard_mind[0], little.competition, "{home}/x", "--examples", "1", "--windows", "8"]
+    report = killed([*words, "--config", tmp_path / "few.toml"], ["birdclef_mind.explanation.listener_mind"])
+    assert_nothing_lost(report)

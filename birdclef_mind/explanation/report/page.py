@@ -114,11 +114,17 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
     environment.filters["judged"] = partial(words_of, facts.get("judge"))
     axes = _axes(Features.from_dict(facts["bundle"]["features"]))
     template = environment.get_template("page.html")
+    shares = _shares(facts)
     return template.render(
-        facts={**facts, "comparison": facts["comparison"] and _with_ticks(facts["comparison"])},
+        facts={"listener": None, **facts, "comparison": facts["comparison"] and _with_ticks(facts["comparison"])},
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
+        scripts=("player", "tables", "blind")
+        if facts.get("listener")
+        else ("player", "tables", "marks", "sheets", "blind"),
+        shares=shares,
+        columns=("correlation", "picture_error", *shares),
         judged_ways=ways_of(facts),
         curves=fidelity_curves(facts),
         methods=_methods_used(facts),
@@ -218,6 +224,18 @@ def _methods_used(facts: Explanation) -> dict[str, str]:
     """The ways back that some layer has, and what to call them."""
     used = {method for layer in facts["fidelity"]["layers"] for method in layer["methods"]}
     return {method: words for method, words in facts["methods"].items() if method in used}
+
+
+def _shares(facts: Explanation) -> dict[str, str]:
+    """The shares in the table of measures, by name, and what to call them; of a listener those that were measured."""
+    listener = facts.get("listener")
+    if listener is None:
+        return {"recognised": "still called the same", "recognised_by_second": "independent network agrees"}
+    shares = {"recognised": "still called the same", "named": "named right"}
+    if listener["second"] is not None:
+        name = listener["second"]
+        shares |= {"recognised_by_second": f"{name}: called the same", "named_by_second": f"{name}: named right"}
+    return shares
 
 
 def _bird(common_names: dict[str, str], label: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 from birdclef_mind.explanation.facts import Explanation
 
 # As in `backwards.reconstruction`, which this page does without: TensorFlow stands behind it.
-METAMER, NEAREST, DECODER = "metamer", "nearest", "decoder"
+METAMER, NEAREST, DRAWN, DECODER = "metamer", "nearest", "drawn", "decoder"
 
 
 class Told(TypedDict):
@@ -16,13 +16,35 @@ class Told(TypedDict):
 
 
 def story_of(facts: Explanation) -> list[Told]:
-    """What each layer insists on, what could be recovered from it, and what it takes for the same."""
+    """What each layer insists on, what could be recovered from it, what it could have been, and what it takes for it.
+
+    With what a judge names first, where one was asked.
+    """
     told: list[Told] = []
+    network = "it" if "listener" in facts else "the network"
+    named = _named(facts)
     for layer in facts["fidelity"]["layers"]:
         methods: dict[str, Any] = dict(layer["methods"])
-        parts = [_insists(methods.get(METAMER)), _recovered(methods.get(DECODER)), _takes(methods.get(NEAREST))]
-        told.append({"tap": layer["tap"], "words": " ".join(filter(None, parts))})
+        words = {
+            METAMER: _insists(methods.get(METAMER), network),
+            DECODER: _recovered(methods.get(DECODER)),
+            DRAWN: _could_have_been(methods.get(DRAWN), network),
+            NEAREST: _takes(methods.get(NEAREST)),
+        }
+        parts = [part + named.get((layer["tap"], method), "") for method, part in words.items() if part]
+        told.append({"tap": layer["tap"], "words": " ".join(parts)})
     return [one for one in told if one["words"]]
+
+
+def _named(facts: Explanation) -> dict[tuple[str, str], str]:
+    """How often a judge names the examples' sounds first, in a sentence, by the tap and the way back."""
+    judge = facts.get("judge")
+    ways = judge["layers"] if judge else []
+    return {
+        (way["tap"], way["method"]): f" {judge['name']} names it first in {_percent(way['own']['named']['mean'])}."
+        for way in ways
+        if judge and way["own"]
+    }
 
 
 def insisted_on(facts: Explanation) -> int:
@@ -31,11 +53,11 @@ def insisted_on(facts: Explanation) -> int:
     return max((of_layer.get("segments", 0) for of_layer in made if of_layer), default=0)
 
 
-def _insists(entry: dict[str, Any] | None) -> str:
+def _insists(entry: dict[str, Any] | None, network: str) -> str:
     if entry is None:
         return ""
     measures, reached = entry["measures"], entry["reached"]
-    words = f"What it insists on is called the same by the network in {_share(measures, 'recognised')}"
+    words = f"What it insists on is called the same by {network} in {_share(measures, 'recognised')}"
     if "recognised_by_second" in measures:
         words += f", by the independent one in {_share(measures, 'recognised_by_second')}"
     if "pitch" in measures and "onsets" in measures:
@@ -58,6 +80,16 @@ def _recovered(entry: dict[str, Any] | None) -> str:
         f"What could be recovered keeps pitch in {_share(own, 'pitch')} of moments, rhythm in {_share(own, 'onsets')}, "
         f"level in {_share(own, 'level')}, and is called the same in {_share(own, 'recognised')}."
     )
+
+
+def _could_have_been(entry: dict[str, Any] | None, network: str) -> str:
+    if entry is None:
+        return ""
+    own = entry["measures"]
+    words = f"One recording it could have been is called the same by {network} in {_share(own, 'recognised')}"
+    if "recognised_by_second" in own:
+        words += f", by the independent one in {_share(own, 'recognised_by_second')}"
+    return f"{words}; it is {_percent(own['detail']['mean'])} as sharp as the recording."
 
 
 def _takes(entry: dict[str, Any] | None) -> str:
