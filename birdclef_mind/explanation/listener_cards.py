@@ -102,7 +102,8 @@ def _without_layers(
                 "features_sound": folder.sound(f"{name}-features", again.samples[place]),
                 "features_sound_error": round(float(errors[place]), 3),
                 "answer": _called(mind, logits[place]), "second_answer": {"label": "", "score": 0.0},
-                "embedding": rounded(vector), "scores": _scores(mind, logits[place], classes), "moments": [], "layers": [],
+                "embedding": rounded(vector),
+                "scores": _scores(mind, logits[place], classes), "moments": [], "layers": [],
             }
         )  # fmt: skip
     return cards
