@@ -34,7 +34,7 @@ REPORT = "report.html"
 COMPARISON_PAGE = "compare.html"
 FORMAT = 5
 # What a layer keeps differs from the input by far more than these leave.
-_QUICK_ROUNDS = 8
+QUICK_ROUNDS = 8
 PARTS = ("pictures", "sounds", "patches", "recordings")
 PHASE = "The phase of this sound is invented: pictures hold none. Original phase is heard only where it is said."
 
@@ -94,7 +94,7 @@ class Folder:
         self._digests[path] = files.sha256(self.root / path)
         return path
 
-    def sound_later(self, name: str, pixels: Pixels, low: float, width: float, *, rounds: int = _QUICK_ROUNDS) -> str:
+    def sound_later(self, name: str, pixels: Pixels, low: float, width: float, *, rounds: int = QUICK_ROUNDS) -> str:
         """Ask for the sound of pixels (rows, frames), read with a scale; the path it has once `sounds_made` returns."""
         asked: tuple[Any, ...] = (name, np.array(pixels, np.float32), low, width, rounds)
         self._asked.append(self._pool.submit(self._make_sound, *asked))

@@ -185,7 +185,7 @@ def _explained(work: _Work, mind: ListenerMind, skipped: dict[str, str], given: 
         reading, own, [one.label for one in chosen.each], [one.recording for one in chosen.each], distance,
         second=work.second,
     )  # fmt: skip
-    others = samples[np.linspace(0, len(samples) - 1, min(len(samples), _OTHERS)).astype(int)]
+    others = samples[examples.evenly(range(len(samples)), _OTHERS)]
     found = insist_on_sounds(
         mind, of_examples, others, fidelity, seeds=range(explaining.metamers), skipped=skipped, track=work.track
     )

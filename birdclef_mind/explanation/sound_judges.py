@@ -8,6 +8,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Interval, activation_errors, correlations, picture_errors, with_interval
+from birdclef_mind.explanation.folder import QUICK_ROUNDS
 from birdclef_mind.explanation.judging import Judging
 from birdclef_mind.explanation.listener_reading import ListenerReading
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples
@@ -16,8 +17,6 @@ from birdclef_mind.sound.song import Songs, kept, songs_in
 
 # Sounds that are heard at a time, so that of a tap's activations few are held.
 _AT_A_TIME = 16
-# As of every sound of an explanation.
-_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Sounded:
 def sound_of(pictures: Pictures, features: Features) -> Sounded:
     """Pictures, whose pixels may be fractions, with their sound; its phase is invented."""
     threads = os.cpu_count() or 1
-    return Sounded(pictures, pictures_to_samples(pictures, features, threads=threads, rounds=_ROUNDS))
+    return Sounded(pictures, pictures_to_samples(pictures, features, threads=threads, rounds=QUICK_ROUNDS))
 
 
 @dataclass(frozen=True)
