@@ -91,9 +91,9 @@ def main():
         command = page.command_of(sys.argv[1:], names)
         count = len(open_competition(args.competition).recordings)
         if args.only:
-            page.write_part(args.write, args.only, page.part(args.only, found, command, count))
+            page.write_section(args.write, page.heading(args.only), page.part(args.only, found, command, count))
         else:
-            page.write(args.write, page.page(found, command, count))
+            page.write(args.write, page.with_others(args.write, page.page(found, command, count)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+# What `scripts/minds.py` writes.
+MINDS = "## Minds"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")
 WORDS = """\
 Each row is one piece of work. The *ratio* divides its time by that of its *limit*, which was measured beside it in
@@ -110,9 +112,15 @@ def write(place, text):
     own.replace(place)
 
 
-def write_part(place, name, text):
+def write_section(place, title, text):
     """Write a section into the page that stands there, at its end or in the place of that section."""
-    before, found, after = place.read_text(encoding="utf-8").partition(f"{heading(name)}\n")
+    before, found, after = place.read_text(encoding="utf-8").partition(f"{title}\n")
     _, other, rest = after.partition("\n## ")
     sections = [before.rstrip("\n"), text.rstrip("\n"), *([f"## {rest}".rstrip("\n")] if found and other else [])]
     write(place, "\n\n".join(sections) + "\n")
+
+
+def with_others(place, text):
+    """The page anew, with the section that another program wrote into the one that stands there."""
+    _, found, rest = place.read_text(encoding="utf-8").partition(f"\n{MINDS}\n") if place.is_file() else ("", "", "")
+    return f"{text}{found}{rest.partition(chr(10) + '## ')[0]}".rstrip("\n") + "\n"

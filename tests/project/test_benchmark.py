@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,11 +91,53 @@ def test_the_page_says_what_was_measured_where(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
     for seconds in (1.0, 2.0):
         for name in ("listening", "growth"):
-            page.write_part(tmp_path / "page.md", name, page.part(name, [Row(name, seconds)], command, 20))
+            section = page.part(name, [Row(name, seconds)], command, 20)
+            page.write_section(tmp_path / "page.md", page.heading(name), section)
     assert (tmp_path / "page.md").read_text().startswith(text)
     sections = (tmp_path / "page.md").read_text().removeprefix(text).split("## ")[1:]
     assert [one.splitlines()[0] for one in sections] == ["Listening, measured alone", "Growth, measured alone"]
     assert sections[0].endswith("| listening | 2 s | – | – | – |\n\n")
+
+
+def test_what_explanations_measured_stands_in_tables_and_stays_when_the_rest_is_written_anew(tmp_path, monkeypatch):
+    import minds
+    import page
+    from timing import Row
+
+    def measures(value):
+        return {name: {"mean": value, "low": 0.0, "high": 1.0} for name in ("correlation", "recognised")}
+
+    judged = {"sounds": 2, "named": {"mean": 0.5, "low": 0.0, "high": 1.0}}
+    layer = {"measures": measures(0.25), "twin": measures(-0.5), "segments": 12}
+    facts = {
+        "fidelity": {
+            "segments": 64, "input": measures(1.0), "mean_picture": measures(0.125),
+            "layers": [{"tap": "stage_1", "methods": {"decoder": layer}}],
+        },
+        "judge": {
+            "name": "Ears", "features": {"own": judged}, "mean_picture": {"judged": None},
+            "layers": [{"tap": "stage_1", "method": "decoder", "own": judged}],
+        },
+        "answers": {"summary": [{
+            "way": "drawn", "seed": 1, "classes": 3, "recognised": 2, "recognised_by_second": 1, "judged": 2,
+            "named_by_judge": 0,
+        }]},
+    }  # fmt: skip
+    (tmp_path / "explanation.json").write_text(json.dumps(facts))
+    (tmp_path / "page.md").write_text("# Page\n\n## First\n\none\n")
+    monkeypatch.setattr(sys, "argv", ["minds.py", str(tmp_path / "page.md"), f"Birds, a = b={tmp_path}"])
+    for _ in range(2):
+        minds.main()
+    text = (tmp_path / "page.md").read_text()
+    assert text.startswith("# Page\n\n## First\n\none\n\n## Minds\n")
+    assert text.count("### Birds, a = b\n") == 1
+    assert "| from | way back | segments | correlation | called the same | named first by Ears |" in text
+    assert "| stage_1 | decoder | 12 | .25 (−.50) | .25 (−.50) | .50 |\n" in text
+    assert "| their pictures |  | 64 | 1.00 | 1.00 | .50 |\n| mean picture |  | 64 | .12 | .12 | – |\n" in text
+    assert "| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n" in text
+    again = page.with_others(tmp_path / "page.md", page.page([Row("work", 1.0)], "command", 20))
+    assert "| work | 1 s | – | – | – |\n\n## Minds\n" in again
+    assert again.endswith("| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n")
 
 
 def test_the_page_of_the_documents_was_written_by_it():

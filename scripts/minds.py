@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""What explanations measured, as tables of Markdown: every way back from every layer, its judges, controls and bounds.
+
+`python scripts/minds.py docs/measurements.md "TITLE=EXPLANATION" …` writes them into the page of the documentation, in
+the place of those that stand there. Every number is in the `explanation.json` of its folder.
+"""
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from benchmarks import page
+
+COLUMNS = {
+    "correlation": "correlation",
+    "detail": "detail",
+    "recognised": "called the same",
+    "recognised_by_second": "by the independent one",
+    "named": "named right",
+    "named_by_second": "by the second",
+    "pitch": "pitch",
+    "onsets": "rhythm",
+}
+
+
+def section(explanations):
+    """Markdown of explanations, by title: (facts of an `explanation.json`) each."""
+    lines = [
+        page.MINDS,
+        "",
+        f"Written by `scripts/minds.py` on {date.today():%d %B %Y} from the `explanation.json` of each. Means; in "
+        "brackets those of the twin with random weights. *Named first* is what a judge made elsewhere says of the "
+        "sounds of the examples, among all that it knows. Intervals stand in the reports.",
+    ]
+    for title, facts in explanations.items():
+        lines += ["", f"### {title}", "", *layers(facts)]
+        if facts["answers"]["summary"]:
+            lines += ["", *answers(facts)]
+    return "\n".join(lines) + "\n"
+
+
+def layers(facts):
+    """A row a layer and way back, the bounds last."""
+    fidelity, judge = facts["fidelity"], facts.get("judge")
+    entries = [entry for layer in fidelity["layers"] for entry in layer["methods"].values()]
+    columns = [name for name in COLUMNS if any(name in entry["measures"] for entry in entries)]
+    head = ["from", "way back", "segments", *(COLUMNS[name] for name in columns)]
+    head += [f"named first by {judge['name']}"] if judge else []
+    ways = {(way["tap"], way["method"]): way["own"] for way in judge["layers"]} if judge else {}
+    rows = [
+        [layer["tap"], method, str(entry.get("segments", fidelity["segments"]))]
+        + [with_twin(entry, name) for name in columns]
+        + ([first(ways.get((layer["tap"], method)))] if judge else [])
+        for layer in fidelity["layers"]
+        for method, entry in layer["methods"].items()
+    ]
+    bounds = [("the recordings", "recording", "recording"), ("their pictures", "input", "features")]
+    bounds += [("mean picture", "mean_picture", None)]
+    for words, name, judged in bounds:
+        if name in fidelity:
+            cells = [mean(fidelity[name], column) for column in columns]
+            own = (judge[judged]["own"] if judged else judge["mean_picture"]["judged"]) if judge else None
+            rows.append([words, "", str(fidelity["segments"]), *cells, *([first(own)] if judge else [])])
+    return table(head, rows)
+
+
+def answers(facts):
+    """A row a way to answer a bare name."""
+    judge = facts.get("judge")
+    head = ["a bare name", "seed", "called so", "by the independent one"]
+    head += [f"named first by {judge['name']}"] if judge else []
+    rows = [
+        [one["way"], "" if one["seed"] is None else str(one["seed"]), f"{one['recognised']} of {one['classes']}",
+         f"{one['recognised_by_second']} of {one['classes']}"]
+        + ([f"{one['named_by_judge']} of {one['judged']}"] if judge else [])
+        for one in facts["answers"]["summary"]
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def with_twin(entry, name):
+    """A mean, and the twin's in brackets."""
+    own = mean(entry["measures"], name)
+    twin = mean(entry.get("twin", {}), name)
+    return own if "–" in (own, twin) else f"{own} ({twin})"
+
+
+def mean(measures, name):
+    return share(measures[name]["mean"]) if name in measures else "–"
+
+
+def first(judged):
+    return share(judged["named"]["mean"]) if judged else "–"
+
+
+def share(value):
+    """A number with two digits, without the zero before the point."""
+    return f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
+
+
+def table(head, rows):
+    """Lines of a Markdown table."""
+    return [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path, help="page of Markdown that stands there already")
+    parser.add_argument(
+        "explanations", nargs="+", metavar="TITLE=EXPLANATION", help="a title, and a folder of `explain`"
+    )
+    args = parser.parse_args()
+    found = {}
+    for given in args.explanations:
+        title, _, folder = given.rpartition("=")
+        found[title or folder] = json.loads((Path(folder) / "explanation.json").read_text(encoding="utf-8"))
+    page.write_section(args.page, page.MINDS, section(found))
+
+
+if __name__ == "__main__":
+    main()
