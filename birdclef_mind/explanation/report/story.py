@@ -18,11 +18,12 @@ class Told(TypedDict):
 def story_of(facts: Explanation) -> list[Told]:
     """What each layer insists on, what could be recovered from it, and what it takes for the same."""
     told: list[Told] = []
-    network = "it" if "listener" in facts else "the network"
+    own = "listener" in facts
+    network, other = ("it", "the other listener") if own else ("the network", "the independent one")
     for layer in facts["fidelity"]["layers"]:
         methods: dict[str, Any] = dict(layer["methods"])
         parts = [
-            _insists(methods.get(METAMER), network),
+            _insists(methods.get(METAMER), network, other),
             _recovered(methods.get(DECODER)),
             _takes(methods.get(NEAREST)),
         ]
@@ -36,13 +37,13 @@ def insisted_on(facts: Explanation) -> int:
     return max((of_layer.get("segments", 0) for of_layer in made if of_layer), default=0)
 
 
-def _insists(entry: dict[str, Any] | None, network: str) -> str:
+def _insists(entry: dict[str, Any] | None, network: str, other: str) -> str:
     if entry is None:
         return ""
     measures, reached = entry["measures"], entry["reached"]
     words = f"What it insists on is called the same by {network} in {_share(measures, 'recognised')}"
     if "recognised_by_second" in measures:
-        words += f", by the independent one in {_share(measures, 'recognised_by_second')}"
+        words += f", by {other} in {_share(measures, 'recognised_by_second')}"
     if "pitch" in measures and "onsets" in measures:
         words += f"; its pitch is the recording's in {_share(measures, 'pitch')} of moments, its rhythm in "
         words += _share(measures, "onsets")
