@@ -67,10 +67,15 @@ def laid_out(taps: Sequence[Place], activations: Mapping[str, Array]) -> dict[st
 
 
 def features_of(listener: Listener) -> Features:
-    """Pictures like those of `logmel128`, of a listener's own windows at its own rate, so that nothing is resampled."""
+    """Pictures like those of `logmel128`, of a listener's own windows at its own rate, so that nothing is resampled.
+
+    Windows are whole, but for that of a recording which is shorter than one.
+    """
     rate_hz = listener.rate_hz
     hop = max(1, round(_PRESET.hop_samples * rate_hz / _PRESET.sample_rate_hz))
-    windowing = Windowing(length_s=listener.window_s, step_s=listener.window_s)
+    # Windows that end in silence, where a recording does, would teach decoders that there is some.
+    length_s = listener.window_s
+    windowing = Windowing(length_s=length_s, step_s=length_s, shortest_tail_s=length_s)
     return replace(
         _PRESET, sample_rate_hz=rate_hz, hop_samples=hop, n_fft=hop * _PRESET.n_fft // _PRESET.hop_samples,
         fmax_hz=min(_PRESET.fmax_hz, rate_hz / 2), windowing=windowing,

@@ -21,6 +21,8 @@ from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictur
 from birdclef_mind.storage.progress import Track, untracked
 
 _KIND = "tap"
+# Maps near the sound are large, and decoders make larger ones of them.
+_AT_A_TIME = 8
 # One seed of the twin is enough, as for our own networks.
 _TWIN_SEEDS = (0,)
 
@@ -61,7 +63,7 @@ class ListenerMind:
             scale = self.real.pictures.scale
             pictures = Pictures(self.real.pictures.pixels[places], PixelScale(scale.low[places], scale.width[places]))
             found[NEAREST] = Sounded(pictures, samples)
-        redrawn = self.learned.decoders.pictures(tap.name, activation)
+        redrawn = self.learned.decoders.pictures(tap.name, activation, _AT_A_TIME)
         found[DECODER] = sound_of(Pictures(redrawn, own.pictures.scale), features)
         return found
 
@@ -70,7 +72,7 @@ class ListenerMind:
         if self.twin is None or self.of_twin is None:
             return None
         activation = self.twin.hear(own.samples, [tap.name])[tap.name]
-        redrawn = self.of_twin.decoders.pictures(tap.name, activation)
+        redrawn = self.of_twin.decoders.pictures(tap.name, activation, _AT_A_TIME)
         return sound_of(Pictures(redrawn, own.pictures.scale), self.reading.features)
 
 

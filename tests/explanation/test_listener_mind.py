@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,7 +39,9 @@ def test_pictures_are_those_of_logmel128_at_the_listeners_own_rate_and_length():
     assert (own.hop_samples / 48_000, own.n_fft / 48_000) == (preset.hop_samples / 32_000, preset.n_fft / 32_000)
     assert (own.rows, own.frames, own.segment_samples) == (128, 188, 144_000)
     assert (own.fmin_hz, own.fmax_hz, own.range_db, own.power) == (50, 14_000, preset.range_db, preset.power)
-    assert features_of(SimpleNamespace(rate_hz=32_000, window_s=5.0)) == preset
+    whole = replace(preset, windowing=replace(preset.windowing, shortest_tail_s=5.0))
+    assert features_of(SimpleNamespace(rate_hz=32_000, window_s=5.0)) == whole
+    assert [own.windowing.count(seconds) for seconds in (1, 3, 5, 6, 8.9)] == [1, 1, 1, 2, 2]
     assert features_of(SimpleNamespace(rate_hz=4_000, window_s=1.0)).fmax_hz == 2_000
 
 

@@ -21,14 +21,14 @@ def story_of(facts: Explanation) -> list[Told]:
     With what a judge names first, where one was asked.
     """
     told: list[Told] = []
-    network = "it" if "listener" in facts else "the network"
-    named = _named(facts)
+    own, named = "listener" in facts, _named(facts)
+    network, other = ("it", "the other listener") if own else ("the network", "the independent one")
     for layer in facts["fidelity"]["layers"]:
         methods: dict[str, Any] = dict(layer["methods"])
         words = {
-            METAMER: _insists(methods.get(METAMER), network),
+            METAMER: _insists(methods.get(METAMER), network, other),
             DECODER: _recovered(methods.get(DECODER)),
-            DRAWN: _could_have_been(methods.get(DRAWN), network),
+            DRAWN: _could_have_been(methods.get(DRAWN), network, other),
             NEAREST: _takes(methods.get(NEAREST)),
         }
         parts = [part + named.get((layer["tap"], method), "") for method, part in words.items() if part]
@@ -53,13 +53,13 @@ def insisted_on(facts: Explanation) -> int:
     return max((of_layer.get("segments", 0) for of_layer in made if of_layer), default=0)
 
 
-def _insists(entry: dict[str, Any] | None, network: str) -> str:
+def _insists(entry: dict[str, Any] | None, network: str, other: str) -> str:
     if entry is None:
         return ""
     measures, reached = entry["measures"], entry["reached"]
     words = f"What it insists on is called the same by {network} in {_share(measures, 'recognised')}"
     if "recognised_by_second" in measures:
-        words += f", by the independent one in {_share(measures, 'recognised_by_second')}"
+        words += f", by {other} in {_share(measures, 'recognised_by_second')}"
     if "pitch" in measures and "onsets" in measures:
         words += f"; its pitch is the recording's in {_share(measures, 'pitch')} of moments, its rhythm in "
         words += _share(measures, "onsets")
@@ -82,13 +82,13 @@ def _recovered(entry: dict[str, Any] | None) -> str:
     )
 
 
-def _could_have_been(entry: dict[str, Any] | None, network: str) -> str:
+def _could_have_been(entry: dict[str, Any] | None, network: str, other: str) -> str:
     if entry is None:
         return ""
     own = entry["measures"]
     words = f"One recording it could have been is called the same by {network} in {_share(own, 'recognised')}"
     if "recognised_by_second" in own:
-        words += f", by the independent one in {_share(own, 'recognised_by_second')}"
+        words += f", by {other} in {_share(own, 'recognised_by_second')}"
     return f"{words}; it is {_percent(own['detail']['mean'])} as sharp as the recording."
 
 
