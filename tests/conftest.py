@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_network import know_small
+from small_network import few_steps, know_small
 from visiting import Visit
 
 from birdclef_mind.backwards.settings import Decoding
@@ -46,18 +46,15 @@ LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
 @pytest.fixture(scope="session", autouse=True)
-def few_steps():
+def few_metamer_steps():
     """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`."""
-    from birdclef_mind.backwards import metamers
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metamers, "STEPS", 3)
-        patch.setattr(metamers, "ROUNDS", 1)
+        few_steps(patch.setattr)
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
