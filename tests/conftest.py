@@ -47,8 +47,8 @@ LONGEST = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_metamer_steps():
-    """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`."""
+def small_explanations():
+    """See `few_steps`; what metamers come to is tested in `test_metamers`, whole comparisons in `test_comparison`."""
     with pytest.MonkeyPatch.context() as patch:
         few_steps(patch.setattr)
         yield

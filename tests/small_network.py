@@ -9,11 +9,13 @@ def know_small():
 
 
 def few_steps(put=setattr):
-    """Let metamers be sought for a few steps alone, in this process."""
+    """Let metamers be sought for a few steps alone, and one segment a kind be heard in a comparison, in this process."""
     from birdclef_mind.backwards import metamers
+    from birdclef_mind.explanation import comparison
 
     put(metamers, "STEPS", 3)
     put(metamers, "ROUNDS", 1)
+    put(comparison, "_HEARD", 1)
 
 
 def small(picture, noise_floor):
