@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_network import know_small
+from small_network import few_steps, know_small
 from visiting import Visit
 
 from birdclef_mind.backwards.settings import Decoding
@@ -46,19 +46,15 @@ LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
 @pytest.fixture(scope="session", autouse=True)
-def few_steps():
-    """Metamers of explanations are sought for a few steps alone; what they come to is tested in `test_metamers`, `test_sound_metamers`."""
-    from birdclef_mind.backwards import metamers, sound_metamers
-
+def small_explanations():
+    """See `few_steps`; what metamers come to is tested in `test_metamers`, whole comparisons in `test_comparison`."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (metamers, sound_metamers):
-            patch.setattr(module, "STEPS", 3)
-            patch.setattr(module, "ROUNDS", 1)
+        few_steps(patch.setattr)
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 

@@ -1,4 +1,4 @@
-"""A network for tests of what surrounds networks: it is read backwards, kept and resumed as any other, in little time."""
+"""What tests of what surrounds networks take: a network that is read backwards, kept and resumed as any other, in little time."""
 
 
 def know_small():
@@ -6,6 +6,17 @@ def know_small():
     from birdclef_mind.networks.build import NETWORKS
 
     NETWORKS["small"] = small
+
+
+def few_steps(put=setattr):
+    """Let metamers be sought for a few steps alone, and one segment a kind be heard in a comparison, in this process."""
+    from birdclef_mind.backwards import metamers, sound_metamers
+    from birdclef_mind.explanation import comparison
+
+    for module in (metamers, sound_metamers):
+        put(module, "STEPS", 3)
+        put(module, "ROUNDS", 1)
+    put(comparison, "_HEARD", 1)
 
 
 def small(picture, noise_floor):

@@ -20,7 +20,7 @@ from birdclef_mind.storage import files
 from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.progress import Say
 
-FORMAT = 2
+FORMAT = 3
 
 
 def read_decoders(

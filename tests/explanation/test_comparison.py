@@ -6,6 +6,7 @@ import pytest
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.explanation import comparison
 from birdclef_mind.explanation.comparison import Clip, _told_apart, compare_features, setups_named
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.sound.settings import PRESETS, Features
@@ -15,7 +16,10 @@ from birdclef_mind.sound.settings import PRESETS, Features
 def compared(sample_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("compared") / "x"
     folder = Folder(out, PRESETS["mel32"])
-    facts = compare_features(open_competition(sample_folder), folder, setups_named(["logmel128"]))
+    with pytest.MonkeyPatch.context() as patch:
+        # As many as people hear.
+        patch.setattr(comparison, "_HEARD", 3)
+        facts = compare_features(open_competition(sample_folder), folder, setups_named(["logmel128"]))
     folder.sounds_made()
     return out, facts
 
@@ -29,6 +33,7 @@ def test_the_notebooks_set_ups_stand_beside_those_named(compared):
 def test_pictures_and_sounds_are_there(compared):
     out, facts = compared
     assert len(facts["same"]) == 9
+    assert len(facts["originals"]) == 6
     assert {item["label"] for item in facts["same"]} == {facts["bird"]}
     labels = [item["label"] for item in facts["different"]]
     assert facts["bird"] not in labels
