@@ -160,7 +160,8 @@ def test_without_decoders_and_recordings_the_rest_still_runs(trained, cache_fold
     facts = explain(folder, cache, tmp_path / "x", Explaining(examples=2, seeds=1))
     assert "birdclef-mind train-decoders" in facts["skipped"]["decoder"]
     assert list(facts["fidelity"]["layers"][0]["methods"]) == ["weights", "transposed", "metamer", "nearest"]
-    assert {answer["way"] for card in facts["answers"]["cards"] for answer in card["answers"]} == {"weights", "noise"}
+    ways = {answer["way"] for card in facts["answers"]["cards"] for answer in card["answers"]}
+    assert ways == {"drawn", "metamer", "weights", "noise"}
     assert all(card["original_sound"] is None for card in facts["examples"])
     assert any("competition folder is not at hand" in note for note in facts["notes"])
 

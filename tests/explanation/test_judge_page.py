@@ -81,9 +81,7 @@ def test_the_tables_say_ceiling_and_floor(judged, page_path, visit):
     for tap, method, control, *_, said in found[:-2]:
         kind = {"": "own", "another clip's": "other"}.get(control)
         assert said == ("–" if kind is None else cell(ways[tap, method][kind]))
-    # The twin has no library of real recordings.
-    near = [method for _, method in ways if method == "nearest"]
-    assert len(found) == 2 + 3 * len(ways) - len(near)
+    assert len(found) == 2 + 3 * len(ways)
     assert found[-2][-1] == cell(judge["features"]["own"])
     assert found[-1][-1] == cell(judge["mean_picture"]["judged"])
     summary = opened.page.locator("#answers tbody tr td:last-child").all_text_contents()
@@ -152,14 +150,16 @@ def test_the_judge_listens_blind_too(judged, visit, tmp_path):
     with opened.download("#blind-download").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(clips)
-    known = {(one["stage"], one["recording"], one["start_s"], one["truth"], one["judge"] or "") for one in clips}
+    names = ("stage", "way", "recording", "truth", "network", "second", "judge")
+    known = {tuple(one[name] or "" for name in names) for one in clips}
     for row in rows:
-        assert (row["stage"], row["recording"], float(row["start_s"]), row["truth"], row["judge"]) in known
+        assert tuple(row[name] for name in names) in known
         assert row["judge_right"] == ("" if not row["judge"] else str(int(row["judge"] == row["truth"])))
     cells = page.locator("#blind-results tbody tr td:last-child").all_text_contents()
-    stages = list(dict.fromkeys(stage for stage in facts["blind"]["stages"]))
-    for stage, cell in zip([*stages, None], cells, strict=True):
-        own = [one for one in clips if stage in (None, one["stage"]) and one["judge"] is not None]
+    groups = [("stage", stage) for stage in facts["blind"]["stages"]] + [("way", way) for way in facts["blind"]["ways"]]
+    for (key, value), cell in zip([*groups, ("", None)], cells, strict=True):
+        own = [one for one in clips if not key or one[key] == value]
+        own = [one for one in own if one["judge"] is not None]
         right = sum(one["judge"] == one["truth"] for one in own)
         assert cell == (f"{right} of {len(own)} ({int(100 * right / len(own) + 0.5)} %)" if own else "–")
     assert opened.complaints == []

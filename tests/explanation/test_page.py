@@ -116,7 +116,7 @@ def test_a_segment_is_a_stretch_of_its_recording(explained, page_path, visit):
 
 def test_ways_back_and_grey_are_switched(page_path, visit):
     opened = visit(page_path)
-    for method in ("weights", "transposed", "decoder"):
+    for method in ("weights", "transposed", "drawn", "decoder"):
         opened.page.check(f"input[name=method][value={method}]")
         shown = opened.page.locator(".layer:visible").evaluate_all("all => all.map((one) => one.dataset.method)")
         assert set(shown) == {method}
@@ -190,13 +190,17 @@ def test_the_blind_test_runs_to_its_end(explained, page_path, visit):
         assert int(row["right"]) == (row["chosen"] == row["truth"])
         assert int(row["network_right"]) == (row["network"] == row["truth"])
     cells = page.locator("#blind-results tbody tr").last.locator("td").all_text_contents()
-    right, network = sum(int(row["right"]) for row in rows), sum(int(row["network_right"]) for row in rows)
+    right, network, second = (
+        sum(int(row[name]) for row in rows) for name in ("right", "network_right", "second_right")
+    )
     interval = binomtest(right, 9).proportion_ci(0.95, "exact")
     assert cells == [
         "9", f"{right} ({round(100 * right / 9)} %)", f"{round(100 * interval.low)} % – {round(100 * interval.high)} %",
         f"{round(100 / len(facts['offered']))} %", f"{network} ({round(100 * network / 9)} %)",
+        f"{second} ({round(100 * second / 9)} %)",
     ]  # fmt: skip
-    assert page.locator("#blind-results tbody tr").count() == len({row["stage"] for row in rows}) + 1
+    groups = {row["stage"] for row in rows} | {("way", row["way"]) for row in rows if row["way"]}
+    assert page.locator("#blind-results tbody tr").count() == len(groups) + 1
     assert opened.complaints == []
 
 

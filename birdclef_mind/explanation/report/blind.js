@@ -138,8 +138,8 @@ if (startForm) {
   part("stop").addEventListener("click", showResults);
   part("again").addEventListener("click", () => { part("results").hidden = true; startForm.hidden = false; });
   part("download").addEventListener("click", () => {
-    download("blind-test.csv", [["clip", "stage", "recording", "start_s", "truth", "chosen", "right", "network", "network_right"{% if judge %}, "judge", "judge_right"{% endif %}],
-      ...results.map((result, place) => [place + 1, result.stage, result.recording, result.start_s, result.truth, result.chosen, Number(result.right), result.network, Number(result.networkRight){% if judge %}, result.judge ?? "", result.judge === null ? "" : Number(result.judge === result.truth){% endif %}])]);
+    download("blind-test.csv", [["clip", "stage", "way", "recording", "start_s", "truth", "chosen", "right", "network", "network_right", "second", "second_right"{% if judge %}, "judge", "judge_right"{% endif %}],
+      ...results.map((result, place) => [place + 1, result.stage, result.way, result.recording, result.start_s, result.truth, result.chosen, Number(result.right), result.network, Number(result.network === result.truth), result.second ?? "", result.second === null ? "" : Number(result.second === result.truth){% if judge %}, result.judge ?? "", result.judge === null ? "" : Number(result.judge === result.truth){% endif %}])]);
   });
   document.addEventListener("keydown", (event) => {
     if (part("test").hidden || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, dialog")) return;
