@@ -154,8 +154,16 @@ def _settled(looks: Array, log_chances: Array, count: int, seed: int) -> Array:
 
 def _with_neighbours(scores: Array, times: tuple[int, ...]) -> Array:
     """Scores of strips, summed over those beside them, of the same shape; `times` are the axes of time, a circle."""
-    beside = range(-_BESIDE, _BESIDE + 1)
-    total = np.zeros_like(scores)
-    for step in beside:
-        total += np.roll(scores, (step,) * len(times), axis=times)
-    return total
+
+    def later(values: Array, steps: int) -> Array:
+        return np.roll(values, (steps,) * len(times), axis=times)
+
+    # By sums of 1, 2, 4, 8 … strips in a row, of which a neighbourhood is put together.
+    total, reached, row, length = np.zeros_like(scores), 0, scores, 1
+    while length <= 2 * _BESIDE + 1:
+        if (2 * _BESIDE + 1) & length:
+            total += later(row, reached)
+            reached += length
+        row = row + later(row, length)
+        length *= 2
+    return later(total, -_BESIDE)
