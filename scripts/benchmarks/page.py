@@ -8,6 +8,8 @@ from pathlib import Path
 
 # What `scripts/minds.py` writes.
 MINDS = "## Minds"
+# How the titles end of parts that were measured alone, which are all in the whole page.
+ALONE = ", measured alone"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")
 WORDS = """\
 Each row is one piece of work. The *ratio* divides its time by that of its *limit*, which was measured beside it in
@@ -52,7 +54,7 @@ def part(name, rows, command, recordings):
 
 
 def heading(name):
-    return f"## {name.capitalize()}, measured alone"
+    return f"## {name.capitalize()}{ALONE}"
 
 
 def table(rows):
@@ -121,6 +123,9 @@ def write_section(place, title, text):
 
 
 def with_others(place, text):
-    """The page anew, with the section that another program wrote into the one that stands there."""
-    _, found, rest = place.read_text(encoding="utf-8").partition(f"\n{MINDS}\n") if place.is_file() else ("", "", "")
-    return f"{text}{found}{rest.partition(chr(10) + '## ')[0]}".rstrip("\n") + "\n"
+    """The page anew, with the sections of the one that stands there which this program does not write."""
+    old = place.read_text(encoding="utf-8").split("\n## ")[1:] if place.is_file() else []
+    own = {section.partition("\n")[0] for section in text.split("\n## ")}
+    titles = {section.partition("\n")[0]: section for section in old}
+    kept = [f"## {one}" for title, one in titles.items() if title not in own and not title.endswith(ALONE)]
+    return "\n\n".join(one.rstrip("\n") for one in [text, *kept]) + "\n"
