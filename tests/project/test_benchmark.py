@@ -136,7 +136,7 @@ def test_what_explanations_measured_stands_in_tables_and_stays_when_the_rest_is_
     assert "| their pictures |  | 64 | 1.00 | 1.00 | .50 |\n| mean picture |  | 64 | .12 | .12 | – |\n" in text
     assert "| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n" in text
     again = page.with_others(tmp_path / "page.md", page.page([Row("work", 1.0)], "command", 20))
-    assert "| work | 1 s | – | – | – |\n\n## Minds\n" in again
+    assert "| work | 1 s | – | – | – |\n\n## First\n\none\n\n## Minds\n" in again
     assert again.endswith("| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n")
 
 
