@@ -93,7 +93,7 @@ def outline(activation: Array) -> Array:
     Of a map the means and the largest values over time.
     """
     flat = np.asarray(activation, np.float32)
-    if flat.ndim == 4:
+    if flat.ndim == 4 and flat.shape[1] * flat.shape[2] > 1:
         flat = np.concatenate([flat.mean(axis=2), flat.max(axis=2)], axis=1)
     flat = flat.reshape(len(flat), -1)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)

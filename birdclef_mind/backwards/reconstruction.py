@@ -80,7 +80,7 @@ class Backwards:
 
         Only of vectors: a map still tells where everything was, and is redrawn. `recordings` as of `pictures`.
         """
-        if self.library is None or not recordings or activation.ndim > 2:
+        if self.library is None or not recordings or activation[:1].size > activation.shape[-1]:
             return None
         return draw(self.anatomy, tap, self.library, activation, recordings=recordings, seed=seed)
 

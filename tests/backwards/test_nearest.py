@@ -46,6 +46,11 @@ def test_when_a_bird_sings_does_not_matter(rng):
     np.testing.assert_allclose(np.linalg.norm(outline(maps), axis=1), 1, atol=1e-6)
 
 
+def test_a_vector_laid_out_as_a_map_of_one_place_is_that_vector(rng):
+    vectors = rng.normal(size=(3, 5))
+    np.testing.assert_array_equal(outline(vectors.reshape(3, 1, 1, 5)), outline(vectors))
+
+
 def test_a_picture_finds_itself_turned(rng, anatomy):
     pictures = rng.integers(0, 255, (40, 12, 20)).astype(np.uint8)
     library = make_library(anatomy, anatomy.taps()[:1], pictures, [f"r{place}" for place in range(40)])
