@@ -126,9 +126,13 @@ def drawn_answers(
     classes : (n,), places of the classes; ConfigError for one that the network does not have.
     """
     _require_classes(anatomy, classes)
-    found: list[Answered] = []
+    tap, found = anatomy.embedding, list[Answered]()
+
+    def read(pictures: Array) -> Array:
+        return anatomy.activations([tap], pictures)[0]
+
     for seed, sure in zip(seeds, _searched(anatomy, None, classes, within, seeds), strict=True):
-        pictures = draw(anatomy, anatomy.embedding, library, sure, recordings=[""] * len(classes), seed=seed)
+        pictures = draw(library, tap.name, sure, [""] * len(classes), read=read, seed=seed)
         if pictures is not None:
             found.append(Answered(way="drawn", seed=seed, classes=classes, pictures=pictures, embeddings=sure))
     return found

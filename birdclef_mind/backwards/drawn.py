@@ -6,13 +6,12 @@ creativity in convolutional diffusion models"), weighted by how alike their reco
 uncertain differs from draw to draw, instead of being averaged to grey; and no strip is invented.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Anatomy, Stage
 from birdclef_mind.backwards.nearest import Library, outline
 
 # Segments that strips are taken from, and how many of them count as if they counted alike.
@@ -28,9 +27,12 @@ _DRAWS = 4
 _BEGIN = 0.02
 _AT_A_TIME = 16
 
+# From pictures (n, rows, frames), 0–255, to what a layer makes of them, (n, …).
+Read = Callable[[Array], Array]
+
 
 def draw(
-    anatomy: Anatomy, tap: Stage, library: Library, wanted: Array, *, recordings: Sequence[str], seed: int = 0
+    library: Library, tap: str, wanted: Array, recordings: Sequence[str], *, read: Read, seed: int = 0
 ) -> Array | None:
     """A picture for each activation, (n, rows, frames), 0–255: of some draws the one that the tap finds most alike.
 
@@ -39,14 +41,15 @@ def draw(
 
     Parameters
     ----------
-    wanted : the tap's activation, (n, …). recordings : of each, whose own segments are passed over.
+    tap : name of the layer. wanted : its activation, (n, …). recordings : of each, whose own segments are passed over.
+    read : from pictures, one for each, to the tap's activations.
     """
-    draws = [draw_once(library, tap.name, wanted, recordings, seed=_DRAWS * seed + one) for one in range(_DRAWS)]
+    draws = [draw_once(library, tap, wanted, recordings, seed=_DRAWS * seed + one) for one in range(_DRAWS)]
     found = [one for one in draws if one is not None]
     if not found:
         return None
     own = outline(wanted)
-    alike = np.stack([(outline(anatomy.activations([tap], one)[0]) * own).sum(axis=1) for one in found])
+    alike = np.stack([(outline(read(one)) * own).sum(axis=1) for one in found])
     return np.stack(found)[alike.argmax(axis=0), np.arange(len(wanted))]
 
 

@@ -87,13 +87,18 @@ def _best(cosines: Array, names: Array, own: str) -> Array:
     return np.asarray(order[np.sort(first)])
 
 
+def is_vector(activation: Array) -> bool:
+    """Whether activations (n, …) no longer tell where anything was."""
+    return activation[:1].size <= activation.shape[-1]
+
+
 def outline(activation: Array) -> Array:
     """Activations (n, height, width, channels), or (n, units), as vectors of length 1, (n, numbers).
 
     Of a map the means and the largest values over time.
     """
     flat = np.asarray(activation, np.float32)
-    if flat.ndim == 4 and flat.shape[1] * flat.shape[2] > 1:
+    if flat.ndim == 4 and not is_vector(flat):
         flat = np.concatenate([flat.mean(axis=2), flat.max(axis=2)], axis=1)
     flat = flat.reshape(len(flat), -1)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)

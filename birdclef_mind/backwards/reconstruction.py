@@ -12,7 +12,7 @@ from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.drawn import draw
 from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
-from birdclef_mind.backwards.nearest import Library
+from birdclef_mind.backwards.nearest import Library, is_vector
 from birdclef_mind.backwards.stamps import Chain, read_chain, stamp_back
 from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
@@ -80,9 +80,12 @@ class Backwards:
 
         Only of vectors: a map still tells where everything was, and is redrawn. `recordings` as of `pictures`.
         """
-        if self.library is None or not recordings or activation[:1].size > activation.shape[-1]:
+        if self.library is None or not recordings or not is_vector(activation):
             return None
-        return draw(self.anatomy, tap, self.library, activation, recordings=recordings, seed=seed)
+        return draw(
+            self.library, tap.name, activation, recordings,
+            read=lambda pictures: self.anatomy.activations([tap], pictures)[0], seed=seed,
+        )  # fmt: skip
 
     def _stamped(self, tap: Stage, activation: Array) -> Array | None:
         try:

@@ -22,7 +22,7 @@ from birdclef_mind.sound.song import songs_in
 from birdclef_mind.storage.progress import Track, untracked
 
 # Of each example, and the first of them is measured.
-_DRAWS = 3
+DRAWS = 3
 # Enough to tell how far apart two recordings lie in a layer.
 _OTHERS = 64
 
@@ -97,7 +97,7 @@ def bounded(
             found = insisted(reading.backwards, twin, judges, others, seeds=seeds, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
-    bounds = Bounds(found, imagined(reading.backwards, twin, judges, _DRAWS))
+    bounds = Bounds(found, imagined(reading.backwards, twin, judges, DRAWS))
     for layer in fidelity["layers"]:
         ways = {**layer["methods"], **bounds.measures(layer["tap"])}
         layer["methods"] = {method: ways[method] for method in METHODS if method in ways}

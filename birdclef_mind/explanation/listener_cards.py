@@ -6,8 +6,9 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import METAMER, NEAREST, rounded
-from birdclef_mind.explanation.card_facts import Called, ExampleCard, LayerCard, RealSegment
+from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, NEAREST, rounded
+from birdclef_mind.explanation.bounds import DRAWS
+from birdclef_mind.explanation.card_facts import Again, Called, ExampleCard, LayerCard, RealSegment
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.folder import safe_names, sound_errors
 from birdclef_mind.explanation.listener_ways import InsistedSound, ListenerMind, by_method
@@ -55,6 +56,8 @@ def write_listener_cards(
     for number, tap in enumerate(track(reading.taps, len(reading.taps), "examples, taps"), start=1):
         activation = reading.hear(own.samples, [tap.name])[tap.name]
         ways = mind.ways(tap, own, recordings, activation)
+        more = [mind.drawn(tap, own, recordings, activation, seed=seed) for seed in range(1, DRAWS)]
+        again = [one for one in more if one is not None]
         if tap.name in found:
             made = found[tap.name]
             ways[METAMER] = Sounded(made.pictures[0], made.metamers.samples[0])
@@ -73,6 +76,8 @@ def write_listener_cards(
                 else:
                     layer["picture"] = reading.folder.picture(name, sounded.pictures.pixels[place])
                     layer["sound"] = reading.folder.sound(name, sounded.samples[place])
+                if method == DRAWN:
+                    layer["again"] = [_written(mind, f"{name}-{seed}", one, place) for seed, one in enumerate(again, 2)]
                 if method == METAMER:
                     _add_metamer(mind, layer, found[tap.name], place, name)
                 elif method != NEAREST:
@@ -126,15 +131,17 @@ def _layers(mind: ListenerMind, own: Sounded, sounded: Sounded, logits: Array, d
 
 
 def _add_metamer(mind: ListenerMind, layer: LayerCard, made: InsistedSound, place: int, name: str) -> None:
-    folder = mind.reading.folder
     layer["apart"] = round(float(made.metamers.errors[0, place]), 4)
-    layer["again"] = [
-        {
-            "picture": folder.picture(f"{name}-{seed}", pictures.pixels[place]),
-            "sound": folder.sound(f"{name}-{seed}", samples[place]),
-        }
-        for seed, (pictures, samples) in enumerate(zip(made.pictures[1:], made.metamers.samples[1:], strict=True), 2)
-    ]
+    others = zip(made.pictures[1:], made.metamers.samples[1:], strict=True)
+    layer["again"] = [_written(mind, f"{name}-{seed}", Sounded(*one), place) for seed, one in enumerate(others, 2)]
+
+
+def _written(mind: ListenerMind, name: str, sounded: Sounded, place: int) -> Again:
+    folder = mind.reading.folder
+    return {
+        "picture": folder.picture(name, sounded.pictures.pixels[place]),
+        "sound": folder.sound(name, sounded.samples[place]),
+    }
 
 
 def _near(mind: ListenerMind, own: Sounded, recordings: Sequence[str]) -> dict[tuple[str, int], list[RealSegment]]:

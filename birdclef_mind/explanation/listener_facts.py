@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from birdclef_mind.backwards.reconstruction import DECODER, METAMER, METHODS, NEAREST
+from birdclef_mind.backwards.reconstruction import DECODER, DRAWN, METAMER, METHODS, NEAREST
 from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.taxonomy import word_for
 from birdclef_mind.explanation import folder as explanation
@@ -17,7 +17,7 @@ from birdclef_mind.explanation.listener_windows import WindowSides
 from birdclef_mind.explanation.notes import heard_notes
 from birdclef_mind.listeners.terms import what_it_heard
 
-_WAYS = (METAMER, NEAREST, DECODER)
+_WAYS = (METAMER, NEAREST, DRAWN, DECODER)
 
 
 def listener_facts(

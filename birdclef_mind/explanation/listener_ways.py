@@ -1,15 +1,16 @@
 """A listener's taps read backwards: what could be recovered, the nearest real recordings, and what each insists on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.drawn import draw
 from birdclef_mind.backwards.fidelity import shuffled
-from birdclef_mind.backwards.nearest import Library, Neighbours
+from birdclef_mind.backwards.nearest import Library, Neighbours, is_vector
 from birdclef_mind.backwards.pair_decoders import Place
-from birdclef_mind.backwards.reconstruction import DECODER, METAMER, METHODS, NEAREST, OfLayer, OfMethod
+from birdclef_mind.backwards.reconstruction import DECODER, DRAWN, METAMER, METHODS, NEAREST, OfLayer, OfMethod
 from birdclef_mind.backwards.sound_metamers import SoundMetamers, make_sound_metamers
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.facts import Fidelity
@@ -50,8 +51,12 @@ class ListenerMind:
         ----------
         activation : of the tap, (n, …). recordings : of each.
         """
-        library = Library(tuple(self.real.recordings), self.real.pictures.pixels, self.learned.outlines)
-        return library.nearest(tap, activation, recordings, count)
+        return self.library.nearest(tap, activation, recordings, count)
+
+    @property
+    def library(self) -> Library:
+        """The windows that were learned from, and what the taps make of them."""
+        return Library(tuple(self.real.recordings), self.real.pictures.pixels, self.learned.outlines)
 
     def ways(self, tap: Place, own: Sounded, recordings: Sequence[str], activation: Array) -> dict[str, Sounded]:
         """Ways back from a tap's activation (n, …) of some recordings, without metamers, which take long."""
@@ -63,17 +68,38 @@ class ListenerMind:
             scale = self.real.pictures.scale
             pictures = Pictures(self.real.pictures.pixels[places], PixelScale(scale.low[places], scale.width[places]))
             found[NEAREST] = Sounded(pictures, samples)
+        if (drawn := self.drawn(tap, own, recordings, activation)) is not None:
+            found[DRAWN] = drawn
         redrawn = self.learned.decoders.pictures(tap.name, activation, _AT_A_TIME)
         found[DECODER] = sound_of(Pictures(redrawn, own.pictures.scale), features)
         return found
 
-    def of_control(self, tap: Place, own: Sounded) -> Sounded | None:
-        """What the untrained twin's decoder redraws from the same recordings; None where there is no twin."""
-        if self.twin is None or self.of_twin is None:
+    def drawn(
+        self, tap: Place, own: Sounded, recordings: Sequence[str], activation: Array, *, seed: int = 0
+    ) -> Sounded | None:
+        """Recordings that a tap's activation (n, …) could have been; None of maps, and where none is drawn."""
+        if not is_vector(activation):
             return None
+
+        def sounding(pictures: Array) -> Sounded:
+            return sound_of(Pictures(pictures, own.pictures.scale), self.reading.features)
+
+        pictures = draw(
+            self.library, tap.name, activation, recordings,
+            read=lambda some: self.reading.hear(sounding(some).samples, [tap.name])[tap.name], seed=seed,
+        )  # fmt: skip
+        return None if pictures is None else sounding(pictures)
+
+    def of_control(self, tap: Place, own: Sounded, recordings: Sequence[str]) -> dict[str, Sounded]:
+        """What the untrained twin gives back of the same recordings; nothing where there is no twin."""
+        if self.twin is None or self.of_twin is None:
+            return {}
         activation = self.twin.hear(own.samples, [tap.name])[tap.name]
         redrawn = self.of_twin.decoders.pictures(tap.name, activation, _AT_A_TIME)
-        return sound_of(Pictures(redrawn, own.pictures.scale), self.reading.features)
+        found = {DECODER: sound_of(Pictures(redrawn, own.pictures.scale), self.reading.features)}
+        control = replace(self, reading=self.twin, learned=self.of_twin, twin=None, of_twin=None)
+        drawn = control.drawn(tap, own, recordings, activation)
+        return found if drawn is None else {**found, DRAWN: drawn}
 
 
 def measure_listener(mind: ListenerMind, judges: SoundJudges, track: Track = untracked) -> Fidelity:
@@ -87,8 +113,8 @@ def measure_listener(mind: ListenerMind, judges: SoundJudges, track: Track = unt
         for method, sounded in mind.ways(tap, own, judges.groups, activation).items():
             said = judges.ask(sounded, tap.name, activation)
             methods[method] = {"measures": judges.measures(said), "shuffled": judges.shuffled(said, others)}
-        if (control := mind.of_control(tap, own)) is not None:
-            methods[DECODER]["twin"] = judges.measures(judges.ask(control))
+        for method, sounded in mind.of_control(tap, own, judges.groups).items():
+            methods[method]["twin"] = judges.measures(judges.ask(sounded))
         layers.append({"tap": tap.name, "kind": _KIND, "methods": methods})
     mean = np.broadcast_to(mind.real.pictures.pixels.mean(axis=0), own.pictures.pixels.shape)
     of_mean, again = (

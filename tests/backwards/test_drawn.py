@@ -1,5 +1,4 @@
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,9 +79,8 @@ def test_the_draw_that_the_layer_finds_most_alike_is_taken(rng):
     library.pixels[:] = rng.permuted(np.linspace(0, 255, ROWS), axis=0).astype(np.uint8)[:, None]
     library.pixels[:] = library.pixels * rng.uniform(0.2, 1, library.pixels.shape)
     library = Library(library.recordings, library.pixels, {"tap": outline(rows(library.pixels))})
-    anatomy = SimpleNamespace(activations=lambda taps, pictures: [rows(pictures)])
     wanted, names = rows(library.pixels[:3]), ["a", "b", "c"]
-    found = draw(anatomy, SimpleNamespace(name="tap"), library, wanted, recordings=names, seed=2)
+    found = draw(library, "tap", wanted, names, read=rows, seed=2)
     draws = np.stack(
         [draw_once(library, "tap", wanted, names, seed=2 * drawn._DRAWS + one) for one in range(drawn._DRAWS)]
     )
