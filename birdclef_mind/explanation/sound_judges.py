@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.fidelity import Interval, activation_errors, correlations, picture_errors, with_interval
+from birdclef_mind.backwards.fidelity import (
+    Interval,
+    activation_errors,
+    correlations,
+    picture_errors,
+    sharpness,
+    with_interval,
+)
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
 from birdclef_mind.explanation.judging import Judging
 from birdclef_mind.explanation.listener_reading import ListenerReading
@@ -131,6 +138,7 @@ class SoundJudges:
         values = {
             "correlation": correlations(verdicts.pixels, pixels),
             "picture_error": picture_errors(verdicts.pixels, pixels, self.distance),
+            **sharpness(verdicts.pixels, pixels),
             "recognised": verdicts.called == own.called,
             "named": verdicts.named,
         }

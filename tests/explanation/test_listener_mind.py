@@ -73,11 +73,16 @@ def test_windows_are_the_listeners_own_and_recordists_stay_apart(sample_folder, 
             assert np.abs(picture.astype(int) - windows.pictures.pixels[place]).max() <= 1
 
 
+def ways_from(tap):
+    """Of a vector alone is drawn."""
+    return ["metamer", "nearest", *(["drawn"] if tap in ("squared", "embedding") else []), "decoder"]
+
+
 def test_the_facts_have_every_tap_and_way_with_its_controls(heard_mind):
     facts = heard_mind[2]
     assert [layer["tap"] for layer in facts["fidelity"]["layers"]] == ["maps", "squared", "embedding"]
     for layer in facts["fidelity"]["layers"]:
-        assert list(layer["methods"]) == ["metamer", "nearest", "decoder"]
+        assert list(layer["methods"]) == ways_from(layer["tap"])
         for method, entry in layer["methods"].items():
             own = entry["measures"]
             assert {"correlation", "picture_error", "recognised", "recognised_by_second", "activation_error"} <= set(
@@ -92,7 +97,10 @@ def test_the_facts_have_every_tap_and_way_with_its_controls(heard_mind):
     assert facts["listener"]["second"] == facts["judge"]["name"]
     assert facts["data"]["segments"] == facts["filters"] == facts["answers"]["cards"] == []
     for card in facts["examples"]:
-        assert [layer["method"] for layer in card["layers"]] == ["metamer", "nearest", "decoder"] * 3
+        assert [(layer["tap"], layer["method"]) for layer in card["layers"]] == [
+            (layer["tap"], method) for layer in facts["fidelity"]["layers"] for method in ways_from(layer["tap"])
+        ]
+        assert all(len(layer["again"]) == 2 for layer in card["layers"] if layer["method"] == "drawn")
         assert len(card["scores"]) == len(facts["bundle"]["classes"])
         assert all(len(layer["again"]) == 1 for layer in card["layers"] if layer["method"] == "metamer")
 
@@ -284,8 +292,8 @@ def test_birdnet_has_eight_taps_gradients_and_an_untrained_twin(birdnet_model, b
     taps = ["pictures", "stem", "stage_1", "stage_2", "stage_3", "stage_4", "moments", "embedding"]
     assert [layer["tap"] for layer in facts["fidelity"]["layers"]] == taps
     for layer in facts["fidelity"]["layers"]:
-        assert list(layer["methods"]) == ["metamer", "nearest", "decoder"]
+        assert list(layer["methods"]) == ways_from(layer["tap"])
         assert all(("twin" in entry) == (method != "nearest") for method, entry in layer["methods"].items())
     assert facts["skipped"] == {} and facts["listener"]["unknown"] == []
     assert facts["fidelity"]["recording"]["named"]["mean"] > 0.3
-    assert len(facts["examples"][0]["layers"]) == 24
+    assert len(facts["examples"][0]["layers"]) == 25

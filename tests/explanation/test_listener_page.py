@@ -55,7 +55,7 @@ def test_the_table_has_every_measure_with_ceiling_and_floor(heard_mind, page_pat
 
 def test_the_way_back_is_chosen_and_sounds_play(page_path, visit):
     opened = visit(page_path)
-    for method in ("metamer", "nearest", "decoder"):
+    for method in ("metamer", "nearest", "drawn", "decoder"):
         opened.page.check(f"input[name=method][value={method}]")
         shown = opened.page.locator(".layer:visible").evaluate_all("all => all.map((one) => one.dataset.method)")
         assert set(shown) == {method}
