@@ -93,7 +93,7 @@ def test_the_story_tells_the_numbers_of_the_table(explained):
     told = story_of(facts)
     assert [one["tap"] for one in told] == [layer["tap"] for layer in facts["fidelity"]["layers"]]
     pitch = ways(facts, DECODER)[0]["measures"]["pitch"]["mean"]
-    assert f"What could be recovered keeps pitch in {100 * pitch:.0f} % of moments" in told[0]["words"]
+    assert f"What could be recovered keeps pitch in {100 * pitch:.0f} % of moments" in " ".join(told[0]["parts"])
     insists = ways(facts, METAMER)[0]
     of_first = [layer for card in facts["examples"] for layer in card["layers"] if layer["method"] == METAMER]
     of_first = [layer for layer in of_first if layer["tap"] == told[0]["tap"]]
@@ -102,11 +102,11 @@ def test_the_story_tells_the_numbers_of_the_table(explained):
     assert (
         f"it is {insists['apart'] ** 0.5:.2f} of the usual distance from the recording, the nearest other recording "
         f"{insists['nearest_other'] ** 0.5:.2f}."
-    ) in told[0]["words"]
+    ) in " ".join(told[0]["parts"])
     assert insisted_on(facts) == len(facts["examples"])
     page = render(facts, str)
     for one in told:
-        assert str(escape(one["words"])) in page
+        assert all(str(escape(part)) in page for part in one["parts"])
 
 
 def test_what_was_not_made_is_not_told(explained):
@@ -119,7 +119,7 @@ def test_what_was_not_made_is_not_told(explained):
             for name in ("measures", "twin", "shuffled"):
                 for term in TERMS:
                     entry.get(name, {}).pop(term, None)
-    assert all(one["words"].startswith("What could be recovered is called the same in") for one in story_of(facts))
+    assert all(one["parts"][0].startswith("What could be recovered is called the same in") for one in story_of(facts))
     assert insisted_on(facts) == 0
     assert "Layer by layer" in render(facts, str)
 

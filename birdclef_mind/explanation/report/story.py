@@ -9,10 +9,10 @@ METAMER, NEAREST, DRAWN, DECODER = "metamer", "nearest", "drawn", "decoder"
 
 
 class Told(TypedDict):
-    """A layer, and what is said of it."""
+    """A layer, and what is said of it: a part for each way back."""
 
     tap: str
-    words: str
+    parts: list[str]
 
 
 def story_of(facts: Explanation) -> list[Told]:
@@ -32,8 +32,8 @@ def story_of(facts: Explanation) -> list[Told]:
             NEAREST: _takes(methods.get(NEAREST)),
         }
         parts = [part + named.get((layer["tap"], method), "") for method, part in words.items() if part]
-        told.append({"tap": layer["tap"], "words": " ".join(parts)})
-    return [one for one in told if one["words"]]
+        told.append({"tap": layer["tap"], "parts": parts})
+    return [one for one in told if one["parts"]]
 
 
 def _named(facts: Explanation) -> dict[tuple[str, str], str]:
