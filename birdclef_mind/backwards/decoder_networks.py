@@ -19,8 +19,6 @@ _WIDE, _NARROW = 32, 16
 _SHRINK = 8
 # A convolution of so many times coarser a map tells the places of a picture; maps are enlarged to that first.
 _FINEST = 4
-# A map that is short of its goal by less than this is not doubled once more.
-_NEAR = 0.9
 _PRECISION = "float32"
 
 
@@ -89,9 +87,12 @@ class Decoders:
 
 
 def build_decoder(
-    shape: Sequence[int], rows_frames: tuple[int, int], name: str, activation: str = "relu"
+    shape: Sequence[int], rows_frames: tuple[int, int], name: str, activation: str = "relu", *, whole: bool = False
 ) -> keras.Model:
-    """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1)."""
+    """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1).
+
+    With `whole` its map is enlarged to the whole picture, as those were that older programs trained.
+    """
     rows, frames = rows_frames
     given = keras.Input(tuple(shape), dtype=_PRECISION, name=f"{name}_activation")
     value = Normalise(name=f"{name}_normalise", dtype=_PRECISION)(given)
@@ -100,16 +101,20 @@ def build_decoder(
     else:
         height, width = -(-rows // _SHRINK), -(-frames // _SHRINK)
         value = _unfolded(value, len(shape), height, width, name)
-    goal = _goal(rows, height), _goal(frames, width)
+    goal = rows_frames if whole else (_goal(rows, height), _goal(frames, width))
     number = 1
     value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}", activation)(value)
     while (height, width) != goal:
-        height, width = _enlarged(height, goal[0]), _enlarged(width, goal[1])
+        # Of a whole picture a last row or frame is stretched back that halving has rounded away, of a part some.
+        height, width = (
+            _enlarged(*one, 1 if whole else one[1] // 10) for one in zip((height, width), goal, strict=True)
+        )
         number += 1
         value = layers.Resizing(
             height, width, interpolation="bilinear", name=f"{name}_enlarge_{number}", dtype=_PRECISION
         )(value)
-        value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}", activation)(value)
+        filters = _WIDE if 2 * height <= rows else _NARROW
+        value = _convolution(filters, f"{name}_convolution_{number}", activation)(value)
     value = _unshuffled(value, rows_frames, goal, name)
     value = RowMeans(name=f"{name}_row_means", dtype=_PRECISION)(value)
     return keras.Model(given, layers.Rescaling(255.0, name=f"{name}_levels", dtype=_PRECISION)(value), name=name)
@@ -121,9 +126,9 @@ def _goal(whole: int, size: int) -> int:
     return min((goal for goal in parts if goal >= size), default=whole)
 
 
-def _enlarged(size: int, goal: int) -> int:
-    """Twice the size; the goal where that is near."""
-    return goal if 2 * size >= _NEAR * goal else 2 * size
+def _enlarged(size: int, goal: int, short: int) -> int:
+    """Twice the size; the goal where that is short of it by so much at most."""
+    return goal if 2 * size >= goal - short else 2 * size
 
 
 def _unshuffled(value: Any, rows_frames: tuple[int, int], goal: tuple[int, int], name: str) -> Any:
@@ -154,8 +159,11 @@ def _convolution(filters: int, name: str, activation: str | None, **options: Any
     return layers.Conv2D(filters, 3, padding="same", activation=activation, name=name, dtype=_PRECISION, **options)
 
 
-def build_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int], activation: str = "relu") -> Decoders:
-    """Untrained decoders for all taps."""
-    return Decoders(
-        {tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{i}", activation) for i, tap in enumerate(taps)}
-    )
+def build_decoders(
+    taps: Sequence[Tap], rows_frames: tuple[int, int], activation: str = "relu", *, whole: bool = False
+) -> Decoders:
+    """Untrained decoders for all taps, see `build_decoder`."""
+    return Decoders({
+        tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{place}", activation, whole=whole)
+        for place, tap in enumerate(taps)
+    })  # fmt: skip

@@ -54,7 +54,12 @@ def draw(
 
 
 def draw_once(library: Library, tap: str, wanted: Array, recordings: Sequence[str], *, seed: int = 0) -> Array | None:
-    """A draw for each activation (n, …), of which `draw` takes some: (n, rows, frames), 0–255, or None as there."""
+    """A draw for each activation, (n, rows, frames), 0–255, of which `draw` takes some; None as there.
+
+    Parameters
+    ----------
+    tap : name of the layer. wanted : its activation, (n, …). recordings : of each, whose own segments are passed over.
+    """
     found = library.segments(tap, wanted, recordings, _SOURCES)
     if not (found.places[:, 0] >= 0).all():
         return None
@@ -70,7 +75,7 @@ def _drawn(library: Library, places: Array, cosines: Array, seed: int) -> Array:
     n, sources, count = chances.shape
     strips, chances = strips.reshape(n, sources * count, -1), chances.reshape(n, -1)
     shares = _settled(_looks(strips, real.shape[2]), np.log(np.maximum(chances, 1e-30)), count, seed)
-    return _joined(shares @ strips, real.shape[2:])
+    return np.clip(_joined(shares @ strips, real.shape[2:]), 0, 255)
 
 
 def _strips(pictures: Array) -> Array:

@@ -20,23 +20,24 @@ from birdclef_mind.storage import files
 from birdclef_mind.storage.checkpoint import Checkpoint
 from birdclef_mind.storage.progress import Say
 
-FORMAT = 3
+FORMAT = 2
 
 
 def read_decoders(
     folder: Path, name: str, taps: Sequence[Tap], rows_frames: tuple[int, int], wanted: Mapping[str, Any],
-    *, build: Callable[[Sequence[Tap], tuple[int, int]], Decoders] = build_decoders,
+    *, build: Callable[..., Decoders] = build_decoders,
 ) -> Decoders:  # fmt: skip
     """Decoders of some taps, whose facts say what is `wanted`; BundleError for others, and for what was changed.
 
-    `build` makes them anew, untrained.
+    `build` makes them anew, untrained, of taps, the pictures' size and whether they convolve whole pictures, as older
+    ones do, whose facts say nothing of places.
     """
     path = folder / f"{name}.json"
     try:
         facts = files.read_facts(folder, path.name, "decoders", BundleError, FORMAT)
         if any(facts[key] != value for key, value in wanted.items()):
             raise BundleError(f"{path}: expected decoders of this network, got those of an older or another one")
-        decoders = build(taps, rows_frames)
+        decoders = build(taps, rows_frames, whole=not facts.get("places", False))
         weights = folder / f"{name}.weights.h5"
         if facts["weights_sha256"] != files.sha256(weights):
             raise BundleError(f"{weights}: was changed since the decoders were trained")
@@ -58,6 +59,7 @@ def write_decoders(folder: Path, name: str, decoders: Decoders, facts: Mapping[s
             "shapes": {tap: list(network.input_shape[1:]) for tap, network in decoders.networks.items()},
             "validation_losses": decoders.best_losses,
             "epochs": decoders.epochs,
+            "places": True,
         }
         files.write_facts(facts_part, {**facts, **own}, FORMAT)
 

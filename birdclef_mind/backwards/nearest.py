@@ -52,7 +52,12 @@ class Library:
         return self._found(tap, wanted, recordings, count, _best)
 
     def segments(self, tap: str, wanted: Array, recordings: Sequence[str], count: int) -> Neighbours:
-        """The same without regard to whether several are of one recording."""
+        """The same without regard to whether several are of one recording.
+
+        Parameters
+        ----------
+        wanted : the tap's activation, (n, …). recordings : of each, whose own segments are passed over.
+        """
         return self._found(tap, wanted, recordings, count, _ordered)
 
     def _found(self, tap: str, wanted: Array, recordings: Sequence[str], count: int, choose: _Choose) -> Neighbours:

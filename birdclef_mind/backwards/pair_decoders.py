@@ -40,9 +40,9 @@ class Pairs:
     read: Callable[[Array], Mapping[str, Array]]
 
 
-def build_pair_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int]) -> Decoders:
+def build_pair_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int], *, whole: bool = False) -> Decoders:
     """Untrained decoders for all taps, with units that never fall silent: few windows kill the rectified ones."""
-    return build_decoders(taps, rows_frames, "leaky_relu")
+    return build_decoders(taps, rows_frames, "leaky_relu", whole=whole)
 
 
 class PairTraining(Redrawing[Pairs]):

@@ -32,7 +32,7 @@ from birdclef_mind.storage.progress import Track, untracked
 FACTS = folder_kinds.EXPLANATION
 REPORT = "report.html"
 COMPARISON_PAGE = "compare.html"
-FORMAT = 5
+FORMAT = 4
 # What a layer keeps differs from the input by far more than these leave.
 QUICK_ROUNDS = 8
 PARTS = ("pictures", "sounds", "patches", "recordings")

@@ -95,13 +95,13 @@ def explain_listener(
     kept in `out`, for the next time. Bad input is refused before anything is written: ListenerError for what is no
     listener, TableError or ConfigError for what is no competition with recordings, BundleError for a folder in use.
     """
+    listener = open_listener(path, say=say)
     if not has_recordings(competition):
         raise ConfigError(
             f"{competition}: expected a competition folder with its recordings, since {path.name} is a listener, "
             f"found {kind_of(competition)}"
         )
     opened = open_competition(competition)
-    listener = open_listener(path, say=say)
     features, taps = features_of(listener), taps_of(listener)
     labels = list(dict.fromkeys(one.label for one in opened.recordings))
     match = species_of(listener, opened.species, labels)

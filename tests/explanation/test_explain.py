@@ -175,7 +175,7 @@ def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder,
         ({"network_sha256": "0"}, "expected decoders of this network, got those of an older or another one"),
         ({"weights_sha256": "0"}, "was changed since"),
         ({"shapes": {}}, "expected decoders of this program"),
-        ({"format": 9}, "expected decoders of format 3"),
+        ({"format": 9}, "expected decoders of format 2"),
     ]:
         (folder / "decoders.json").write_text(json.dumps(files.sealed({**facts, **change})))
         with pytest.raises(BundleError, match=message):

@@ -217,5 +217,5 @@ def test_the_command_takes_it_from_the_settings_and_says_what_was_named(little, 
     facts = json.loads((tmp_path / "x" / "explanation.json").read_text())
     share = facts["judge"]["recording"]["own"]["named"]["mean"]
     found = facts["answers"]["summary"][0]
-    assert f"answers by {found['way']}: {found['named_by_judge']} of 2 named first" in shown
+    assert f"answers by {found['way']}, seed 0: {found['named_by_judge']} of 2 named first" in shown
     assert re.search(rf"^the recording +{share:.2f}( \(\d\.\d\d\))? ", shown, re.MULTILINE)

@@ -203,7 +203,7 @@ def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
         ConfigError, match="expected a new or empty folder, or that of the files of page.html, found mine.txt"
     ):
         write_report(folder, tmp_path / "page.html")
-    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 5")]:
+    for content, message in [("{", "expected JSON"), ('{"format": 0}', "expected an explanation of format 4")]:
         (folder / "explanation.json").write_text(content)
         with pytest.raises(BundleError, match=message):
             write_report(folder, tmp_path / "other.html")

@@ -33,7 +33,12 @@ def client_facts(
             for item in data["segments"]
         ],
         "flag_words": data["flag_words"],
-        "blind": {**blind, "clips": [{**clip, "sound": address(clip["sound"])} for clip in blind["clips"]]},
+        # Of explanations that older programs wrote no way and no independent network is told.
+        "blind": {
+            "ways": [],
+            **blind,
+            "clips": [{"way": "", "second": None, **clip, "sound": address(clip["sound"])} for clip in blind["clips"]],
+        },
         "corrected": facts["corrections"]["lines"] if facts["corrections"] else [],
         "embedded": embedded,
     }

@@ -132,9 +132,9 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         insisted=insisted_on(facts),
         terms=TERMS,
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
-        way_words=WAY_WORDS,
-        answer_words=ANSWER_WORDS,
-        typical_words=TYPICAL,
+        way_words={way: in_words(words, are) for way, words in WAY_WORDS.items()},
+        answer_words={way: in_words(words, are) for way, words in ANSWER_WORDS.items()},
+        typical_words=in_words(TYPICAL, are),
         **axes,
     )
 
