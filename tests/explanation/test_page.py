@@ -235,6 +235,8 @@ def test_marks_survive_and_train_takes_them(explained, sample_folder, page_path,
     mark(wanted[2], lambda: page.select_option("#marker [name=also]", other[2]))
     mark(wanted[3], lambda: page.fill("#marker [name=start]", "1.25"))
     mark(wanted[0] + 1, lambda: page.check("#marker [name=none]"))
+    # A dialog's closing is told a moment later.
+    opened.wait_for("document.querySelectorAll('#marks li').length === 5")
     assert page.locator("#marks li").last.inner_text().endswith("no bird is heard Take back")
     assert [line[2:] for line in page.evaluate("linesOf(...[...marks].pop())")] == [["none", ""]]
     page.locator(f"#sheets button.mark[data-segment='{wanted[0] + 1}']").click()
