@@ -44,17 +44,18 @@ def draw(
     tap : name of the layer. wanted : its activation, (n, …). recordings : of each, whose own segments are passed over.
     read : from pictures, one for each, to the tap's activations.
     """
-    draws = [draw_once(library, tap, wanted, recordings, seed=_DRAWS * seed + one) for one in range(_DRAWS)]
-    found = [one for one in draws if one is not None]
-    if not found:
+    found = draw_several(library, tap, wanted, recordings, seeds=range(_DRAWS * seed, _DRAWS * (seed + 1)))
+    if found is None:
         return None
     own = outline(wanted)
     alike = np.stack([(outline(read(one)) * own).sum(axis=1) for one in found])
-    return np.stack(found)[alike.argmax(axis=0), np.arange(len(wanted))]
+    return np.asarray(found[alike.argmax(axis=0), np.arange(len(wanted))])
 
 
-def draw_once(library: Library, tap: str, wanted: Array, recordings: Sequence[str], *, seed: int = 0) -> Array | None:
-    """A draw for each activation, (n, rows, frames), 0–255, of which `draw` takes some; None as there.
+def draw_several(
+    library: Library, tap: str, wanted: Array, recordings: Sequence[str], *, seeds: Sequence[int]
+) -> Array | None:
+    """Draws for each activation, of which `draw` takes the best: (seeds, n, rows, frames), 0–255, or None as there.
 
     Parameters
     ----------
@@ -64,18 +65,19 @@ def draw_once(library: Library, tap: str, wanted: Array, recordings: Sequence[st
     if not (found.places[:, 0] >= 0).all():
         return None
     parts = [slice(start, start + _AT_A_TIME) for start in range(0, len(wanted), _AT_A_TIME)]
-    return np.concatenate([_drawn(library, found.places[part], found.cosines[part], seed) for part in parts])
+    return np.concatenate([_drawn(library, found.places[part], found.cosines[part], seeds) for part in parts], axis=1)
 
 
-def _drawn(library: Library, places: Array, cosines: Array, seed: int) -> Array:
-    """Pictures of strips of the segments at some places, (n, sources); -1 and NaN where there are no more."""
+def _drawn(library: Library, places: Array, cosines: Array, seeds: Sequence[int]) -> Array:
+    """Pictures (seeds, n, …) of strips of the segments at some places, (n, sources); -1 and NaN where are no more."""
     real = library.pixels[np.maximum(places, 0)].astype(np.float32)
     strips = _strips(real)
     chances = _chances(cosines)[..., None] * _showing(strips)
     n, sources, count = chances.shape
     strips, chances = strips.reshape(n, sources * count, -1), chances.reshape(n, -1)
-    shares = _settled(_looks(strips, real.shape[2]), np.log(np.maximum(chances, 1e-30)), count, seed)
-    return np.clip(_joined(shares @ strips, real.shape[2:]), 0, 255)
+    looks, log_chances = _looks(strips, real.shape[2]), np.log(np.maximum(chances, 1e-30))
+    shares = (_settled(looks, log_chances, count, seed) for seed in seeds)
+    return np.stack([np.clip(_joined(one @ strips, real.shape[2:]), 0, 255) for one in shares])
 
 
 def _strips(pictures: Array) -> Array:

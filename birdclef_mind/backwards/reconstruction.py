@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +27,8 @@ METHODS = {
     DRAWN: "one recording it could have been: noise settled into pieces of real ones that this layer finds alike",
     DECODER: "what could be recovered: a small network taught to redraw the input from this layer",
 }
+
+_Way = TypeVar("_Way")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Backwards:
                     ways[NEAREST] = self.library.pixels[places].astype(np.float32)
             if self.decoders is not None and tap.name in self.decoders.networks:
                 ways[DECODER] = self.decoders.pictures(tap.name, activation)
-            found[tap.name] = {method: ways[method] for method in METHODS if method in ways}
+            found[tap.name] = in_order(ways)
         return found
 
     def drawn(self, tap: Stage, activation: Array, recordings: Sequence[str], seed: int = 0) -> Array | None:
@@ -96,6 +98,11 @@ class Backwards:
         except Obstacle:
             return None
         return raw_to_picture(np.concatenate(raw))
+
+
+def in_order(ways: Mapping[str, _Way]) -> dict[str, _Way]:
+    """What there is of each way back, in the order of `METHODS`."""
+    return {method: ways[method] for method in METHODS if method in ways}
 
 
 def read_backwards(anatomy: Anatomy, decoders: Decoders | None = None, why_not: str = "") -> Backwards:

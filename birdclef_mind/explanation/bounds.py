@@ -10,7 +10,7 @@ from birdclef_mind.backwards.fidelity import Judges, Listening
 from birdclef_mind.backwards.imagined import Imagined, imagined
 from birdclef_mind.backwards.insisted import Insisted, insisted
 from birdclef_mind.backwards.nearest import make_library
-from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, METHODS, Backwards, OfMethod
+from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, Backwards, OfMethod, in_order
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.examples import Examples, evenly
@@ -24,7 +24,7 @@ from birdclef_mind.storage.progress import Track, untracked
 # Of each example, and the first of them is measured.
 DRAWS = 3
 # Enough to tell how far apart two recordings lie in a layer.
-_OTHERS = 64
+OTHERS = 64
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Bounds:
 def some_others(real: Real) -> Array:
     """Pictures (m, rows, frames) of recordings that tell how far apart two lie in a layer."""
     pixels = real.pictures.pixels
-    return np.asarray(pixels[evenly(range(len(pixels)), _OTHERS)])
+    return np.asarray(pixels[evenly(range(len(pixels)), OTHERS)])
 
 
 def listening(scale: PixelScale, features: Features) -> Listening:
@@ -99,6 +99,5 @@ def bounded(
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
     bounds = Bounds(found, imagined(reading.backwards, twin, judges, DRAWS))
     for layer in fidelity["layers"]:
-        ways = {**layer["methods"], **bounds.measures(layer["tap"])}
-        layer["methods"] = {method: ways[method] for method in METHODS if method in ways}
+        layer["methods"] = in_order({**layer["methods"], **bounds.measures(layer["tap"])})
     return bounds

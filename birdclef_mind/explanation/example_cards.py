@@ -6,7 +6,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import METAMER, METHODS, NEAREST, rounded
+from birdclef_mind.backwards.reconstruction import METAMER, NEAREST, in_order, rounded
 from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.bounds import Bounds, Real
 from birdclef_mind.explanation.card_facts import Again, Called, ExampleCard, Moments, RealSegment, Scale
@@ -118,11 +118,8 @@ def _written(folder: Folder, name: str, pixels: Pixels, scale: Scale) -> Again:
 
 def _in_order(rebuilt: Mapping[str, Mapping[str, Array]], found: Bounds) -> dict[str, dict[str, Array]]:
     """Reconstructions by tap and method, and the first metamers and draws among them, in the order of `METHODS`."""
-    ordered: dict[str, dict[str, Array]] = {}
-    for tap, ways in rebuilt.items():
-        every = {**ways, **{method: made[0] for method, made in found.pictures(tap).items()}}
-        ordered[tap] = {method: every[method] for method in METHODS if method in every}
-    return ordered
+    firsts = {tap: {method: made[0] for method, made in found.pictures(tap).items()} for tap in rebuilt}
+    return {tap: in_order({**ways, **firsts[tap]}) for tap, ways in rebuilt.items()}
 
 
 def _near(

@@ -6,12 +6,12 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import correlations, picture_errors
-from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, NEAREST, rounded
+from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, NEAREST, in_order, rounded
 from birdclef_mind.explanation.bounds import DRAWS
 from birdclef_mind.explanation.card_facts import Again, Called, ExampleCard, LayerCard, RealSegment
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.folder import safe_names, sound_errors
-from birdclef_mind.explanation.listener_ways import InsistedSound, ListenerMind, by_method
+from birdclef_mind.explanation.listener_ways import InsistedSound, ListenerMind
 from birdclef_mind.explanation.real_segments import write_real_segments
 from birdclef_mind.explanation.sound_judges import Sounded, sound_of
 from birdclef_mind.listeners.listener import EMBEDDING
@@ -61,7 +61,7 @@ def write_listener_cards(
         if tap.name in found:
             made = found[tap.name]
             ways[METAMER] = Sounded(made.pictures[0], made.metamers.samples[0])
-        for method, sounded in by_method(ways).items():
+        for method, sounded in in_order(ways).items():
             layers = _layers(mind, own, sounded, logits, distance)
             errors = sound_errors(
                 np.asarray(sounded.pictures.pixels, np.float32), sounded.pictures.scale, sounded.samples,

@@ -14,6 +14,7 @@ from birdclef_mind.data.taxonomy import Species
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
+from birdclef_mind.explanation.bounds import OTHERS
 from birdclef_mind.explanation.examples import Example, Examples
 from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.judge_sounds import judge_sounds
@@ -41,8 +42,6 @@ from birdclef_mind.storage.progress import Say, Track, untracked
 
 # Of what is learned from so many windows are held out to measure on, within these bounds.
 _MEASURED_SHARE, _LEAST_MEASURED, _MOST_MEASURED = 8, 16, 256
-# Enough to tell how far apart two recordings lie at a tap.
-_OTHERS = 64
 _NO_TWIN = "There is no untrained twin of this listener: what its taps would keep without training is not told."
 
 
@@ -185,7 +184,7 @@ def _explained(work: _Work, mind: ListenerMind, skipped: dict[str, str], given: 
         reading, own, [one.label for one in chosen.each], [one.recording for one in chosen.each], distance,
         second=work.second,
     )  # fmt: skip
-    others = samples[examples.evenly(range(len(samples)), _OTHERS)]
+    others = samples[examples.evenly(range(len(samples)), OTHERS)]
     found = insist_on_sounds(
         mind, of_examples, others, fidelity, seeds=range(explaining.metamers), skipped=skipped, track=work.track
     )

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.pair_decoders import Place
 from birdclef_mind.data.taxonomy import Species
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.explanation.examples import evenly
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.listeners.judge import match_classes
 from birdclef_mind.listeners.listener import Listener
@@ -95,8 +94,7 @@ def taps_of(listener: Listener) -> tuple[Place, ...]:
             f"{listener.name}: expected taps to read backwards from, maps or vectors of {_LONGEST_VECTOR} numbers at "
             f"most, got {there}; `taps` and `embedding` in its description name them"
         )
-    chosen = np.linspace(0, len(usable) - 1, min(len(usable), _MOST_TAPS)).astype(int)
-    return tuple(usable[place] for place in chosen)
+    return tuple(evenly(usable, _MOST_TAPS))
 
 
 def left_out(listener: Listener, taps: Sequence[Place]) -> str:

@@ -1,6 +1,6 @@
 """A listener's taps read backwards: what could be recovered, the nearest real recordings, and what each insists on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from birdclef_mind.backwards.drawn import draw
 from birdclef_mind.backwards.fidelity import shuffled
 from birdclef_mind.backwards.nearest import Library, Neighbours, is_vector
 from birdclef_mind.backwards.pair_decoders import Place
-from birdclef_mind.backwards.reconstruction import DECODER, DRAWN, METAMER, METHODS, NEAREST, OfLayer, OfMethod
+from birdclef_mind.backwards.reconstruction import DECODER, DRAWN, METAMER, NEAREST, OfLayer, OfMethod, in_order
 from birdclef_mind.backwards.sound_metamers import SoundMetamers, make_sound_metamers
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.facts import Fidelity
@@ -162,8 +162,7 @@ def insist_on_sounds(
             skipped[METAMER] = f"What a layer insists on is not shown: {error}."
     for layer in fidelity["layers"]:
         if layer["tap"] in found:
-            ways = {**layer["methods"], METAMER: found[layer["tap"]].measures}
-            layer["methods"] = {method: ways[method] for method in METHODS if method in ways}
+            layer["methods"] = in_order({**layer["methods"], METAMER: found[layer["tap"]].measures})
     return found
 
 
@@ -194,8 +193,3 @@ def _metamers(
     if read is None:
         raise Obstacle(f"no gradient flows through a model of kind {reading.listener.kind}")
     return make_sound_metamers(read, samples, reading.hear(others, [tap])[tap], seeds=seeds, name=tap)
-
-
-def by_method(ways: Mapping[str, Sounded]) -> dict[str, Sounded]:
-    """Ways back in the order of `METHODS`."""
-    return {method: ways[method] for method in METHODS if method in ways}
