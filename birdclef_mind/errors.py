@@ -3,6 +3,11 @@
 That of an AudioError says only what is wrong: whoever catches it names the file.
 """
 
+import re
+
+# Line breaks, escape sequences and the like.
+_STEERING = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+
 
 class BirdclefMindError(Exception):
     """Root of all errors a user can cause or meet; its message is one sentence for them."""
@@ -45,12 +50,15 @@ class KaggleError(BirdclefMindError):
 
 
 def printable(name: str) -> str:
-    """A file's name as any table can hold it: what is no text, such as Latin-1 on a disk of UTF-8, is escaped.
+    """A file's name as any table can hold it, in one line.
 
-    >>> printable("H\\udcfctte.ogg")
-    'H\\\\udcfctte.ogg'
+    What is no text, such as Latin-1 on a disk of UTF-8, is escaped, and so are signs that steer a terminal.
+
+    >>> printable("H\\udcfctte.ogg"), printable("two\\nlines")
+    ('H\\\\udcfctte.ogg', 'two\\\\x0alines')
     """
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return _STEERING.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
 
 
 def reason_of(error: BaseException) -> str:

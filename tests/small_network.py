@@ -16,6 +16,7 @@ def few_steps(put=setattr):
     for module in (metamers, sound_metamers):
         put(module, "STEPS", 3)
         put(module, "ROUNDS", 1)
+    put(metamers, "NEAR_STEPS", 2)
     put(comparison, "_HEARD", 1)
 
 

@@ -21,6 +21,7 @@ drawn             one recording it could have been, in pieces of real ones that 
 answers           from a bare class name to a picture
 reconstruction    pictures from every layer by every method, measured
 insisted          what each layer insists on, measured
+refined           what decoders redraw of maps, until the layer agrees, measured
 imagined          what its vectors could have been, measured
 fidelity          how much of the input, and of the answer, is in it
 """

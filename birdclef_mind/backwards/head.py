@@ -54,23 +54,34 @@ class Head:
 
         From the sums, not the scores: where a score is nearly nothing its own gradient is lost.
         """
-        last, log = self.last, self._log()
+        sums = self.sums(flat, start)
+        if sums is None:
+            read = flat.walk(start, [self.last.output])
+            return lambda values: tf.math.log(tf.maximum(read(values)[0], _LEAST_SCORE))
+        log = self._log()
+        return lambda values: log(sums(values))
+
+    def sums(self, flat: Flat, start: Tensor) -> Callable[[Any], Any] | None:
+        """A function from the values of a tensor (n, ...) to the sums (n, classes) that scores are made of.
+
+        None where the last layer gives scores and its sums do not follow from its weights.
+        """
+        last = self.last
         if not self.rule:
             read = flat.walk(start, [last.output])
-            return lambda values: log(read(values)[0])
+            return lambda values: read(values)[0]
         if isinstance(last.layer, layers.Dense) and not has_plain_kernel(last.layer):
-            read = flat.walk(start, [last.output])
-            return lambda values: tf.math.log(tf.maximum(read(values)[0], _LEAST_SCORE))
+            return None
         read = flat.walk(start, [last.inputs[0]])
         if not isinstance(last.layer, layers.Dense):
-            return lambda values: log(read(values)[0])
+            return lambda values: read(values)[0]
 
-        def certainty(values: Any) -> Any:
+        def summed(values: Any) -> Any:
             kernel, bias = last.layer.kernel, last.layer.bias
             sums = tf.matmul(read(values)[0], tf.cast(kernel, tf.float32))
-            return log(sums if bias is None else sums + tf.cast(bias, tf.float32))
+            return sums if bias is None else sums + tf.cast(bias, tf.float32)
 
-        return certainty
+        return summed
 
     def _log(self) -> Any:
         """From sums to logarithms of scores; a single class is no choice among several."""

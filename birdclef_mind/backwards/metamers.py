@@ -35,6 +35,10 @@ _MAP_RATE, _VECTOR_RATE = 0.07, 0.05
 _LEVEL, _SPREAD = 0.3, 0.1
 # Of what a layer does not pin down the smoothest is taken, so that it is no noise of the search.
 _SMOOTHNESS = 0.1
+# A picture that begins near is changed by small steps, and stays as smooth as a decoder's; with less, a judge hears
+# fewer birds in it.
+_NEAR_RATE, _NEAR_SMOOTHNESS = 0.02, 3.0
+NEAR_STEPS = 40
 _TOGETHER, _AT_A_TIME = 16, 64
 
 
@@ -86,10 +90,7 @@ def make_metamers(
     anatomy.require(others)
     read = _reader(anatomy, tap)
     wanted = _read(read, pictures)
-    apart = _distances(wanted, _read(read, others))
-    if np.isnan(apart).all(axis=1).any():
-        raise ConfigError(f"metamers: expected recordings that differ at {tap.name}, found the same activation for all")
-    usual = np.nanmedian(apart, axis=1)
+    usual, least = _usual(wanted, _read(read, others), tap)
     made = np.concatenate([_noise(anatomy, len(pictures), seed) for seed in seeds])
     targets, scales = np.tile(wanted, (len(seeds), *[1] * (wanted.ndim - 1))), np.tile(usual, len(seeds))
     _require_gradient(read, made[:1], tap)
@@ -99,7 +100,46 @@ def make_metamers(
         made[some] = _descended(step, made[some], targets[some], scales[some], steps)
     errors = np.square(_flat(_read(read, made)) - _flat(targets)).sum(axis=1) / scales
     shape = (len(seeds), len(pictures))
-    return Metamers(made.reshape(*shape, *anatomy.rows_frames), errors.reshape(shape), np.nanmin(apart, axis=1) / usual)
+    return Metamers(made.reshape(*shape, *anatomy.rows_frames), errors.reshape(shape), least / usual)
+
+
+def bring_near(
+    anatomy: Anatomy, tap: Stage, begun: Array, pictures: Array, others: Array, *, steps: int | None = None
+) -> Array:
+    """Change pictures a little, until a layer takes them nearly for those given, and as smooth as that allows.
+
+    Mahendran & Vedaldi 2015, "Understanding deep image representations by inverting them", from a decoder's picture in
+    the place of noise: what somebody knows who has seen many recordings, made to agree with what the layer says.
+
+    Parameters
+    ----------
+    begun : what is changed, (n, rows, frames), 0–255. pictures : those to be taken for, (n, rows, frames), 0–255.
+    others : of other recordings, (m, rows, frames), as of `make_metamers`.
+
+    Returns
+    -------
+    (n, rows, frames), 0–255. Errors are those of `make_metamers`.
+    """
+    for given in (begun, pictures, others):
+        anatomy.require(given)
+    read = _reader(anatomy, tap)
+    wanted = _read(read, pictures)
+    usual, _ = _usual(wanted, _read(read, others), tap)
+    found = np.array(begun, np.float32)
+    _require_gradient(read, found[:1], tap)
+    step = _step(read, _NEAR_RATE, _NEAR_SMOOTHNESS)
+    for start in range(0, len(found), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        found[some] = _descended(step, found[some], wanted[some], usual[some], NEAR_STEPS if steps is None else steps)
+    return found
+
+
+def _usual(wanted: Array, others: Array, tap: Stage) -> tuple[Array, Array]:
+    """Of activations (n, …) and others' (m, …): the usual squared distance, and the least, (n,) each."""
+    apart = _distances(wanted, others)
+    if np.isnan(apart).all(axis=1).any():
+        raise ConfigError(f"metamers: expected recordings that differ at {tap.name}, found the same activation for all")
+    return np.nanmedian(apart, axis=1), np.nanmin(apart, axis=1)
 
 
 def _reader(anatomy: Anatomy, tap: Stage) -> Callable[[Any], Any]:
@@ -133,7 +173,7 @@ def _require_gradient(read: Callable[[Any], Any], pictures: Array, tap: Stage) -
         raise Obstacle(f"metamers: no gradient reaches the picture from {tap.name}")
 
 
-def _step(read: Callable[[Any], Any], rate: float) -> Callable[..., Any]:
+def _step(read: Callable[[Any], Any], rate: float, smoothness: float = _SMOOTHNESS) -> Callable[..., Any]:
     """One step of Adam for any number of searches: from its number, their state and their goals.
 
     The state is values, slopes and squares, the goals are targets and scales. It gives the state anew, and how far the
@@ -148,7 +188,7 @@ def _step(read: Callable[[Any], Any], rate: float) -> Callable[..., Any]:
             tape.watch(values)
             squares_apart = tf.square(read(255 * values) - targets)
             apart = tf.reduce_sum(squares_apart, axis=tuple(range(1, targets.shape.rank))) / scales
-            lost = tf.reduce_sum(apart + _SMOOTHNESS * _variation(values))
+            lost = tf.reduce_sum(apart + smoothness * _variation(values))
         slope = tape.gradient(lost, values)
         slopes += (1 - _MEMORY) * (slope - slopes)
         squares += (1 - _SQUARES_MEMORY) * (tf.square(slope) - squares)

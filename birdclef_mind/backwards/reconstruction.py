@@ -18,7 +18,7 @@ from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
 from birdclef_mind.errors import ConfigError, Obstacle
 
 WEIGHTS, TRANSPOSED, METAMER, NEAREST = "weights", "transposed", "metamer", "nearest"
-DRAWN, DECODER = "drawn", "decoder"
+DRAWN, DECODER, REFINED = "drawn", "decoder", "refined"
 METHODS = {
     WEIGHTS: "weights only: each filter's patch, stamped where the filter is active",
     TRANSPOSED: "transposed pass: the layer's activation sent back through the network",
@@ -26,6 +26,7 @@ METHODS = {
     NEAREST: "what it takes for the same: the real recording of the training data that this layer finds most alike",
     DRAWN: "one recording it could have been: noise settled into pieces of real ones that this layer finds alike",
     DECODER: "what could be recovered: a small network taught to redraw the input from this layer",
+    REFINED: "the same, refined: the redrawn picture changed until this layer nearly takes it for the recording",
 }
 
 _Way = TypeVar("_Way")
@@ -53,7 +54,7 @@ class Backwards:
     ) -> dict[str, dict[str, Array]]:
         """Reconstructions by tap and method, each (n, rows, frames), 0–255, of pictures (n, rows, frames), 0–255.
 
-        Metamers and draws, which take long, are made elsewhere.
+        Metamers, draws and what is refined take long, and are made elsewhere.
 
         Parameters
         ----------
@@ -72,10 +73,16 @@ class Backwards:
                 places = self.library.nearest(tap.name, activation, recordings, 1).places[:, 0]
                 if (places >= 0).all():
                     ways[NEAREST] = self.library.pixels[places].astype(np.float32)
-            if self.decoders is not None and tap.name in self.decoders.networks:
-                ways[DECODER] = self.decoders.pictures(tap.name, activation)
+            if (redrawn := self.redrawn(tap, activation)) is not None:
+                ways[DECODER] = redrawn
             found[tap.name] = in_order(ways)
         return found
+
+    def redrawn(self, tap: Stage, activation: Array) -> Array | None:
+        """What its decoder makes, (n, rows, frames), of a tap's activation (n, …); None without one."""
+        if self.decoders is None or tap.name not in self.decoders.networks:
+            return None
+        return self.decoders.pictures(tap.name, activation)
 
     def drawn(self, tap: Stage, activation: Array, recordings: Sequence[str], seed: int = 0) -> Array | None:
         """Recordings it could have been, (n, rows, frames), of a tap's activation (n, units); None where none is drawn.

@@ -2,6 +2,7 @@
 
 cli           `birdclef-mind`: words to a command, errors to one sentence and a status
 data          sample, collect, cache, embed
+proving       plant
 training      train, train-decoders, runs
 heads         train --listener
 explaining    explain, compare, report

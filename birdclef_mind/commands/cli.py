@@ -1,20 +1,20 @@
 """The command line: words to arguments, errors to one sentence and a status."""
 
-import sys
 from collections.abc import Callable, Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.commands import competing, data, explaining, training
+from birdclef_mind.commands import competing, data, explaining, proving, training
 from birdclef_mind.commands.arguments import Parser
 from birdclef_mind.commands.parsers import STATUS_HELP, Group
-from birdclef_mind.commands.surroundings import lost_output, settle
-from birdclef_mind.commands.terminal import Terminal, ended_by, ended_early
+from birdclef_mind.commands.surroundings import settle
+from birdclef_mind.commands.terminal import Terminal, ended_by, ended_early, told
 
 # In the order of `--help`.
 COMMANDS: tuple[Callable[[Group], None], ...] = (
     competing.add_dry_run,
     data.add_sample,
     data.add_collect,
+    proving.add_plant,
     data.add_cache,
     data.add_embed,
     training.add_train,
@@ -38,23 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(arguments)
         name = f"{name} {args.command}"
         status: int = args.run(args, Terminal(args.quiet))
-        return _told(status, name)
+        return told(status, name)
     except SystemExit as ended:
         # `--help` and `--version` end here.
-        return _told(int(ended.code or 0), name)
+        return told(int(ended.code or 0), name)
     except KeyboardInterrupt as error:
         return ended_early(error, name)
     except Exception as error:
         return ended_by(error, name)
-
-
-def _told(status: int, name: str) -> int:
-    """The status, or 1 where what was printed did not reach its place."""
-    sys.stdout.flush()
-    if lost_output():
-        print(f"{name}: what was printed could not be written ({lost_output()})", file=sys.stderr)
-        return status or 1
-    return status
 
 
 def build_parser() -> Parser:

@@ -8,7 +8,7 @@ from pathlib import Path
 from birdclef_mind.commands.arguments import Parser, given_file, place
 from birdclef_mind.commands.config import Config
 from birdclef_mind.commands.surroundings import settle
-from birdclef_mind.commands.terminal import Terminal, ended_by
+from birdclef_mind.commands.terminal import Terminal, ended_by, told
 from birdclef_mind.kaggle.program import Kaggle
 from birdclef_mind.kaggle.pushing import Pushing, push_dataset, push_kernels
 from birdclef_mind.kaggle.staging import find_project
@@ -17,7 +17,10 @@ _STATUS_HELP = "Status: 0 all went well; 2 not so, one sentence says why; 130 in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Push as asked; the status is 0, or after one sentence 2 for an error and 130 for an interruption."""
+    """Push as asked; the status is 0, or after one sentence 2 for an error and 130 for an interruption.
+
+    It is 1 where all was done and what was printed is lost.
+    """
     if arguments is None:
         settle()
     what = "scripts"
@@ -25,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(arguments)
         what = args.what
         _push(args)
-        sys.stdout.flush()
+        return told(0, what)
+    except SystemExit as ended:
+        # `--help` ends here.
+        return told(int(ended.code or 0), what)
     except KeyboardInterrupt as error:
         # Whoever was interrupted on the way to Kaggle left a note of what is true there.
         then = "; ".join(getattr(error, "__notes__", [])) or "nothing was sent to Kaggle"
@@ -33,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return ended_by(error, what)
-    return 0
 
 
 def _push(args: argparse.Namespace) -> None:

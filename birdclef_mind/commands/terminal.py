@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.commands.arguments import WordsError
+from birdclef_mind.commands.surroundings import lost_output
 from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.storage.places import faults
 
@@ -56,6 +57,15 @@ def ended_by(error: Exception, name: str) -> int:
     if not foreseen and os.environ.get("BIRDCLEF_MIND_TRACEBACK"):
         raise error
     return ended_early(error, error.name if isinstance(error, WordsError) else name, foreseen=foreseen)
+
+
+def told(status: int, name: str) -> int:
+    """The status, or 1 where what was printed did not reach its place."""
+    sys.stdout.flush()
+    if lost_output():
+        print(f"{name}: what was printed could not be written ({lost_output()})", file=sys.stderr)
+        return status or 1
+    return status
 
 
 class Terminal:

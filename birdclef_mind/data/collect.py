@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from birdclef_mind.checks import some_of
 from birdclef_mind.data import collection
 from birdclef_mind.data.answers import answer_header
 from birdclef_mind.data.authors import Authors, author_of, read_authors
@@ -50,7 +51,8 @@ class Collected:
     Attributes
     ----------
     trained, held_out : recordings on either side. species : labels. rows : windows of what was held out.
-    problems : a line for each file that was left out. authors : how many are known. remarks : a line where a table of
+    problems : a line for each file that was left out, and one where fewer are held out than were asked for.
+    authors : how many are known. remarks : a line where a table of
         authors names files that are not there.
     """
 
@@ -92,6 +94,7 @@ def collect(
     found = _sounds(folder, read_authors(authors, folder) if authors else None, track)
     sounds, names = found.sounds, found.names
     held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
+    short = _short(sounds, held_out, hold_out)
     with folders.claimed(out, "collection", TableError) as ledger:
         _refuse_sounds(ledger)
         with folders.renewed(ledger, last=collection.FACTS) as stage:
@@ -100,7 +103,7 @@ def collect(
             collection.write_facts(stage, out, folder)
     known = {sound.author for sound in sounds if sound.author}
     return Collected(
-        len(sounds) - len(held_out), len(held_out), len(names), tested, (*found.problems, *more), len(known),
+        len(sounds) - len(held_out), len(held_out), len(names), tested, (*found.problems, *more, *short), len(known),
         found.remarks,
     )  # fmt: skip
 
@@ -162,7 +165,9 @@ def _twice(paths: Sequence[Path]) -> dict[Path, Path]:
     by_size: dict[int, list[Path]] = {}
     for path in paths:
         with suppress(OSError):
-            by_size.setdefault(path.stat().st_size, []).append(path)
+            # A pipe or a device never ends.
+            if path.is_file():
+                by_size.setdefault(path.stat().st_size, []).append(path)
     found: dict[Path, Path] = {}
     for alike in by_size.values():
         seen: dict[str, Path] = {}
@@ -257,6 +262,18 @@ def _held_out(sounds: Sequence[Sound], wanted: int, rng: np.random.Generator) ->
             spare -= counts[name]
             chosen.remove(name)
     return {place for name in chosen for place in groups[name]}
+
+
+def _short(sounds: Sequence[Sound], held_out: Collection[int], wanted: int) -> list[str]:
+    """A line on species of which fewer recordings are held out than were asked for; none where all have enough."""
+    found = Counter(sounds[place].label for place in held_out)
+    names = [label for label in dict.fromkeys(sound.label for sound in sounds) if found[label] < wanted]
+    if not names:
+        return []
+    return [
+        f"fewer than {wanted} recordings are held out of {some_of(names)} ({len(names)} species): the others are left "
+        "to learn from"
+    ]
 
 
 def _write_training(out: Path, sounds: Sequence[Sound], names: Mapping[str, str]) -> None:

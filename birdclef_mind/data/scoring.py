@@ -73,12 +73,16 @@ def read_scores(path: Path) -> Scores:
     """Read a submission or a truth table in any year's form; TableError names row and column of what is no answer."""
     if path.is_dir() or not path.exists():
         raise TableError(f"{path}: expected a table of scores, found {kind_of(path)}")
-    numbered = list(rows_of(path))
-    if not numbered:
+    numbered = rows_of(path)
+    _, header = next(numbered, (0, []))
+    if not header:
         raise TableError(f"{path}: expected a table of scores, found an empty file")
-    (_, header), *rows = numbered
-    if header[0] != "row_id" or len(header) < 2 or len(set(header)) < len(header):
-        raise TableError(f"{path.name}: expected the columns row_id and then labels, each once, got {header[:3]!r}")
+    # Before the rows, which of another table have other lengths.
+    if header[0] != "row_id" or len(header) < 2:
+        raise TableError(f"{path.name}: expected the columns row_id and then labels, got {header[:3]!r}")
+    if twice := [name for name, count in Counter(header).items() if count > 1]:
+        raise TableError(f"{path.name}: expected each column once, got {twice[0]!r} {header.count(twice[0])} times")
+    rows = list(numbered)
     if not rows:
         raise TableError(f"{path.name}: expected at least one row, found none")
     _refuse_again(path, rows)

@@ -1,4 +1,4 @@
-"""Between two bounds: what each layer insists on, and which real recordings look the same to it."""
+"""Between two bounds: what each layer insists on, what it could have been, and what could be recovered and agrees."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,8 @@ from birdclef_mind.backwards.fidelity import Judges, Listening
 from birdclef_mind.backwards.imagined import Imagined, imagined
 from birdclef_mind.backwards.insisted import Insisted, insisted
 from birdclef_mind.backwards.nearest import make_library
-from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, Backwards, OfMethod, in_order
+from birdclef_mind.backwards.reconstruction import DRAWN, METAMER, REFINED, Backwards, OfMethod, in_order
+from birdclef_mind.backwards.refined import Refined, refined
 from birdclef_mind.data.cache import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.examples import Examples, evenly
@@ -43,20 +44,22 @@ class Real:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What each layer insists on, and what its vectors could have been, by the tap's name."""
+    """What each layer insists on, what its vectors could have been, what its maps give refined, by the tap's name."""
 
     insisted: Mapping[str, Insisted]
     imagined: Mapping[str, Imagined]
+    refined: Mapping[str, Refined]
 
     def pictures(self, tap: str) -> dict[str, Array]:
         """By the way back, (seeds, n, rows, frames) each: the first is shown, the others beside it."""
         made = {METAMER: self.insisted[tap].metamers.pictures} if tap in self.insisted else {}
-        return made | ({DRAWN: self.imagined[tap].pictures} if tap in self.imagined else {})
+        made |= {DRAWN: self.imagined[tap].pictures} if tap in self.imagined else {}
+        return made | ({REFINED: self.refined[tap].pictures[None]} if tap in self.refined else {})
 
     def measures(self, tap: str) -> dict[str, OfMethod]:
         """The measures of the first of them, by the way back."""
-        found = {METAMER: self.insisted[tap].measures} if tap in self.insisted else {}
-        return found | ({DRAWN: self.imagined[tap].measures} if tap in self.imagined else {})
+        made = {METAMER: self.insisted.get(tap), DRAWN: self.imagined.get(tap), REFINED: self.refined.get(tap)}
+        return {way: one.measures for way, one in made.items() if one is not None}
 
 
 def some_others(real: Real) -> Array:
@@ -81,7 +84,9 @@ def bounded(
     skipped: dict[str, str],
     track: Track = untracked,
 ) -> Bounds:
-    """Metamers of the examples at every tap and draws from the last ones; their measures go into the fidelity table.
+    """Metamers of the examples at every tap, draws from vectors, and what is refined, with their measures.
+
+    The measures go into the fidelity table.
 
     No metamers without seeds, and where the network has none; `skipped` then says why.
     """
@@ -91,13 +96,15 @@ def bounded(
         reading.second, songs=listening(chosen.pictures.scale, reading.bundle.features),
     )  # fmt: skip
     found: dict[str, Insisted] = {}
+    agreeing: dict[str, Refined] = {}
     try:
         if seeds:
             others = some_others(real)
             found = insisted(reading.backwards, twin, judges, others, seeds=seeds, track=track)
+            agreeing = refined(reading.backwards, twin, judges, others, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
-    bounds = Bounds(found, imagined(reading.backwards, twin, judges, DRAWS))
+    bounds = Bounds(found, imagined(reading.backwards, twin, judges, DRAWS), agreeing)
     for layer in fidelity["layers"]:
         layer["methods"] = in_order({**layer["methods"], **bounds.measures(layer["tap"])})
     return bounds

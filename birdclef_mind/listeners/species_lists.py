@@ -91,6 +91,6 @@ def _birdnet(path: Path, count: int) -> tuple[Species, ...]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise ListenerError(f"{path}: expected a list of species, got a file that is no text ({error})") from error

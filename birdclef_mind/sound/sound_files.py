@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +16,7 @@ import soundfile
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError
 from birdclef_mind.storage.places import at_hand
+from birdclef_mind.storage.quiet import quietly
 
 # Headerless sound says nothing of itself; resource forks and matrices are rarely sound.
 _NOT_BY_ENDING = {"RAW", "SD2", "MAT4", "MAT5"}
@@ -77,7 +78,12 @@ class Stream:
             if not _LOWEST_RATE_HZ <= file.samplerate <= _HIGHEST_RATE_HZ:
                 raise AudioError(f"has a sample rate of {file.samplerate} Hz")
             at, frames = 0, max(1, BLOCK_VALUES // file.channels)
-            while len(block := file.read(frames, dtype="float32", always_2d=True)):
+            hushed = quietly if file.format == "MP3" else nullcontext
+            while True:
+                with hushed():
+                    block = file.read(frames, dtype="float32", always_2d=True)
+                if not len(block):
+                    break
                 _refuse_no_sound(block, at)
                 at += len(block)
                 yield block
@@ -134,7 +140,7 @@ def duration_s(path: Path) -> float | None:
 def artist_of(path: Path) -> str:
     """Who recorded a file, by its tags; "" where they do not tell or cannot be read."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with quietly(), soundfile.SoundFile(path) as file:
             return str(file.copy_metadata().get("artist", ""))
     except Exception:  # What a library makes of a file's tags says nothing of its sound.
         return ""
@@ -196,7 +202,10 @@ def _opened(path: Path, part: tuple[int, int] | None) -> Iterator[soundfile.Soun
         else:
             # soundfile encodes names as UTF-8, which not every name on a disk is.
             source = str(path) if os.name == "nt" else os.fsencode(path)
-        with _Forwards(source) as file:
+        # The reader of MP3 writes what it makes of a broken one to the terminal by itself.
+        with quietly():
+            file = _Forwards(source)
+        with file:
             yield file
 
 
@@ -281,4 +290,7 @@ def _fault_of(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror})"
     reason = " ".join(str(getattr(error, "error_string", error)).split()).rstrip(".")
+    if "does not exist" in reason:
+        # So libsndfile says it of an MP3 without a frame.
+        reason = ""
     return f"cannot be decoded ({reason or 'of no format that libsndfile knows'})"

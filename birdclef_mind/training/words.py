@@ -3,7 +3,7 @@
 from birdclef_mind.checks import some_of
 from birdclef_mind.training.draws import Material
 from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Parts
+from birdclef_mind.training.held_out import Part, Parts
 from birdclef_mind.training.recipe import Training
 
 
@@ -20,9 +20,9 @@ def resting(material: Material, training: Training) -> list[str]:
 def describe(split: Split, parts: Parts, silent: int, asked: bool) -> str:
     """Lines on both sides of a split; `silent` segments are left out, `asked` tells whether any were to be held out."""
     lines = [
-        f"{len(parts.learn.rows)} segments of {len(split.training)} recordings to train on, "
+        f"{len(parts.learn.rows)} segments of {_recordings(parts.learn)} recordings to train on, "
         + (
-            f"{len(parts.check.rows)} of {len(split.validation)} held out, grouped by {split.grouped_by}"
+            f"{len(parts.check.rows)} of {_recordings(parts.check)} held out, grouped by {split.grouped_by}"
             if split.validation
             else "none held out"
         )
@@ -36,3 +36,8 @@ def describe(split: Split, parts: Parts, silent: int, asked: bool) -> str:
             f"not measured: {names}"
         )
     return "\n".join(lines)
+
+
+def _recordings(part: Part) -> int:
+    """How many recordings are left of a side once corrections have dropped segments."""
+    return len({row.recording for row in part.rows})

@@ -8,6 +8,8 @@ from pathlib import Path
 
 # What `scripts/minds.py` writes.
 MINDS = "## Minds"
+# What `scripts/planted.py` writes.
+PLANTED = "## Planted causes"
 # How the titles end of parts that were measured alone, which are all in the whole page.
 ALONE = ", measured alone"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")

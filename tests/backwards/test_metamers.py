@@ -7,8 +7,10 @@ from keras import layers
 
 from birdclef_mind.backwards import metamers
 from birdclef_mind.backwards.anatomy import read_anatomy
-from birdclef_mind.backwards.metamers import TOLERANCE, make_metamers
+from birdclef_mind.backwards.metamers import TOLERANCE, bring_near, make_metamers
 from birdclef_mind.errors import ConfigError, Obstacle
+from birdclef_mind.networks.build import build
+from birdclef_mind.networks.settings import Network
 
 ROWS, FRAMES = 6, 10
 
@@ -180,3 +182,24 @@ def test_where_no_gradient_passes_it_says_so(pictures):
     anatomy = read_anatomy(keras.Model(given, layers.Dense(3, activation="softmax", name="classes")(value)))
     with pytest.raises(Obstacle, match="no gradient reaches the picture from first"):
         make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=2)
+
+
+def test_what_is_brought_near_agrees_better_and_stays_near_where_it_began(rng):
+    anatomy = read_anatomy(build(Network(name="classic"), 16, 32, 3))
+    tap = anatomy.of_kind("convolution")[2]
+    pictures, others = (rng.integers(0, 256, (count, 16, 32)).astype(np.float32) for count in (3, 5))
+    begun = np.clip(pictures + rng.normal(0, 40, pictures.shape), 0, 255).astype(np.float32)
+    found = bring_near(anatomy, tap, begun, pictures, others, steps=40)
+    assert found.shape == begun.shape
+    assert found.min() >= 0
+    assert found.max() <= 255
+
+    def apart(some):
+        (wanted,), (own,) = anatomy.activations([tap], pictures), anatomy.activations([tap], some)
+        return np.square(own - wanted).reshape(3, -1).sum(axis=1)
+
+    assert (apart(found) < 0.5 * apart(begun)).all()
+    assert np.abs(found - begun).mean() < np.abs(found - others[:3]).mean()
+    alone = bring_near(anatomy, tap, begun[1:2], pictures[1:2], others, steps=40)
+    np.testing.assert_allclose(found[1], alone[0], atol=0.5)
+    np.testing.assert_array_equal(found, bring_near(anatomy, tap, begun, pictures, others, steps=40))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -143,6 +144,15 @@ def test_what_is_asked_for_and_cannot_be_written_is_no_success(sample_folder):
     assert found.stderr.count("\n") == 1
     for words in (["--version"], ["--help"], ["score", "--help"]):
         assert run(*words, shell="> /dev/full").returncode == 1
+
+
+def test_so_it_is_when_pushing(tmp_path):
+    words = [sys.executable, "-m", "birdclef_mind.commands.pushing", "push-dataset", "--dry-run", "--owner", "me"]
+    staged = ["--work", str(tmp_path / "work")]
+    for own in ([*words, *staged], [*words, "--help"]):
+        found = subprocess.run(["sh", "-c", f"{shlex.join(own)} > /dev/full"], capture_output=True, text=True)
+        assert found.returncode == 1, found.stderr
+        assert "what was printed could not be written (No space left on device)" in found.stderr
 
 
 @pytest.mark.parametrize("name", ["H\udcfctte.ogg", "Hu\u0308tte.ogg", "a b;'\"$(x).ogg"])

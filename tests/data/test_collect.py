@@ -1,6 +1,7 @@
 """A folder a species becomes a competition of links, with whole authors held out."""
 
 import csv
+import os
 import re
 import shlex
 import shutil
@@ -216,3 +217,27 @@ def test_sounds_that_were_moved_away_are_one_sentence(collection, tmp_path, caps
     assert main(words) == 0
     (moved / "comsan" / "x.ogg").unlink()
     assert main(words) == 1, "one that is missing is a failure of its own"
+
+
+def test_pipes_and_empty_files_hold_nobody_up(collection, tmp_path):
+    (collection / "comsan" / "nothing.ogg").write_bytes(b"")
+    os.mkfifo(collection / "comsan" / "pipe.wav")
+    found = collect(collection, tmp_path / "c")
+    assert {"comsan/pipe.wav: cannot be read", "comsan/nothing.ogg: cannot be read"} < set(found.problems)
+    assert found.trained == 8
+
+
+def test_fewer_held_out_than_asked_for_are_named(collection, tmp_path, capsys):
+    found = collect(collection, tmp_path / "c", hold_out=2)
+    (line,) = [one for one in found.problems if "held out" in one]
+    assert line.startswith("fewer than 2 recordings are held out of ")
+    assert main(["collect", str(collection), str(tmp_path / "d"), "--hold-out", "7"]) == 1
+    assert (
+        "fewer than 7 recordings are held out of Barn_Swallow, Größe_1, comsan (3 species)" in capsys.readouterr().out
+    )
+
+
+def test_a_name_stays_in_its_line(collection, tmp_path):
+    (collection / "comsan" / "two\nlines\x1b[31m.wav").write_bytes(b"no sound either")
+    found = collect(collection, tmp_path / "c")
+    assert "comsan/two\\x0alines\\x1b[31m.wav: cannot be read" in found.problems

@@ -4,7 +4,7 @@ import pytest
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data import metrics
 from birdclef_mind.data.event_tables import AUDACITY, CSV, FORMATS, Event, event_tables
-from birdclef_mind.data.scoring import score
+from birdclef_mind.data.scoring import read_scores, score
 from birdclef_mind.errors import TableError
 
 TRUTH = "row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\n"
@@ -179,3 +179,17 @@ def test_events_of_other_soundscapes_are_refused(files, tmp_path):
     (tmp_path / "x.txt").write_text("0\t1\ta\n")
     with pytest.raises(TableError, match="expected events of the soundscapes of the truth, such as s, found x"):
         score(tmp_path / "x.txt", truth, events=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("row_id;a;b\nx_5;0,5;0,1;1\n", "expected the columns row_id and then labels, got .'row_id;a;b'."),
+        ("row_id,a,b,c,b\nx_5,0,0,0,0\n", "expected each column once, got 'b' 2 times"),
+        ("\n\n", "expected a table of scores, found an empty file"),
+    ],
+)
+def test_a_table_of_another_kind_is_told_by_its_header(tmp_path, text, message):
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(TableError, match=message):
+        read_scores(tmp_path / "s.csv")

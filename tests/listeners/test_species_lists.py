@@ -79,3 +79,9 @@ def test_birdnets_list_is_looked_for_beside_it(tmp_path):
         ListenerError, match="line 1: expected 'Scientific name_Common name', got 'Parus major Great Tit'"
     ):
         read_birdnet_labels(model, None, 1)
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_bytes(b"\xef\xbb\xbfcomsan\nbarswa\n")
+    assert [one.label for one in read_species_list(path)] == ["comsan", "barswa"]

@@ -116,3 +116,20 @@ def test_of_a_file_that_was_cut_short_the_beginning_is_read(tmp_path, kind, shar
     whole = encoded(noise(4), kind=kind)
     samples = audio.read_audio(written(tmp_path, whole[: round(share * len(whole))]), RATE_HZ)
     assert 0 < samples.size < 4 * RATE_HZ
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>login</html>", "damaged"])
+def test_a_bad_mp3_leaves_the_terminal_clean(tmp_path, capfd, content):
+    """Its reader writes notes of its own past Python's streams."""
+    if content == "damaged":
+        whole = bytearray(encoded(noise(4), kind="MP3"))
+        whole[len(whole) // 3 : len(whole) // 2] = bytes(len(whole) // 2 - len(whole) // 3)
+        content = bytes(whole)
+    path = written(tmp_path, content, "sound.mp3")
+    try:
+        audio.read_audio(path, 32_000)
+    except AudioError as error:
+        assert str(error).startswith("cannot be decoded (")
+        assert "does not exist" not in str(error)
+    sound_files.artist_of(path)
+    assert capfd.readouterr().err == ""

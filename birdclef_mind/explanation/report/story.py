@@ -6,6 +6,7 @@ from birdclef_mind.explanation.facts import Explanation
 
 # As in `backwards.reconstruction`, which this page does without: TensorFlow stands behind it.
 METAMER, NEAREST, DRAWN, DECODER = "metamer", "nearest", "drawn", "decoder"
+REFINED = "refined"
 
 
 class Told(TypedDict):
@@ -27,7 +28,8 @@ def story_of(facts: Explanation) -> list[Told]:
         methods: dict[str, Any] = dict(layer["methods"])
         words = {
             METAMER: _insists(methods.get(METAMER), network, other),
-            DECODER: _recovered(methods.get(DECODER)),
+            DECODER: _recovered(methods.get(DECODER), "What could be recovered"),
+            REFINED: _recovered(methods.get(REFINED), "Refined until the layer agrees it"),
             DRAWN: _could_have_been(methods.get(DRAWN), network, other),
             NEAREST: _takes(methods.get(NEAREST)),
         }
@@ -70,14 +72,14 @@ def _insists(entry: dict[str, Any] | None, network: str, other: str) -> str:
     return words
 
 
-def _recovered(entry: dict[str, Any] | None) -> str:
+def _recovered(entry: dict[str, Any] | None, what: str) -> str:
     if entry is None:
         return ""
     own = entry["measures"]
     if "pitch" not in own or "onsets" not in own:
-        return f"What could be recovered is called the same in {_share(own, 'recognised')}."
+        return f"{what} is called the same in {_share(own, 'recognised')}."
     return (
-        f"What could be recovered keeps pitch in {_share(own, 'pitch')} of moments, rhythm in {_share(own, 'onsets')}, "
+        f"{what} keeps pitch in {_share(own, 'pitch')} of moments, rhythm in {_share(own, 'onsets')}, "
         f"level in {_share(own, 'level')}, and is called the same in {_share(own, 'recognised')}."
     )
 

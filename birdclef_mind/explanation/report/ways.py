@@ -7,6 +7,7 @@ WAY_WORDS = {
     "nearest": "a real recording that it takes for the same",
     "drawn": "one recording it could have been",
     "decoder": "what could be recovered",
+    "refined": "what could be recovered, refined",
     "search": "by search and decoder",
     "noise": "control: noise pushed until it is called the bird",
 }

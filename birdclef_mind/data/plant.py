@@ -1,0 +1,254 @@
+"""A copy of a competition in which one species' recordings carry a foreign cue: the truth is known, and written down.
+
+A network that is trained on it may learn the cue in the place of the bird; whatever says what an answer rests on has to
+find it. Sounds without a cue are links to where they are, as in a collection.
+
+    planted.csv   filename, onset_s, offset_s, low_hz, high_hz, a row each time a cue sounds; the names are those of
+                  the training table, and of soundscapes paths below the competition's folder
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.checks import is_number, require, some_of
+from birdclef_mind.data import collection
+from birdclef_mind.data.competition import Competition, list_soundscapes, open_competition
+from birdclef_mind.data.form import SCORES, TEST_SOUNDSCAPES
+from birdclef_mind.data.sample_tables import TRUTH
+from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.errors import AudioError, ConfigError, TableError, reason_of
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.cues import CUES, Cue, make_cue
+from birdclef_mind.sound.settings import ROW_S
+from birdclef_mind.storage import files, folders
+from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.tables import csv_text, read_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# (onset, offset in seconds, low, high in hertz).
+Box = tuple[float, float, float, float]
+PLANTED = "planted.csv"
+COLUMNS = ("filename", "onset_s", "offset_s", "low_hz", "high_hz")
+TRAIN, TEST, BOTH = "train", "test", "both"
+PLACES = (TRAIN, TEST, BOTH)
+_HIGHEST_RATE_HZ = 48_000
+# How loud a cue is where the recording itself is silent.
+_IN_SILENCE = 0.01
+_FULL_SCALE = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planting:
+    """What is planted.
+
+    Attributes
+    ----------
+    cue : one of `CUES`. species : the label whose sounds carry it. share : of its training recordings that do, above 0.
+    where : `TRAIN` for training recordings, `TEST` for rows of soundscapes in which the truth says that it is, `BOTH`.
+    level_db : how much louder a cue is than the recording, as root mean squares, while it sounds.
+    seed : of which recordings carry it, and where in time.
+    """
+
+    cue: str
+    species: str
+    share: float = 0.8
+    where: str = TRAIN
+    level_db: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.cue in CUES, "cue", f"one of {', '.join(CUES)}", self.cue)
+        require(self.where in PLACES, "where", f"one of {', '.join(PLACES)}", self.where)
+        require(is_number(self.share) and 0 < self.share <= 1, "share", "a number above 0, at most 1", self.share)
+        require(
+            is_number(self.level_db) and -60 <= self.level_db <= 60, "level", "decibels from -60 to 60", self.level_db
+        )
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What was planted: training recordings and soundscapes with a cue, and what could not be read, and why."""
+
+    recordings: int
+    soundscapes: int
+    failures: dict[str, str]
+
+
+def plant(root: Path, out: Path, planting: Planting, track: Track = untracked) -> Planted:
+    """Write the copy to `out`; what cannot be read is copied as it is, and named.
+
+    ConfigError for a species that the competition does not have, TableError for a folder in which something else
+    stands, or without a truth where soundscapes are to carry the cue.
+    """
+    competition = open_competition(root)
+    if planting.species not in competition.labels:
+        known = some_of(sorted(set(competition.labels)))
+        raise ConfigError(f"species: expected a label of {root}, one of {known}, got {planting.species!r}")
+    if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
+        raise TableError(f"{out}: expected another place than the competition's, {root}")
+    rng = np.random.default_rng(planting.seed)
+    chosen = _chosen(competition, planting, rng)
+    windows = _windows(competition, planting)
+    failures: dict[str, str] = {}
+    rows: list[list[object]] = []
+    with (
+        folders.claimed(out, "planted competition", TableError) as ledger,
+        folders.renewed(ledger, last=PLANTED) as stage,
+    ):
+        copying = _Copying(competition, stage)
+        copying.tables()
+        copying.links([*chosen, *windows])
+        planted: dict[str, list[float] | None] = {**dict.fromkeys(chosen), **windows}
+        for path, starts_s in track(planted.items(), len(planted), "sounds with a cue"):
+            try:
+                spans = _with_cue(root / path, stage / path, planting, starts_s, rng)
+            except (AudioError, MemoryError) as error:
+                failures[path] = reason_of(error)
+                copying.link(path)
+                continue
+            rows += [[path.removeprefix(f"{competition.form.audio}/"), *span] for span in spans]
+        collection.write_facts(stage, out, copying.sounds)
+        files.write_text(stage / PLANTED, csv_text(COLUMNS, rows))
+    read = planted.keys() - failures.keys()
+    return Planted(len(read & set(chosen)), len(read & windows.keys()), failures)
+
+
+def read_planted(root: Path) -> "pd.DataFrame":
+    """Times and frequencies of the cues in a planted competition, a row each, with the columns `COLUMNS`."""
+    return read_frame(root / PLANTED, ("filename",))
+
+
+def boxes(planted: "pd.DataFrame", filename: str, start_s: float, length_s: float) -> list[Box]:
+    """Cues in a window of a sound: (onset, offset in seconds of the window, low, high in hertz) each."""
+    own = planted[planted["filename"] == filename]
+    found: list[Box] = []
+    for row in own.itertuples():
+        onset, offset = max(row.onset_s - start_s, 0.0), min(row.offset_s - start_s, length_s)
+        if onset < offset:
+            found.append((onset, offset, row.low_hz, row.high_hz))
+    return found
+
+
+def _chosen(competition: Competition, planting: Planting, rng: np.random.Generator) -> list[str]:
+    """Training recordings that carry the cue, as paths below the competition's folder."""
+    if planting.where == TEST:
+        return []
+    own = [one for one in competition.recordings if one.label == planting.species]
+    count = max(1, round(planting.share * len(own))) if own else 0
+    places = sorted(rng.permutation(len(own))[:count])
+    return [competition.audio_path(own[place]).relative_to(competition.root).as_posix() for place in places]
+
+
+def _windows(competition: Competition, planting: Planting) -> dict[str, list[float]]:
+    """Starts of the rows that hold the species, by soundscape, as paths below the competition's folder."""
+    if planting.where == TRAIN:
+        return {}
+    truth = competition.root / TRUTH
+    if competition.form.rows != SCORES or not truth.is_file():
+        raise TableError(f"{competition.root}: expected {TRUTH} with a score a label, to plant cues in soundscapes")
+    scores = read_scores(truth)
+    if planting.species not in scores.columns:
+        return {}
+    there = scores.values[:, list(scores.columns).index(planting.species)] > 0
+    files_by_name = {competition.form.row_name(path.stem): path for path in list_soundscapes(competition.root)}
+    found: dict[str, list[float]] = {}
+    for row_id in np.asarray(scores.row_ids)[there]:
+        name, _, end_s = str(row_id).rpartition("_")
+        if name in files_by_name:
+            path = files_by_name[name].relative_to(competition.root).as_posix()
+            found.setdefault(path, []).append(float(end_s) - ROW_S)
+    return found
+
+
+class _Copying:
+    """What a copy takes over from a competition as it is."""
+
+    def __init__(self, competition: Competition, stage: Path) -> None:
+        self.competition, self.root, self._stage = competition, competition.root, stage
+        self.sounds = collection.sounds_of(self.root) or self.root.resolve()
+
+    def tables(self) -> None:
+        """Copy the tables."""
+        for path in sorted(self.root.iterdir()):
+            own = path.suffix in (".csv", ".json") and path.name not in (collection.FACTS, PLANTED)
+            if path.is_file() and own and not path.name.startswith("."):
+                shutil.copyfile(path, self._stage / path.name)
+
+    def links(self, others: Sequence[str]) -> None:
+        """Link all sounds but `others`."""
+        taken = set(others)
+        for path in self._all():
+            if path not in taken:
+                self.link(path)
+
+    def link(self, path: str) -> None:
+        """Link one sound; one that links may not lead to is copied, and one that is missing stays so."""
+        real, place = (self.root / path).resolve(), self._stage / path
+        if not real.is_file():
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if real.is_relative_to(self.sounds):
+            place.symlink_to(real)
+        else:
+            shutil.copyfile(real, place)
+
+    def _all(self) -> Iterator[str]:
+        form = self.competition.form
+        (self._stage / form.audio).mkdir()
+        for one in self.competition.recordings:
+            yield self.competition.audio_path(one).relative_to(self.root).as_posix()
+        for folder in (TEST_SOUNDSCAPES, form.soundscapes):
+            if folder and (self.root / folder).is_dir():
+                (self._stage / folder).mkdir()
+                yield from (path.relative_to(self.root).as_posix() for path in sorted((self.root / folder).iterdir()))
+
+
+def _with_cue(
+    source: Path, out: Path, planting: Planting, starts_s: list[float] | None, rng: np.random.Generator
+) -> list[Box]:
+    """Write a sound with a cue, as Ogg Vorbis whatever its name's ending: (onset, offset, low, high) of each."""
+    header = audio.read_header(source)
+    if header is None:
+        raise AudioError("cannot be decoded")
+    rate_hz = min(header.sample_rate_hz, _HIGHEST_RATE_HZ)
+    sound = audio.read_audio(source, rate_hz).astype(np.float64)
+    spans: list[Box] = []
+    for start_s, length in _parts(starts_s, sound.size, rate_hz):
+        cue, start = make_cue(planting.cue, length, rate_hz, rng), round(start_s * rate_hz)
+        part = sound[start : start + length]
+        part += cue.samples * _level(part, planting)
+        spans += [(start_s + onset, start_s + offset, *_heard(cue, rate_hz)) for onset, offset in cue.spans_s]
+    sound *= min(1.0, _FULL_SCALE / max(np.abs(sound).max(), 1e-9))
+    with files.whole(out) as part_file:
+        part_file.write_bytes(audio.ogg_bytes(sound.astype(np.float32), rate_hz))
+    return spans
+
+
+def _parts(starts_s: list[float] | None, size: int, rate_hz: int) -> Iterator[tuple[float, int]]:
+    """Where a cue begins and how many samples it has: the whole sound, or rows of it."""
+    if starts_s is None:
+        yield 0.0, size
+        return
+    for start_s in starts_s:
+        length = min(ROW_S * rate_hz, size - round(start_s * rate_hz))
+        if length > 0:
+            yield start_s, length
+
+
+def _level(sound: Array, planting: Planting) -> float:
+    size = float(np.sqrt(np.mean(np.square(sound - sound.mean())))) or _IN_SILENCE
+    return float(size * 10 ** (planting.level_db / 20))
+
+
+def _heard(cue: Cue, rate_hz: int) -> tuple[float, float]:
+    """The frequencies of a cue that a sound of this rate holds."""
+    low, high = cue.band_hz
+    return low, min(high, rate_hz / 2)

@@ -1,0 +1,99 @@
+"""The part of a sound that an answer rests on: a mask found for each recording by going down a slope.
+
+What is kept shall still be called the same, what is removed no longer, and little shall be kept: Fong & Vedaldi 2017,
+"Interpretable explanations of black boxes by meaningful perturbation", with the two-sided goal of Paissan, Ravanelli &
+Subakan 2024, "Listenable maps for audio classifiers".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.evidence.maps import Asked
+
+_LEAST = 1e-6
+# How far masks would reach beyond nothing and all.
+_BEYOND = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a mask is to be.
+
+    Attributes
+    ----------
+    removed : how much it counts that what is removed is no longer called the same; that of the kept part counts 1.
+    little : how much the share of the picture counts that is kept. smooth : how much its edges do.
+    cells : how many pieces the bands, and the frames, are cut into that are kept or removed together.
+    rate, steps : of Adam.
+    """
+
+    removed: float = 1.0
+    little: float = 2.0
+    smooth: float = 0.5
+    cells: tuple[int, int] = (32, 80)
+    rate: float = 0.3
+    steps: int = 40
+
+
+def find_masks(asked: Asked, wanted: Wanted = Wanted(), begin: Array | None = None) -> Array:
+    """A mask for each recording, 0–1, (n, n_mels, frames).
+
+    Parameters
+    ----------
+    begin : masks to begin with, (n, n_mels, frames); None for half of everything.
+    """
+    shape = asked.bands.shape[1:]
+    grid = [min(size, count) for size, count in zip(shape, wanted.cells, strict=True)]
+    begun = np.full((len(asked.bands), *shape), 0.5, np.float32) if begin is None else begin
+    small = tf.image.resize(begun[..., None], grid, antialias=True)
+    logits = tf.Variable(_logit(tf.clip_by_value(small, 0.02, 0.98)))
+    step = _step(asked, wanted, shape)
+    slopes, squares = tf.zeros_like(logits), tf.zeros_like(logits)
+    for number in range(wanted.steps):
+        slopes, squares = step(logits, slopes, squares, tf.constant(number, tf.float32))
+    return as_masks(logits, shape).numpy()
+
+
+def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
+    """Masks (n, n_mels, frames), 0–1, of logits on a coarser grid, (n, rows, columns, 1).
+
+    Nothing and all are reached, as in Louizos, Welling & Kingma 2018: of a tenth that were left of a loud bird a
+    network that hears decibels would still hear most.
+    """
+    share = (1 + 2 * _BEYOND) * tf.sigmoid(tf.image.resize(logits, shape)) - _BEYOND
+    return tf.clip_by_value(share, 0.0, 1.0)[..., 0]
+
+
+def losses(asked: Asked, wanted: Wanted, masks: Any, places: Any = slice(None)) -> Any:
+    """What a mask (n, n_mels, frames) of each of some recordings falls short by, (n,)."""
+    kept, removed = asked.scores(masks, places), asked.scores(1 - masks, places)
+    still = tf.math.log(tf.maximum(-tf.math.expm1(tf.minimum(removed, -_LEAST)), _LEAST))
+    up, on = tf.abs(masks[:, 1:] - masks[:, :-1]), tf.abs(masks[:, :, 1:] - masks[:, :, :-1])
+    edges = tf.reduce_mean(up, axis=(1, 2)) + tf.reduce_mean(on, axis=(1, 2))
+    share = tf.reduce_mean(masks, axis=(1, 2))
+    return -kept - wanted.removed * still + wanted.little * share + wanted.smooth * edges
+
+
+def _step(asked: Asked, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(logits: Any, slopes: Any, squares: Any, number: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            lost = tf.reduce_sum(losses(asked, wanted, as_masks(logits, shape)))
+        slope = tape.gradient(lost, logits)
+        slopes = 0.9 * slopes + 0.1 * slope
+        squares = 0.99 * squares + 0.01 * tf.square(slope)
+        own = wanted.rate * tf.sqrt(1 - 0.99 ** (number + 1)) / (1 - 0.9 ** (number + 1))
+        logits.assign_sub(own * slopes / (tf.sqrt(squares) + 1e-7))
+        return slopes, squares
+
+    return step
+
+
+def _logit(share: Any) -> Any:
+    return tf.math.log(share) - tf.math.log(1 - share)

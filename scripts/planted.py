@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Whether explanations find a cause that is known: cues are planted, networks trained, and every method is asked.
+
+`python scripts/planted.py WORK COMPETITION --species LABEL` plants each cue in that species' training recordings,
+trains a network on each copy and one on the competition itself, and writes WORK/results.json: how far the maps of every
+method, and of every control, point into the places where the cue stands, where the network demonstrably uses it. Run
+again, it goes on. With `--page docs/measurements.md --tables TITLE=WORK …` it writes the tables of several such folders
+there instead.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from benchmarks import page
+
+CUES = ("hum", "beep", "voice", "click", "band")
+# A cue is used where without it the score of the species falls by at least so much.
+USED = 0.3
+MOST = 24
+# A method finds a cue that gathers so many times the share of its area, and points there so often.
+FOUND_ENERGY, FOUND_POINTING = 4.0, 0.85
+WORDS = """\
+Written by `scripts/planted.py` on {date}. A column a cue: in how many segments with it the score of the species falls
+by at least {used:g} when the cue is taken away, of all seeds; then, over these, the energy of a map inside the cue's
+boxes over their share of the picture, and how often its highest place lies in one; in brackets the same of a network
+that was trained without the cue, asked about the same sounds."""
+
+
+def run(*words):
+    """A command of the package, as a person would give it."""
+    subprocess.run([sys.executable, "-m", "birdclef_mind", *map(str, words), "--quiet"], check=True)
+
+
+def trained(work, name, competition, args, seed):
+    """The bundle of a network trained on a competition, and its cache; what is there already is kept."""
+    cache, bundle = work / f"{name}-cache", work / f"{name}-bundle-{seed}"
+    run("cache", competition, cache, "--preset", args.preset)
+    if not (bundle / "bundle.json").is_file():
+        run("train", cache, bundle, "--recipe", args.recipe, "--epochs", args.epochs, "--seed", seed)
+    return bundle, cache
+
+
+def segments_with_cue(bundle, cache, planted, original, species):
+    """Segments with the cue: (samples with it, samples without, boxes, recordings), held-out recordings first."""
+    from birdclef_mind.data.plant import boxes, read_planted
+    from birdclef_mind.evidence.proof import boxes_to_map
+    from birdclef_mind.explanation.examples import real_sounds
+
+    table = read_planted(planted)
+    carrying = set(table["filename"])
+    rows = [row for row in cache.rows if row.label == species and row.recording in carrying]
+    held_out = set(bundle.record.validation_recordings)
+    rows = sorted(rows, key=lambda row: row.recording not in held_out)
+    length_s = cache.features.windowing.length_s
+    inside = [boxes(table, row.recording, row.start_s, length_s) for row in rows]
+    chosen = [place for place, own in enumerate(inside) if own][:MOST]
+    rows = [rows[place] for place in chosen]
+    with_cue, without = (np.stack(real_sounds(rows, root, cache.features, {})) for root in (planted, original))
+    maps = np.stack([boxes_to_map(inside[place], cache.features) for place in chosen])
+    return with_cue, without, maps, [row.recording for row in rows]
+
+
+def methods(asked, anatomy, twin, features, groups):
+    """Maps (n, bands, frames) by every method and control, each with its name."""
+    from birdclef_mind.evidence import controls, maps
+    from birdclef_mind.evidence.masks import find_masks
+
+    masks = find_masks(asked)
+    yield "mask", masks
+    yield "gradient × input", maps.gradient_times_input(asked)
+    yield "integrated gradients", maps.integrated_gradients(asked)
+    yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
+    yield "occlusion", maps.occlusion(asked)
+    yield "surrogate", maps.surrogate(asked)
+    yield "control: random", controls.random_maps(asked.bands.shape)
+    yield "control: loudness", controls.loudness_maps(asked.bands, features)
+    yield "control: another's mask", controls.anothers(masks, groups)
+    yield "control: untrained twin's mask", find_masks(maps.asked_of(twin, asked.front, asked.bands, asked.wanted))
+
+
+def evaluated(bundle_folder, clean_folder, cache_folder, planted, original, species):
+    """How far every method points into the cue, in the network that uses it and in the one that never met it."""
+    from birdclef_mind.backwards.anatomy import read_anatomy
+    from birdclef_mind.backwards.bundle_decoders import random_twin
+    from birdclef_mind.backwards.reconstruction import answer_of
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.evidence.front import Front
+    from birdclef_mind.evidence.maps import asked_of
+    from birdclef_mind.evidence.measures import alike
+    from birdclef_mind.evidence.proof import pointing
+    from birdclef_mind.networks import bundle as bundles
+    from birdclef_mind.sound.pictures import samples_to_pictures
+
+    bundle, clean, cache = bundles.load(bundle_folder), bundles.load(clean_folder), open_cache(cache_folder)
+    with_cue, without, inside, groups = segments_with_cue(bundle, cache, planted, original, species)
+    features = cache.features
+    pictures, bare = (samples_to_pictures(samples, features) for samples in (with_cue, without))
+    place = bundle.classes.names.index(species)
+    anatomy = read_anatomy(bundle.model)
+    answer = answer_of(anatomy)
+    falls = answer(pictures.pixels)[:, place] - answer(bare.pixels)[:, place]
+    used = np.flatnonzero(falls >= USED)
+    facts = {"segments": len(falls), "used": len(used), "falls": float(falls.mean())}
+    rows = defaultdict(dict)
+    if len(used):
+        front = Front(features)
+        bands = front.bands(pictures)[used]
+        wanted = np.full(len(used), place)
+        own_groups = [groups[one] for one in used]
+        twin = read_anatomy(random_twin(bundle.model, 1))
+        found = {}
+        for name, model in (("own", anatomy), ("clean", read_anatomy(clean.model))):
+            asked = asked_of(model, front, bands, wanted)
+            for method, maps in methods(asked, model, twin, features, own_groups):
+                told = pointing(maps, inside[used])
+                found[name, method] = maps
+                rows[method][name] = {"energy": told.energy.tolist(), "pointed": told.pointed.tolist()}
+        for method in rows:
+            rows[method]["alike"] = alike(found["own", method], found["clean", method]).tolist()
+    return {**facts, "methods": rows}
+
+
+def work_through(args):
+    from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    args.work.mkdir(parents=True, exist_ok=True)
+    path = args.work / "results.json"
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    for seed in args.seeds:
+        clean, _ = trained(args.work, "clean", args.competition, args, seed)
+        for cue in args.cues:
+            if f"{cue} {seed}" in results:
+                continue
+            planted = args.work / cue
+            if not (planted / "planted.csv").is_file():
+                run("plant", args.competition, planted, "--cue", cue, "--species", args.species, "--level", args.level)
+            bundle, cache = trained(args.work, cue, planted, args, seed)
+            results[f"{cue} {seed}"] = evaluated(bundle, clean, cache, planted, args.competition, args.species)
+            path.write_text(json.dumps(results))
+            print(f"{cue} {seed}: {results[f'{cue} {seed}']['used']} of {results[f'{cue} {seed}']['segments']} use it")
+    for line in table(results):
+        print(line)
+
+
+def table(results):
+    """Lines of Markdown: a row a method, its means over all segments of all seeds by cue."""
+    cues = list(dict.fromkeys(name.split()[0] for name in results))
+    used = {cue: [results[name] for name in results if name.startswith(cue)] for cue in cues}
+    counts = {cue: [sum(one[what] for one in own) for what in ("used", "segments")] for cue, own in used.items()}
+    head = ["", *(f"{cue}: {found} of {every}" for cue, (found, every) in counts.items())]
+    names = list(dict.fromkeys(method for own in used.values() for one in own for method in one["methods"]))
+    rows = [[method, *(cell(own, method) for own in used.values())] for method in names]
+    return [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]]
+
+
+def cell(own, method):
+    """Energy and pointing in the network that uses a cue, and in brackets in the one that never met it."""
+    told = [one["methods"][method] for one in own if method in one["methods"]]
+    if not told:
+        return "–"
+
+    def mean(name, what):
+        values = np.array([value for one in told for value in one[name][what]], float)
+        return float(np.nanmean(values))
+
+    return (
+        f"{mean('own', 'energy'):.1f} × {mean('own', 'pointed'):.2f} "
+        f"({mean('clean', 'energy'):.1f} × {mean('clean', 'pointed'):.2f})"
+    )
+
+
+def write_page(args):
+    lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED)]
+    for given in args.tables:
+        title, _, folder = given.rpartition("=")
+        lines += ["", f"### {title}", "", *table(json.loads((Path(folder) / "results.json").read_text()))]
+    page.write_section(args.page, page.PLANTED, "\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
+    parser.add_argument("competition", type=Path, nargs="?")
+    parser.add_argument("--species", help="whose recordings get the cues")
+    parser.add_argument("--preset", default="logmel128")
+    parser.add_argument("--recipe", default="modern")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--level", type=float, default=-10.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--cues", nargs="+", default=CUES)
+    parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
+    parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
+    args = parser.parse_args()
+    write_page(args) if args.page else work_through(args)
+
+
+if __name__ == "__main__":
+    main()

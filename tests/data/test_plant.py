@@ -1,0 +1,161 @@
+"""A copy of a competition with a known foreign cue in one species' sounds."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from conftest import tree
+
+from birdclef_mind.commands.cli import main
+from birdclef_mind.data.competition import open_competition, recording_path
+from birdclef_mind.data.plant import BOTH, TEST, Planting, boxes, plant, read_planted
+from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.errors import ConfigError, TableError
+from birdclef_mind.sound import audio
+from birdclef_mind.sound.cues import CUES
+
+
+def species_of(root):
+    return open_competition(root).recordings[0].label
+
+
+@pytest.mark.parametrize("cue", CUES)
+def test_what_is_added_is_where_the_table_says(sample_folder, tmp_path, cue):
+    species = species_of(sample_folder)
+    found = plant(sample_folder, tmp_path / "p", Planting(cue=cue, species=species, level_db=20))
+    own = [one for one in open_competition(sample_folder).recordings if one.label == species]
+    assert (found.recordings, found.soundscapes, found.failures) == (round(0.8 * len(own)), 0, {})
+    table = read_planted(tmp_path / "p")
+    assert table["filename"].nunique() == found.recordings
+    for name, rows in table.groupby("filename"):
+        before, after = (
+            audio.read_audio(recording_path(root, name), 32_000) for root in (sample_folder, tmp_path / "p")
+        )
+        assert before.shape == after.shape
+        inside = np.zeros(after.size, bool)
+        for row in rows.itertuples():
+            inside[round(row.onset_s * 32_000) : round(row.offset_s * 32_000)] = True
+        # What was added is loud, but the whole may be quieter so that nothing clips.
+        gain = (
+            np.dot(after[~inside], before[~inside]) / np.dot(before[~inside], before[~inside]) if (~inside).any() else 0
+        )
+        added = after - gain * before
+        assert np.abs(added[inside]).max() > 0.05
+        spectrum = np.square(np.abs(np.fft.rfft(np.where(inside, added, 0))))
+        hz = np.fft.rfftfreq(added.size, 1 / 32_000)
+        band = (hz >= rows["low_hz"].min() - 60) & (hz <= rows["high_hz"].max() + 60)
+        assert spectrum[band].sum() > 0.8 * spectrum.sum()
+
+
+def test_all_else_is_as_it_was_and_linked(sample_folder, tmp_path):
+    before = tree(sample_folder)
+    species = species_of(sample_folder)
+    plant(sample_folder, tmp_path / "p", Planting(cue="beep", species=species))
+    assert tree(sample_folder) == before
+    original, copy = open_competition(sample_folder), open_competition(tmp_path / "p")
+    assert copy.recordings == original.recordings
+    carrying = set(read_planted(tmp_path / "p")["filename"])
+    for one in copy.recordings:
+        path = copy.audio_path(one)
+        assert path.is_symlink() == (one.filename not in carrying)
+        assert recording_path(tmp_path / "p", one.filename) is not None
+    assert all(path.is_symlink() for path in copy.soundscapes())
+    assert (tmp_path / "p" / "truth.csv").read_bytes() == (sample_folder / "truth.csv").read_bytes()
+
+
+def test_the_same_seed_plants_the_same_and_another_another(sample_folder, tmp_path):
+    species = species_of(sample_folder)
+    digests = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        plant(sample_folder, tmp_path / name, Planting(cue="voice", species=species, share=0.4, seed=seed))
+        table = (tmp_path / name / "planted.csv").read_bytes()
+        sounds = sorted(set(read_planted(tmp_path / name)["filename"]))
+        # Ogg gives every stream a number of its own, so the sounds are compared, not the files.
+        content = b"".join(audio.read_audio(recording_path(tmp_path / name, one), 32_000).tobytes() for one in sounds)
+        digests.append((table, hashlib.sha256(content).hexdigest()))
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_rows_of_soundscapes_where_the_species_is_carry_it(sample_folder, tmp_path):
+    truth = read_scores(sample_folder / "truth.csv")
+    species = truth.columns[int(truth.values.sum(axis=0).argmax())]
+    found = plant(sample_folder, tmp_path / "p", Planting(cue="hum", species=species, where=TEST))
+    there = {row for row, own in zip(truth.row_ids, truth.values, strict=True) if own[truth.columns.index(species)]}
+    table = read_planted(tmp_path / "p")
+    ends = {
+        f"{name.removeprefix('test_soundscapes/').removesuffix('.ogg')}_{round(offset)}"
+        for name, offset in zip(table["filename"], table["offset_s"], strict=True)
+    }
+    assert ends == there
+    assert found.recordings == 0
+    assert found.soundscapes == table["filename"].nunique()
+    both = plant(sample_folder, tmp_path / "q", Planting(cue="hum", species=species, where=BOTH))
+    assert both.recordings > 0
+    assert both.soundscapes == found.soundscapes
+
+
+def test_boxes_are_those_of_a_window(sample_folder, tmp_path):
+    species = species_of(sample_folder)
+    plant(sample_folder, tmp_path / "p", Planting(cue="click", species=species, share=1))
+    table = read_planted(tmp_path / "p")
+    name = table["filename"].iloc[0]
+    own = table[table["filename"] == name]
+    found = boxes(table, name, 1.0, 2.0)
+    expected = own[(own["offset_s"] > 1) & (own["onset_s"] < 3)]
+    assert len(found) == len(expected) > 2
+    assert all(0 <= onset < offset <= 2 for onset, offset, _, _ in found)
+    assert boxes(table, "other.ogg", 0.0, 5.0) == []
+
+
+def test_a_planted_copy_and_a_collection_can_be_planted_again(sample_folder, tmp_path):
+    one, other = sorted(set(open_competition(sample_folder).labels))[:2]
+    plant(sample_folder, tmp_path / "a", Planting(cue="hum", species=one))
+    plant(tmp_path / "a", tmp_path / "b", Planting(cue="beep", species=other))
+    copy = open_competition(tmp_path / "b")
+    assert all(recording_path(tmp_path / "b", recording.filename) for recording in copy.recordings)
+    hummed = read_planted(tmp_path / "a")["filename"].iloc[0]
+    assert recording_path(tmp_path / "b", hummed).read_bytes() == recording_path(tmp_path / "a", hummed).read_bytes()
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_the_rest_goes_on(sample_folder, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(sample_folder, tmp_path / "s")
+    species = species_of(tmp_path / "s")
+    own = [one for one in open_competition(tmp_path / "s").recordings if one.label == species]
+    open_competition(tmp_path / "s").audio_path(own[0]).write_bytes(b"no sound")
+    words = ["plant", tmp_path / "s", tmp_path / "p", "--cue", "hum", "--species", species, "--share", "1"]
+    assert main(list(map(str, words))) == 1
+    said = capsys.readouterr().out
+    assert f"train_audio/{own[0].filename}: cannot be decoded" in said
+    assert f"{len(own) - 1} recordings of {species} with a hum" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"cue": "bark"}, "cue: expected one of hum, beep, voice, click, band, got 'bark'"),
+        ({"share": 0}, "share: expected a number above 0, at most 1, got 0"),
+        ({"where": "here"}, "where: expected one of train, test, both"),
+        ({"level_db": 99}, "level: expected decibels from -60 to 60"),
+    ],
+)
+def test_what_cannot_be_planted_is_refused(changed, message):
+    with pytest.raises(ConfigError, match=message):
+        Planting(**{"cue": "hum", "species": "x", **changed})
+
+
+def test_places_that_cannot_be_are_refused(sample_folder, tmp_path):
+    species = species_of(sample_folder)
+    with pytest.raises(ConfigError, match="species: expected a label of"):
+        plant(sample_folder, tmp_path / "p", Planting(cue="hum", species="nobody"))
+    for out in (sample_folder, sample_folder / "inside", sample_folder.parent):
+        with pytest.raises(TableError, match="expected another place than the competition's"):
+            plant(sample_folder, out, Planting(cue="hum", species=species))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(TableError, match="expected a new, empty or planted competition folder"):
+        plant(sample_folder, tmp_path / "mine", Planting(cue="hum", species=species))
+    assert json.dumps(sorted(path.name for path in (tmp_path / "mine").iterdir())) == '["notes.txt"]'
