@@ -94,7 +94,7 @@ def make_metamers(
     made = np.concatenate([_noise(anatomy, len(pictures), seed) for seed in seeds])
     targets, scales = np.tile(wanted, (len(seeds), *[1] * (wanted.ndim - 1))), np.tile(usual, len(seeds))
     _require_gradient(read, made[:1], tap)
-    step = _step(read, _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE)
+    step = _step(read, _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE, _SMOOTHNESS)
     for start in range(0, len(made), _TOGETHER):
         some = slice(start, start + _TOGETHER)
         made[some] = _descended(step, made[some], targets[some], scales[some], steps)
@@ -173,7 +173,7 @@ def _require_gradient(read: Callable[[Any], Any], pictures: Array, tap: Stage) -
         raise Obstacle(f"metamers: no gradient reaches the picture from {tap.name}")
 
 
-def _step(read: Callable[[Any], Any], rate: float, smoothness: float = _SMOOTHNESS) -> Callable[..., Any]:
+def _step(read: Callable[[Any], Any], rate: float, smoothness: float) -> Callable[..., Any]:
     """One step of Adam for any number of searches: from its number, their state and their goals.
 
     The state is values, slopes and squares, the goals are targets and scales. It gives the state anew, and how far the

@@ -2,7 +2,7 @@
 
 cli           `birdclef-mind`: words to a command, errors to one sentence and a status
 data          sample, collect, cache, embed
-proving       plant
+proving       plant: a case whose truth is known
 training      train, train-decoders, runs
 heads         train --listener
 explaining    explain, compare, report

@@ -11,6 +11,7 @@ sample_submission which rows it asks for
 answers           how rows are answered in each year's form
 soundscapes       test soundscapes matched with the rows of the submission
 collect           a folder a species becomes a competition of links
+hold_back         which recordings of a collection are held out
 authors           who recorded the sounds of a collection: tags, or a table
 collection        how such a competition is known, whose links are followed
 override          one correction

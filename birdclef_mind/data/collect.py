@@ -2,20 +2,18 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 import numpy as np
 
-from birdclef_mind.checks import some_of
 from birdclef_mind.data import collection
 from birdclef_mind.data.answers import answer_header
 from birdclef_mind.data.authors import Authors, author_of, read_authors
 from birdclef_mind.data.form import METADATA, SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, TRAIN_AUDIO
+from birdclef_mind.data.hold_back import held_back, short_of
 from birdclef_mind.data.labels import is_label, is_reserved
 from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.soundscapes import ROWS
@@ -93,8 +91,9 @@ def collect(
         raise TableError(f"{out}: expected another place than in the collection, {folder}")
     found = _sounds(folder, read_authors(authors, folder) if authors else None, track)
     sounds, names = found.sounds, found.names
-    held_out = _held_out(sounds, hold_out, np.random.default_rng(seed))
-    short = _short(sounds, held_out, hold_out)
+    labels = [sound.label for sound in sounds]
+    held_out = held_back(labels, [sound.author for sound in sounds], hold_out, np.random.default_rng(seed))
+    short = short_of(labels, held_out, hold_out)
     with folders.claimed(out, "collection", TableError) as ledger:
         _refuse_sounds(ledger)
         with folders.renewed(ledger, last=collection.FACTS) as stage:
@@ -221,59 +220,6 @@ def _name(path: Path, taken: Collection[str]) -> str:
         number += 1
         name = f"{stem}_{number}{suffix}"
     return name
-
-
-def _held_out(sounds: Sequence[Sound], wanted: int, rng: np.random.Generator) -> set[int]:
-    """Places of recordings to hold out: of whole authors, until each species has enough, and never all of a species.
-
-    Of authors the one goes first of whose recordings most are wanted; chance decides among equals.
-    """
-    groups: dict[str, list[int]] = {}
-    for place, sound in enumerate(sounds):
-        groups.setdefault(f"author {sound.author}" if sound.author else f"recording {place}", []).append(place)
-    counts = {name: Counter(sounds[place].label for place in own) for name, own in groups.items()}
-    left = Counter(sound.label for sound in sounds)
-    needed = Counter(dict.fromkeys(left, wanted))
-
-    def waste(name: str) -> float:
-        """The share of an author's recordings that nobody needs."""
-        return 1 - sum(min(number, needed[label]) for label, number in counts[name].items()) / counts[name].total()
-
-    waiting = [(waste(str(name)), int(turn), str(name)) for turn, name in enumerate(rng.permutation(sorted(groups)))]
-    heapify(waiting)
-    chosen: list[str] = []
-    while waiting:
-        before, turn, name = heappop(waiting)
-        now = waste(name)
-        if now >= 1 or any(left[label] <= number for label, number in counts[name].items()):
-            continue
-        if now > before:
-            heappush(waiting, (now, turn, name))
-            continue
-        chosen.append(name)
-        left -= counts[name]
-        needed -= counts[name]
-    spare = sum((counts[name] for name in chosen), Counter[str]())
-    for label in spare:
-        spare[label] -= min(wanted, spare[label])
-    # Some may have become needless through those after them; the largest are given back first.
-    for name in sorted(chosen, key=lambda name: -counts[name].total()):
-        if counts[name] <= spare:
-            spare -= counts[name]
-            chosen.remove(name)
-    return {place for name in chosen for place in groups[name]}
-
-
-def _short(sounds: Sequence[Sound], held_out: Collection[int], wanted: int) -> list[str]:
-    """A line on species of which fewer recordings are held out than were asked for; none where all have enough."""
-    found = Counter(sounds[place].label for place in held_out)
-    names = [label for label in dict.fromkeys(sound.label for sound in sounds) if found[label] < wanted]
-    if not names:
-        return []
-    return [
-        f"fewer than {wanted} recordings are held out of {some_of(names)} ({len(names)} species): the others are left "
-        "to learn from"
-    ]
 
 
 def _write_training(out: Path, sounds: Sequence[Sound], names: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy.ndimage import gaussian_filter
 
 from birdclef_mind.backwards import metamers
 from birdclef_mind.backwards.anatomy import read_anatomy
@@ -134,7 +135,7 @@ def test_each_ends_when_it_is_near_enough_whatever_is_made_beside_it(pictures, m
     alone = make_metamers(anatomy, tap, pictures[:1], pictures, seeds=(0,))
     np.testing.assert_allclose(alone.pictures[0, 0], together.pictures[0, 0], atol=0.5)
     under_way = []
-    made = metamers._step(metamers._reader(anatomy, tap), metamers._VECTOR_RATE)
+    made = metamers._step(metamers._reader(anatomy, tap), metamers._VECTOR_RATE, metamers._SMOOTHNESS)
 
     def step(number, state, goals):
         under_way.append(len(state[0]))
@@ -184,11 +185,17 @@ def test_where_no_gradient_passes_it_says_so(pictures):
         make_metamers(anatomy, tap_named(anatomy, "first"), pictures, pictures, steps=2)
 
 
+def smooth_pictures(rng, count):
+    """Pictures (count, 16, 32), 0–255, without the detail that a search takes for noise of its own."""
+    drawn = gaussian_filter(rng.normal(size=(count, 16, 32)), (0, 2, 3))
+    return np.clip(127 + 127 * drawn / np.abs(drawn).max(), 0, 255).astype(np.float32)
+
+
 def test_what_is_brought_near_agrees_better_and_stays_near_where_it_began(rng):
     anatomy = read_anatomy(build(Network(name="classic"), 16, 32, 3))
     tap = anatomy.of_kind("convolution")[2]
-    pictures, others = (rng.integers(0, 256, (count, 16, 32)).astype(np.float32) for count in (3, 5))
-    begun = np.clip(pictures + rng.normal(0, 40, pictures.shape), 0, 255).astype(np.float32)
+    pictures, others = (smooth_pictures(rng, count) for count in (3, 5))
+    begun = np.broadcast_to(pictures.mean(axis=2, keepdims=True), pictures.shape)
     found = bring_near(anatomy, tap, begun, pictures, others, steps=40)
     assert found.shape == begun.shape
     assert found.min() >= 0
