@@ -28,10 +28,10 @@ MOST = 24
 # A method finds a cue that gathers so many times the share of its area, and points there so often.
 FOUND_ENERGY, FOUND_POINTING = 4.0, 0.85
 WORDS = """\
-Written by `scripts/planted.py` on {date}. A column a cue: in how many segments with it the score of the species falls
-by at least {used:g} when the cue is taken away, of all seeds; then, over these, the energy of a map inside the cue's
-boxes over their share of the picture, and how often its highest place lies in one; in brackets the same of a network
-that was trained without the cue, asked about the same sounds."""
+Written by `scripts/planted.py` on {date}. A column a cue: of how many segments with it, half of them of other species,
+the score of the planted one falls by at least {used:g} when the cue is taken away, of all seeds; then, over these, the
+energy of a map inside the cue's boxes over their share of the picture, and how often its highest place lies in one; in
+brackets the same of a network that was trained without the cue, asked about the same sounds."""
 
 
 def run(*words):
@@ -68,6 +68,26 @@ def segments_with_cue(bundle, cache, planted, original, species):
     return with_cue, without, maps, [row.recording for row in rows]
 
 
+def strangers(bundle, cache, competition, species, cue, level_db):
+    """Segments of other species, held out where any are, to which the cue is added: as of `segments_with_cue`."""
+    from birdclef_mind.evidence.proof import boxes_to_map
+    from birdclef_mind.explanation.examples import evenly, real_sounds
+    from birdclef_mind.sound.cues import make_cue
+
+    held_out = set(bundle.record.validation_recordings)
+    others = [row for row in cache.rows if row.label and row.label != species]
+    own = [row for row in others if row.recording in held_out] or others
+    rows = list(evenly(own, MOST))
+    features, rng = cache.features, np.random.default_rng(0)
+    without = np.stack(real_sounds(rows, competition, features, {}))
+    with_cue, maps = without.copy(), []
+    for sound in with_cue:
+        made = make_cue(cue, sound.size, features.sample_rate_hz, rng)
+        sound += made.samples * np.sqrt(np.mean(np.square(sound))) * 10 ** (level_db / 20)
+        maps.append(boxes_to_map([(*span, *made.band_hz) for span in made.spans_s], features))
+    return with_cue, without, np.stack(maps), [row.recording for row in rows]
+
+
 def methods(asked, anatomy, twin, features, groups):
     """Maps (n, bands, frames) by every method and control, each with its name."""
     from birdclef_mind.evidence import controls, maps
@@ -86,7 +106,7 @@ def methods(asked, anatomy, twin, features, groups):
     yield "control: untrained twin's mask", find_masks(maps.asked_of(twin, asked.front, asked.bands, asked.wanted))
 
 
-def evaluated(bundle_folder, clean_folder, cache_folder, planted, original, species):
+def evaluated(networks, caches, planted, original, species, cue, level_db):
     """How far every method points into the cue, in the network that uses it and in the one that never met it."""
     from birdclef_mind.backwards.anatomy import read_anatomy
     from birdclef_mind.backwards.bundle_decoders import random_twin
@@ -99,8 +119,14 @@ def evaluated(bundle_folder, clean_folder, cache_folder, planted, original, spec
     from birdclef_mind.networks import bundle as bundles
     from birdclef_mind.sound.pictures import samples_to_pictures
 
-    bundle, clean, cache = bundles.load(bundle_folder), bundles.load(clean_folder), open_cache(cache_folder)
-    with_cue, without, inside, groups = segments_with_cue(bundle, cache, planted, original, species)
+    (bundle, clean), (cache, clean_cache) = map(bundles.load, networks), caches
+    cache = open_cache(cache)
+    parts = (
+        segments_with_cue(bundle, cache, planted, original, species),
+        strangers(clean, open_cache(clean_cache), original, species, cue, level_db),
+    )
+    with_cue, without, inside = (np.concatenate([part[number] for part in parts]) for number in range(3))
+    groups = [name for part in parts for name in part[3]]
     features = cache.features
     pictures, bare = (samples_to_pictures(samples, features) for samples in (with_cue, without))
     place = bundle.classes.names.index(species)
@@ -108,7 +134,10 @@ def evaluated(bundle_folder, clean_folder, cache_folder, planted, original, spec
     answer = answer_of(anatomy)
     falls = answer(pictures.pixels)[:, place] - answer(bare.pixels)[:, place]
     used = np.flatnonzero(falls >= USED)
-    facts = {"segments": len(falls), "used": len(used), "falls": float(falls.mean())}
+    facts = {
+        "segments": len(falls), "used": len(used), "falls": float(falls.mean()),
+        "of_others": int((used >= len(parts[0][0])).sum()),
+    }  # fmt: skip
     rows = defaultdict(dict)
     if len(used):
         front = Front(features)
@@ -136,7 +165,7 @@ def work_through(args):
     path = args.work / "results.json"
     results = json.loads(path.read_text()) if path.is_file() else {}
     for seed in args.seeds:
-        clean, _ = trained(args.work, "clean", args.competition, args, seed)
+        clean, clean_cache = trained(args.work, "clean", args.competition, args, seed)
         for cue in args.cues:
             if f"{cue} {seed}" in results:
                 continue
@@ -144,7 +173,9 @@ def work_through(args):
             if not (planted / "planted.csv").is_file():
                 run("plant", args.competition, planted, "--cue", cue, "--species", args.species, "--level", args.level)
             bundle, cache = trained(args.work, cue, planted, args, seed)
-            results[f"{cue} {seed}"] = evaluated(bundle, clean, cache, planted, args.competition, args.species)
+            results[f"{cue} {seed}"] = evaluated(
+                (bundle, clean), (cache, clean_cache), planted, args.competition, args.species, cue, args.level
+            )
             path.write_text(json.dumps(results))
             print(f"{cue} {seed}: {results[f'{cue} {seed}']['used']} of {results[f'{cue} {seed}']['segments']} use it")
     for line in table(results):

@@ -11,12 +11,14 @@ def know_small():
 def few_steps(put=setattr):
     """Let metamers be sought for a few steps alone, and one segment a kind be heard in a comparison, in this process."""
     from birdclef_mind.backwards import metamers, sound_metamers
+    from birdclef_mind.evidence import masks
     from birdclef_mind.explanation import comparison
 
     for module in (metamers, sound_metamers):
         put(module, "STEPS", 3)
         put(module, "ROUNDS", 1)
     put(metamers, "NEAR_STEPS", 2)
+    put(masks, "USUAL", masks.Wanted(steps=3))
     put(comparison, "_HEARD", 1)
 
 

@@ -83,6 +83,16 @@ class Head:
 
         return summed
 
+    def log_absence(self, logs: Any, wanted: Any) -> Any:
+        """Logarithms of the chance that the wanted classes (n,) are not there, (n,), of log scores (n, classes).
+
+        Where one class of several is there it is the chance of all others: a sure answer has no other gradient left.
+        """
+        own = tf.gather(logs, wanted, batch_dims=1)
+        if self.rule == "sigmoid" or self.units == 1:
+            return tf.math.log(-tf.math.expm1(tf.minimum(own, -_LEAST_SCORE)))
+        return tf.reduce_logsumexp(logs - 1e30 * tf.one_hot(wanted, self.units), axis=1)
+
     def _log(self) -> Any:
         """From sums to logarithms of scores; a single class is no choice among several."""
         alone = not self.rule and self.units == 1

@@ -5,7 +5,7 @@ are. `share` below is the share of each place that is kept, 1 in the recording i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,31 +31,45 @@ class Asked:
     Attributes
     ----------
     front : how it sees bands. log_scores : from pictures (n, rows, frames, 1) to (n, classes).
+    log_absence : from log scores (n, classes) and classes (n,) to log chances that these are not there, (n,).
     bands : of the recordings, (n, n_mels, frames). wanted : the class that is asked about, (n,).
     """
 
     front: Front
     log_scores: Callable[[Any], Any]
+    log_absence: Callable[[Any, Any], Any]
     bands: Array
     wanted: Array
 
-    def scores(self, shares: Any, places: Any = slice(None)) -> Any:
-        """Logarithms of the wanted classes' scores, (m,), of what `shares` (m, n_mels, frames) keep of `places`."""
-        answer = self.log_scores(self.front.pictures(self.bands[places], shares))
-        return tf.gather(answer, self.wanted[places], batch_dims=1)
+    def odds(self, shares: Any) -> tuple[Any, Any]:
+        """Logarithms of the chances that the wanted classes are there, and that they are not, (n,) each.
+
+        Of what shares (n, n_mels, frames) keep of each recording.
+        """
+        logs = self.log_scores(self.front.pictures(self.bands, shares))
+        return tf.gather(logs, self.wanted, batch_dims=1), self.log_absence(logs, self.wanted)
+
+    def scores(self, shares: Any) -> Any:
+        """Log odds of the wanted classes, (n,), of what `shares` (n, n_mels, frames) keep of each recording.
+
+        Unlike a score, they go on rising where a network is sure already.
+        """
+        there, absent = self.odds(shares)
+        return there - absent
 
     def some(self, places: Any) -> "Asked":
         """The same of some of the recordings."""
-        return Asked(self.front, self.log_scores, self.bands[places], self.wanted[places])
+        return replace(self, bands=self.bands[places], wanted=self.wanted[places])
 
 
 def asked_of(anatomy: Anatomy, front: Front, bands: Array, wanted: Array) -> Asked:
     """Why a network calls recordings with these bands (n, n_mels, frames) the classes `wanted` (n,)."""
-    return Asked(front, anatomy.head.log_scores(anatomy.flat, anatomy.picture), bands, np.asarray(wanted))
+    head = anatomy.head
+    return Asked(front, head.log_scores(anatomy.flat, anatomy.picture), head.log_absence, bands, np.asarray(wanted))
 
 
 def gradient_times_input(asked: Asked) -> Array:
-    """The slope of the log score by each place's share, (n, n_mels, frames).
+    """The slope of the log odds by each place's share, (n, n_mels, frames).
 
     Shrikumar et al. 2017, "Not just a black box": gradient times input, as a share is 1 for the input, 0 for nothing.
     """
@@ -87,7 +101,8 @@ def grad_cam(asked: Asked, anatomy: Anatomy, tap: Stage) -> Array:
         (maps,) = read(part.front.pictures(part.bands, np.ones_like(part.bands)))
         with tf.GradientTape() as tape:
             tape.watch(maps)
-            score = tf.gather(onward(maps), part.wanted, batch_dims=1)
+            logs = onward(maps)
+            score = tf.gather(logs, part.wanted, batch_dims=1) - part.log_absence(logs, part.wanted)
         slopes = tape.gradient(score, maps)
         weighed = tf.nn.relu(tf.reduce_sum(maps * tf.reduce_mean(slopes, axis=(1, 2), keepdims=True), axis=-1))
         return tf.image.resize(weighed[..., None], part.bands.shape[1:])[..., 0].numpy()
@@ -96,7 +111,7 @@ def grad_cam(asked: Asked, anatomy: Anatomy, tap: Stage) -> Array:
 
 
 def occlusion(asked: Asked, patches: tuple[int, int] = _PATCHES) -> Array:
-    """What the log score loses when a part of the picture is taken away, (n, n_mels, frames); Zeiler & Fergus 2014."""
+    """What the log odds lose when a part of the picture is taken away, (n, n_mels, frames); Zeiler & Fergus 2014."""
     numbers = _numbered(asked.bands.shape[1:], patches)
     whole = np.asarray(_scored(asked, np.ones((len(asked.bands), 1, *numbers.shape), np.float32)))
     shares = np.stack([numbers != number for number in range(numbers.max() + 1)]).astype(np.float32)
@@ -105,7 +120,7 @@ def occlusion(asked: Asked, patches: tuple[int, int] = _PATCHES) -> Array:
 
 
 def surrogate(asked: Asked, patches: tuple[int, int] = _PATCHES, *, tries: int = _TRIES, seed: int = 0) -> Array:
-    """How much each part adds in a linear model of the log score, (n, n_mels, frames); needs no gradients.
+    """How much each part adds in a linear model of the log odds, (n, n_mels, frames); needs no gradients.
 
     Ribeiro, Singh & Guestrin 2016; for sound Mishra, Sturm & Dixon 2017, "SoundLIME": the answers to recordings of
     which a random half of the parts is kept, by ridge regression.
@@ -126,10 +141,10 @@ def _numbered(shape: Sequence[int], patches: tuple[int, int]) -> Array:
 
 
 def _scored(asked: Asked, shares: Array) -> Array:
-    """The log score of each recording with each of its own shares (n, tries, n_mels, frames): (n, tries)."""
+    """The log odds of each recording with each of its own shares (n, tries, n_mels, frames): (n, tries)."""
     found = np.empty(shares.shape[:2])
     score = tf.function(
-        lambda bands, wanted, share: Asked(asked.front, asked.log_scores, bands, wanted).scores(share),
+        lambda bands, wanted, share: replace(asked, bands=bands, wanted=wanted).scores(share),
         reduce_retracing=True,
     )
     for place in range(len(shares)):
@@ -141,7 +156,7 @@ def _scored(asked: Asked, shares: Array) -> Array:
 
 
 def _slopes(part: Asked, shares: Array) -> Array:
-    """The slope of each log score by the share of each place, at some shares, (n, n_mels, frames)."""
+    """The slope of the log odds by the share of each place, at some shares, (n, n_mels, frames)."""
     given = tf.constant(shares)
     with tf.GradientTape() as tape:
         tape.watch(given)

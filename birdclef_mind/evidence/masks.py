@@ -15,7 +15,6 @@ import tensorflow as tf
 from birdclef_mind.arrays import Array
 from birdclef_mind.evidence.maps import Asked
 
-_LEAST = 1e-6
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
 
@@ -33,20 +32,25 @@ class Wanted:
     """
 
     removed: float = 1.0
-    little: float = 2.0
+    little: float = 5.0
     smooth: float = 0.5
     cells: tuple[int, int] = (32, 80)
     rate: float = 0.3
     steps: int = 40
 
 
-def find_masks(asked: Asked, wanted: Wanted = Wanted(), begin: Array | None = None) -> Array:
+USUAL = Wanted()
+
+
+def find_masks(asked: Asked, wanted: Wanted | None = None, begin: Array | None = None) -> Array:
     """A mask for each recording, 0–1, (n, n_mels, frames).
 
     Parameters
     ----------
+    wanted : of the masks; None for the usual.
     begin : masks to begin with, (n, n_mels, frames); None for half of everything.
     """
+    wanted = USUAL if wanted is None else wanted
     shape = asked.bands.shape[1:]
     grid = [min(size, count) for size, count in zip(shape, wanted.cells, strict=True)]
     begun = np.full((len(asked.bands), *shape), 0.5, np.float32) if begin is None else begin
@@ -69,14 +73,14 @@ def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
     return tf.clip_by_value(share, 0.0, 1.0)[..., 0]
 
 
-def losses(asked: Asked, wanted: Wanted, masks: Any, places: Any = slice(None)) -> Any:
-    """What a mask (n, n_mels, frames) of each of some recordings falls short by, (n,)."""
-    kept, removed = asked.scores(masks, places), asked.scores(1 - masks, places)
-    still = tf.math.log(tf.maximum(-tf.math.expm1(tf.minimum(removed, -_LEAST)), _LEAST))
+def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:
+    """What masks (n, n_mels, frames) fall short by, a recording each, (n,)."""
+    kept, _ = asked.odds(masks)
+    _, removed = asked.odds(1 - masks)
     up, on = tf.abs(masks[:, 1:] - masks[:, :-1]), tf.abs(masks[:, :, 1:] - masks[:, :, :-1])
     edges = tf.reduce_mean(up, axis=(1, 2)) + tf.reduce_mean(on, axis=(1, 2))
     share = tf.reduce_mean(masks, axis=(1, 2))
-    return -kept - wanted.removed * still + wanted.little * share + wanted.smooth * edges
+    return -kept - wanted.removed * removed + wanted.little * share + wanted.smooth * edges
 
 
 def _step(asked: Asked, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ folder         an explanation's folder: facts, pictures, sounds
 facts          what stands in explanation.json, name by name
 card_facts     what an example, or a bird's name, worked backwards is in it
 judge_facts    what a judge says of sounds is in it
+evidence_facts what an answer rests on is in it
 judging        a listener that judges sounds, and what it made of those that were written
 judge_sounds   every sound judged, beside ceiling and floor
 reading        one network as it is read: what all parts share
@@ -13,6 +14,7 @@ examples       which segments are worked through
 bounds         what each layer insists on, and which real recordings look the same to it
 real_segments  real segments that are shown beside an example, each written once
 example_cards  an example at every layer
+decided        what an example's answer rests on: the part that is kept, and when
 answer_cards   a bird's bare name, worked backwards
 data_sheets    training segments to look through, with flags on the strange ones
 comparison     features side by side on the same segments

@@ -2,6 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
+from birdclef_mind.explanation.evidence_facts import Decided
 from birdclef_mind.explanation.judge_facts import JudgedExample, JudgedSound
 
 
@@ -97,6 +98,7 @@ class ExampleCard(TypedDict):
     scores: list[float]
     moments: list[Moments]
     layers: list[LayerCard]
+    decided: NotRequired[Decided]
     judged: NotRequired[JudgedExample]
 
 

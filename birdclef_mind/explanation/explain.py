@@ -28,6 +28,7 @@ from birdclef_mind.explanation.blind_test import blind_clips
 from birdclef_mind.explanation.bounds import Real, bounded, listening
 from birdclef_mind.explanation.comparison import compare_features, setups_named
 from birdclef_mind.explanation.data_sheets import choose_segments, size_of, write_sheets
+from birdclef_mind.explanation.decided import write_decided
 from birdclef_mind.explanation.example_cards import add_sound_errors, write_examples
 from birdclef_mind.explanation.facts import Comparison, Explanation, Fidelity, Sheets
 from birdclef_mind.explanation.folder import Folder
@@ -153,6 +154,8 @@ def explain(
         seeds = range(explaining.metamers)
         found = bounded(reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped, track=track)
         cards = write_examples(reading, chosen, real, found, distance=fidelity["mean_distance"])
+        say("looking for what its answers rest on")
+        rested = write_decided(reading, twin.anatomy, chosen, cards, skipped)
         say("asking what each name sounds like to it")
         answers = write_answers(
             reading, real, seeds=explaining.seeds, metamers=explaining.metamers > 0, skipped=skipped
@@ -183,6 +186,8 @@ def explain(
             "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
             "corrections": corrections(corrected, bundle),
         }
+        if rested is not None:
+            facts["rested"] = rested
         if judging is not None:
             say(f"letting {judging.judge.listener.name} judge the sounds")
             facts["judge"] = judge_sounds(judging, folder, facts, learned, track=track)

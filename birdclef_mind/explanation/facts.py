@@ -6,6 +6,7 @@ Paths of pictures and sounds are below the explanation's folder. Scores and shar
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from birdclef_mind.explanation.card_facts import Answers, Called, ExampleCard
+from birdclef_mind.explanation.evidence_facts import Rested
 from birdclef_mind.explanation.judge_facts import JudgeFacts
 
 if TYPE_CHECKING:
@@ -272,4 +273,5 @@ class Explanation(TypedDict):
     blind: Blind
     corrections: Corrections | None
     judge: NotRequired[JudgeFacts]
+    rested: NotRequired[Rested]
     listener: NotRequired[ListenerFacts]

@@ -34,6 +34,17 @@ def test_the_mask_keeps_the_band_that_is_heard_and_little_else():
     assert found["drop"].max() < 0.05
 
 
+def test_an_answer_that_is_as_sure_as_can_be_rests_on_something_too():
+    _, pictures = sounds(2000, 2000)
+    band = int(pictures.pixels[0, 6:, 30].argmax()) + 6
+    asked, _ = asked_of(ear(band, scale=100.0), pictures)
+    there, _ = asked.odds(np.ones_like(asked.bands))
+    assert (there.numpy() == 0).all()
+    masks = find_masks(asked, FINE)
+    assert masks[:, band].mean() > 0.5
+    assert masks[:, :4].mean() < 0.1
+
+
 def test_the_search_goes_down():
     asked, _ = asked_of(attentive(), some_pictures(3))
     wanted = Wanted(cells=(8, 16))

@@ -54,13 +54,15 @@ def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
     assert [layer["tap"] for layer in fidelity["layers"]] == [s["name"] for s in facts["anatomy"] if s["tapped"]]
     for layer in fidelity["layers"]:
         drawn = ["drawn"] if layer["kind"] in ("embedding", "classes") else []
-        assert list(layer["methods"]) == ["weights", "transposed", "metamer", "nearest", *drawn, "decoder"]
+        refined = [] if drawn else ["refined"]
+        assert list(layer["methods"]) == ["weights", "transposed", "metamer", "nearest", *drawn, "decoder", *refined]
         for method, entry in layer["methods"].items():
             # A real recording's sound is not rebuilt.
             controls = {"twin", "shuffled"} if method == "nearest" else {"twin", "shuffled", "sound_error"}
-            counts = {"metamer": {"segments", "reached", "apart", "nearest_other"}, "drawn": {"segments"}}.get(
-                method, set()
-            )
+            counts = {
+                "metamer": {"segments", "reached", "apart", "nearest_other"}, "drawn": {"segments"},
+                "refined": {"segments"},
+            }.get(method, set())  # fmt: skip
             assert set(entry) == {"measures", *controls, *counts}
             assert set(entry["measures"]) == {
                 "correlation", "picture_error", "spread", "detail", "recognised", "recognised_by_second",
@@ -73,6 +75,45 @@ def test_all_taps_and_methods_are_measured_beside_their_controls(explained):
     assert fidelity["recordings"] <= len(held_out)
     assert {card["recording"] for card in facts["examples"]} <= held_out
     assert fidelity["layers"][0]["methods"]["transposed"]["measures"]["correlation"]["mean"] > 0.5
+
+
+def test_what_an_answer_rests_on_is_told_with_its_measures_and_controls(explained):
+    out, facts = explained
+    rested = facts["rested"]
+    assert rested["segments"] == len(facts["examples"])
+    assert list(rested["methods"]) == ["mask", "gradient_times_input", "integrated_gradients", "grad_cam"]
+    assert list(rested["controls"]) == ["twin", "another", "loudness", "random"]
+    for values in (*rested["methods"].values(), *rested["controls"].values()):
+        assert set(values) == {"increase", "drop", "gain", "removed", "same", "same_by_second", "gini", "entropy"}
+        assert all(one["low"] <= one["mean"] + 1e-9 and one["mean"] <= one["high"] + 1e-9 for one in values.values())
+    for card in facts["examples"]:
+        decided = card["decided"]
+        assert decided["label"] == card["answer"]["label"]
+        assert decided["real"]
+        assert not decided["when"]["exact"]
+        assert len(decided["when"]["moments"]) == 20
+        assert 0 <= decided["share"] <= 1
+        mask = np.asarray(Image.open(out / decided["mask"]), float) / 255
+        assert mask.shape == np.asarray(Image.open(out / card["picture"])).shape
+        assert mask.mean() == pytest.approx(decided["share"], abs=0.01)
+        for part in (decided["kept"], decided["removed"]):
+            assert 0 <= part["score"] <= part["called_score"] <= 1
+
+
+def test_the_parts_add_up_to_the_recording(explained, decoded):
+    out, facts = explained
+    rate_hz = bundles.load(decoded).features.sample_rate_hz
+    card = facts["examples"][0]
+    whole, kept, removed = (
+        audio.read_audio(out / path, rate_hz)
+        for path in (
+            card["original_sound"],
+            card["decided"]["kept"]["sound"],
+            card["decided"]["removed"]["sound"],
+        )
+    )
+    # MP3 keeps no sample as it was.
+    assert np.corrcoef(whole, kept + removed)[0, 1] > 0.99
 
 
 def test_the_sound_of_an_example_is_its_pictures_on_its_own_scale(explained, decoded):

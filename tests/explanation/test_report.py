@@ -55,7 +55,8 @@ def test_the_page_shows_every_picture_and_sound(explained, tmp_path):
     made = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.suffix != ".npy"}
     assert shown == made
     assert {attributes.get("id") for tag, attributes in page.tags if tag == "section"} == {
-        "performance", "features", "data", "filters", "layers", "last", "answers", "blind", "correct", "notes",
+        "performance", "features", "data", "filters", "layers", "last", "rested", "answers", "blind", "correct",
+        "notes",
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
 from birdclef_mind.explanation.report.client import client_facts
 from birdclef_mind.explanation.report.judged import ways_of, words_of
 from birdclef_mind.explanation.report.story import insisted_on, story_of
-from birdclef_mind.explanation.report.ways import ANSWER_WORDS, TYPICAL, WAY_WORDS
+from birdclef_mind.explanation.report.ways import ANSWER_WORDS, EVIDENCE_MEASURES, EVIDENCE_WORDS, TYPICAL, WAY_WORDS
 from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.song import TERMS
@@ -114,9 +114,9 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
     environment.filters["judged"] = partial(words_of, facts.get("judge"))
     axes = _axes(Features.from_dict(facts["bundle"]["features"]))
     template = environment.get_template("page.html")
-    shares = _shares(facts)
+    shares, compared = _shares(facts), facts["comparison"]
     return template.render(
-        facts={"listener": None, **facts, "comparison": facts["comparison"] and _with_ticks(facts["comparison"])},
+        facts={"listener": None, "rested": None, **facts, "comparison": compared and _with_ticks(compared)},
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
@@ -134,6 +134,8 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         taps=[layer["tap"] for layer in facts["fidelity"]["layers"]],
         way_words={way: in_words(words, are) for way, words in WAY_WORDS.items()},
         answer_words={way: in_words(words, are) for way, words in ANSWER_WORDS.items()},
+        evidence_words=EVIDENCE_WORDS,
+        evidence_measures=EVIDENCE_MEASURES,
         typical_words=in_words(TYPICAL, are),
         **axes,
     )

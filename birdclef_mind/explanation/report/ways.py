@@ -11,6 +11,26 @@ WAY_WORDS = {
     "search": "by search and decoder",
     "noise": "control: noise pushed until it is called the bird",
 }
+EVIDENCE_WORDS = {
+    "mask": "the part that was looked for",
+    "gradient_times_input": "gradient × input",
+    "integrated_gradients": "integrated gradients",
+    "grad_cam": "Grad-CAM",
+    "twin": "the part that a twin with random weights rests on",
+    "another": "the part of another recording",
+    "loudness": "the loudest places",
+    "random": "random places",
+}
+EVIDENCE_MEASURES = {
+    "same": "called the same",
+    "same_by_second": "by the independent network",
+    "drop": "lost",
+    "gain": "gained",
+    "increase": "surer than the whole",
+    "removed": "cost of taking it away",
+    "gini": "in few places (Gini)",
+    "entropy": "spread (entropy)",
+}
 TYPICAL = "a real one: of its recordings one of the nearest to what the network takes for this bird"
 ANSWER_WORDS = {
     "drawn": "one it could have been: noise settled into pieces of real recordings like an embedding it is sure of",

@@ -1,0 +1,191 @@
+"""What the examples' answers rest on: when, and the part of the sound that is kept or taken away, measured."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.anatomy import Anatomy
+from birdclef_mind.backwards.fidelity import Interval, with_interval
+from birdclef_mind.backwards.reconstruction import rounded
+from birdclef_mind.errors import ConfigError, Obstacle
+from birdclef_mind.evidence import controls, maps, measures
+from birdclef_mind.evidence.front import Front
+from birdclef_mind.evidence.maps import Asked, asked_of
+from birdclef_mind.evidence.masks import find_masks
+from birdclef_mind.evidence.moments import evidence_a_moment
+from birdclef_mind.explanation.card_facts import ExampleCard
+from birdclef_mind.explanation.evidence_facts import Decided, Part, Rested, When
+from birdclef_mind.explanation.examples import Examples
+from birdclef_mind.explanation.reading import Reading
+from birdclef_mind.sound.pictures import Pictures, samples_to_pictures
+from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.split import split_samples
+
+# Pieces of a window of which each is silenced in turn, where an answer is no sum over moments.
+_SILENCED = 20
+MASK = "mask"
+# Fewer places would be no sound to compare by.
+_LEAST_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Two parts of each example: pictures, and samples (n, segment_samples) where the recordings are at hand."""
+
+    pictures: tuple[Pictures, Pictures]
+    samples: tuple[Array, Array] | None
+
+
+def write_decided(
+    reading: Reading, twin: Anatomy, chosen: Examples, cards: Sequence[ExampleCard], skipped: dict[str, str]
+) -> Rested | None:
+    """Write into the cards what their answers rest on, and give how well that is known; None where it cannot be.
+
+    The parts' pictures are written and their sounds asked for. `twin` has random weights, and is a control. `skipped`
+    then says why.
+    """
+    try:
+        decided = _Deciding(reading, chosen)
+        found = decided.masks()
+    except (ConfigError, Obstacle) as error:
+        skipped[MASK] = f"What an answer rests on is not shown: {error}."
+        return None
+    when = decided.when()
+    parts = decided.parts(found)
+    for place, card in enumerate(cards):
+        card["decided"] = decided.card(card["name"], place, found, parts, when[place])
+    return decided.measured(found, twin)
+
+
+class _Deciding:
+    """One network, asked about its answers to some examples."""
+
+    def __init__(self, reading: Reading, chosen: Examples) -> None:
+        self._reading, self._chosen, self._features = reading, chosen, reading.features
+        self._anatomy = reading.backwards.anatomy
+        self._whole = reading.answer(chosen.pictures.pixels)
+        self._second = reading.second(chosen.pictures.pixels).argmax(axis=1)
+        self._called = self._whole.argmax(axis=1)
+        self._groups = [example.recording for example in chosen.each]
+        self._asked = self._asked_of(self._anatomy)
+        samples = [example.samples for example in chosen.each]
+        self._samples = None if any(one is None for one in samples) else np.stack(samples)  # type: ignore[arg-type]
+
+    def masks(self) -> Array:
+        """The part that each answer rests on, (n, n_mels, frames), 0–1."""
+        return find_masks(self._asked)
+
+    def when(self) -> list[When]:
+        """What each moment adds to each answer; nearly, by silencing it, where an answer is no sum."""
+        try:
+            found = evidence_a_moment(self._anatomy, self._chosen.pictures.pixels)
+        except Obstacle:
+            lost = maps.occlusion(self._asked, (1, _SILENCED))[:, 0]
+            pieces = np.linspace(0, lost.shape[1] - 1, _SILENCED).astype(int)
+            return [{"moments": rounded(one[pieces]), "exact": False} for one in lost]
+        own = found[np.arange(len(found)), :, self._called]
+        return [{"moments": rounded(one, 5), "exact": True, "total": round(float(one.sum()), 4)} for one in own]
+
+    def parts(self, masks: Array) -> Parts:
+        """What masks (n, n_mels, frames) keep and remove: of the recordings, or of their pictures alone."""
+        if self._samples is not None:
+            kept, removed = split_samples(self._samples, masks, self._features)
+            return Parts(
+                (samples_to_pictures(kept, self._features), samples_to_pictures(removed, self._features)),
+                (kept, removed),
+            )
+        return Parts((self._drawn(masks), self._drawn(1 - masks)), None)
+
+    def card(self, name: str, place: int, masks: Array, parts: Parts, when: When) -> Decided:
+        """What is shown of one example; its pictures are written, and its sounds put in or asked for."""
+        folder, bundle = self._reading.folder, self._reading.bundle
+        kept, removed = (self._part(name, kind, place, parts) for kind in ("kept", "removed"))
+        return {
+            "label": bundle.classes.names[self._called[place]],
+            "when": when,
+            "mask": folder.picture(f"{name}-mask", _seen(255 * masks[place], self._features)),
+            "share": round(float(masks[place].mean()), 4),
+            "real": parts.samples is not None,
+            "kept": kept,
+            "removed": removed,
+        }
+
+    def measured(self, masks: Array, twin: Anatomy) -> Rested:
+        """How well each method says what the answers rest on, beside its controls."""
+        asked, share = self._asked, max(_LEAST_SHARE, float(masks.mean()))
+        anatomy, notes = self._anatomy, []
+        ways: dict[str, Callable[[], Array]] = {
+            "gradient_times_input": lambda: maps.gradient_times_input(asked),
+            "integrated_gradients": lambda: maps.integrated_gradients(asked),
+            "grad_cam": lambda: maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1]),
+        }
+        against: dict[str, Callable[[], Array]] = {
+            "twin": lambda: find_masks(self._asked_of(twin)),
+            "another": lambda: controls.anothers(masks, self._groups),
+            "loudness": lambda: controls.loudness_maps(asked.bands, self._features),
+            "random": lambda: controls.random_maps(asked.bands.shape),
+        }
+        own = {MASK: self._measures(masks, masks)}
+        for name, way in ways.items():
+            try:
+                found = way()
+            except (ConfigError, Obstacle, IndexError) as error:
+                notes.append(f"{name}: {error}")
+                continue
+            own[name] = self._measures(measures.strongest(found, share), found)
+        others = {}
+        for name, control in against.items():
+            found = control()
+            others[name] = self._measures(measures.strongest(found, share), found)
+        return {"segments": len(masks), "share": round(share, 4), "methods": own, "controls": others, "notes": notes}
+
+    def _asked_of(self, anatomy: Anatomy) -> Asked:
+        front = Front(self._features)
+        return asked_of(anatomy, front, front.bands(self._chosen.pictures), self._called)
+
+    def _drawn(self, masks: Array) -> Pictures:
+        """Pictures of parts, with the scale that their whole would have."""
+        drawn = self._asked.front.pictures(self._asked.bands, np.asarray(masks, np.float32)).numpy()[..., 0]
+        return Pictures(np.rint(drawn).astype(np.uint8), self._chosen.pictures.scale)
+
+    def _part(self, name: str, kind: str, place: int, parts: Parts) -> Part:
+        folder, names = self._reading.folder, self._reading.bundle.classes.names
+        number = ("kept", "removed").index(kind)
+        pictures = parts.pictures[number]
+        pixels, scale = pictures.pixels[place : place + 1], pictures.scale[place]
+        scores = self._reading.answer(pixels)[0]
+        called = int(scores.argmax())
+        sound = (
+            folder.sound(f"{name}-{kind}", parts.samples[number][place])
+            if parts.samples is not None
+            else folder.sound_later(f"{name}-{kind}", pixels[0], float(scale.low[0]), float(scale.width[0]))
+        )
+        return {
+            "picture": folder.picture(f"{name}-{kind}", pixels[0]),
+            "sound": sound,
+            "called": names[called],
+            "called_score": round(float(scores[called]), 4),
+            "score": round(float(scores[self._called[place]]), 4),
+            "second": names[int(self._reading.second(pixels)[0].argmax())],
+        }
+
+    def _measures(self, masks: Array, found: Array) -> dict[str, Interval]:
+        """Means with intervals of what masks (n, n_mels, frames) keep and remove, and of the maps they come from."""
+        kept, removed = (pictures.pixels for pictures in self.parts(masks).pictures)
+        told = measures.faithfulness(
+            self._whole, self._reading.answer(kept), self._reading.answer(removed), self._called
+        )
+        values: dict[str, Any] = dict(told)
+        values["same_by_second"] = self._reading.second(kept).argmax(axis=1) == self._second
+        values["gini"], values["entropy"] = measures.gini(found), measures.entropy(found)
+        return {name: with_interval(np.asarray(one, float), self._groups) for name, one in values.items()}
+
+
+def _seen(mask: Array, features: Features) -> Array:
+    """A mask (n_mels, frames) as high as a picture; of cepstra, whose rows are no bands, each moment's mean."""
+    if features.kind != "mfcc":
+        return mask
+    return np.broadcast_to(mask.mean(axis=0), (features.rows, mask.shape[1]))

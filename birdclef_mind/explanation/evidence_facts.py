@@ -1,0 +1,57 @@
+"""What an answer rests on, as it stands in `explanation.json`, name by name."""
+
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    # TensorFlow stands behind it, which a page does without.
+    from birdclef_mind.backwards.fidelity import Interval
+
+
+class Part(TypedDict):
+    """A part of an example's sound: what the network calls it, and its score for the bird that is asked about."""
+
+    picture: str
+    sound: str
+    called: str
+    called_score: float
+    score: float
+    second: str
+
+
+class When(TypedDict):
+    """What each moment adds to an answer; `total` is the sum where it is exact, before softmax or sigmoid."""
+
+    moments: list[float]
+    exact: bool
+    total: NotRequired[float]
+
+
+class Decided(TypedDict):
+    """What an example's answer rests on.
+
+    `label` is the bird that is asked about, what the network calls the example. `mask` is a picture, white where all is
+    kept, and `share` the share of the picture that is. `real` tells whether the parts are the recording's own sound.
+    """
+
+    label: str
+    when: When
+    mask: str
+    share: float
+    real: bool
+    kept: Part
+    removed: Part
+
+
+class Rested(TypedDict):
+    """How well methods, and controls, say what answers rest on, by name.
+
+    `share` is the share of a picture that each keeps, its highest places; the first, `mask`, keeps its own, softly.
+    Measures: see `evidence.measures`; "same_by_second" is the share of kept parts that an independent network calls as
+    it called the whole.
+    """
+
+    segments: int
+    share: float
+    methods: "dict[str, dict[str, Interval]]"
+    controls: "dict[str, dict[str, Interval]]"
+    notes: list[str]
