@@ -35,10 +35,10 @@ _MAP_RATE, _VECTOR_RATE = 0.07, 0.05
 _LEVEL, _SPREAD = 0.3, 0.1
 # Of what a layer does not pin down the smoothest is taken, so that it is no noise of the search.
 _SMOOTHNESS = 0.1
-# A picture that begins near is changed by small steps, and stays as smooth as a decoder's; with less, a judge hears
-# fewer birds in it.
-_NEAR_RATE, _NEAR_SMOOTHNESS = 0.02, 3.0
-NEAR_STEPS = 40
+# A picture that begins near is changed by small steps, and stays the smoother the farther it begins: where a decoder
+# knows little, a judge hears fewer birds in one that is free to agree by noise.
+_NEAR_RATE, _NEAR_SMOOTHNESS = 0.02, 8.0
+NEAR_STEPS = 25
 _TOGETHER, _AT_A_TIME = 16, 64
 
 
@@ -94,10 +94,11 @@ def make_metamers(
     made = np.concatenate([_noise(anatomy, len(pictures), seed) for seed in seeds])
     targets, scales = np.tile(wanted, (len(seeds), *[1] * (wanted.ndim - 1))), np.tile(usual, len(seeds))
     _require_gradient(read, made[:1], tap)
-    step = _step(read, _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE, _SMOOTHNESS)
+    step = _step(read, _MAP_RATE if wanted.ndim > 2 else _VECTOR_RATE)
+    smoothness = np.full(len(made), _SMOOTHNESS, np.float32)
     for start in range(0, len(made), _TOGETHER):
         some = slice(start, start + _TOGETHER)
-        made[some] = _descended(step, made[some], targets[some], scales[some], steps)
+        made[some] = _descended(step, made[some], [targets[some], scales[some], smoothness[some]], steps)
     errors = np.square(_flat(_read(read, made)) - _flat(targets)).sum(axis=1) / scales
     shape = (len(seeds), len(pictures))
     return Metamers(made.reshape(*shape, *anatomy.rows_frames), errors.reshape(shape), least / usual)
@@ -127,10 +128,13 @@ def bring_near(
     usual, _ = _usual(wanted, _read(read, others), tap)
     found = np.array(begun, np.float32)
     _require_gradient(read, found[:1], tap)
-    step = _step(read, _NEAR_RATE, _NEAR_SMOOTHNESS)
+    step = _step(read, _NEAR_RATE)
+    begin = np.square(_flat(_read(read, found)) - _flat(wanted)).sum(axis=1) / usual
+    smoothness = (_NEAR_SMOOTHNESS * begin).astype(np.float32)
+    steps = NEAR_STEPS if steps is None else steps
     for start in range(0, len(found), _TOGETHER):
         some = slice(start, start + _TOGETHER)
-        found[some] = _descended(step, found[some], wanted[some], usual[some], NEAR_STEPS if steps is None else steps)
+        found[some] = _descended(step, found[some], [wanted[some], usual[some], smoothness[some]], steps)
     return found
 
 
@@ -173,17 +177,17 @@ def _require_gradient(read: Callable[[Any], Any], pictures: Array, tap: Stage) -
         raise Obstacle(f"metamers: no gradient reaches the picture from {tap.name}")
 
 
-def _step(read: Callable[[Any], Any], rate: float, smoothness: float) -> Callable[..., Any]:
+def _step(read: Callable[[Any], Any], rate: float) -> Callable[..., Any]:
     """One step of Adam for any number of searches: from its number, their state and their goals.
 
-    The state is values, slopes and squares, the goals are targets and scales. It gives the state anew, and how far the
-    values it was given are from their targets, (n,). Adam is written out, since Keras' own holds a state for a fixed
-    number of pictures.
+    The state is values, slopes and squares, the goals are targets, scales and how much smoothness counts. It gives the
+    state anew, and how far the values it was given are from their targets, (n,). Adam is written out, since Keras' own
+    holds a state for a fixed number of pictures.
     """
 
     @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(number: Any, state: Any, goals: Any) -> Any:
-        (values, slopes, squares), (targets, scales) = state, goals
+        (values, slopes, squares), (targets, scales, smoothness) = state, goals
         with tf.GradientTape() as tape:
             tape.watch(values)
             squares_apart = tf.square(read(255 * values) - targets)
@@ -200,10 +204,11 @@ def _step(read: Callable[[Any], Any], rate: float, smoothness: float) -> Callabl
     return step
 
 
-def _descended(step: Callable[..., Any], pictures: Array, targets: Array, scales: Array, steps: int | None) -> Array:
+def _descended(step: Callable[..., Any], pictures: Array, goals: Sequence[Array], steps: int | None) -> Array:
     """Go down from pictures (n, rows, frames), 0–255, by ever smaller steps; each ends when it is near enough."""
     values = tf.constant(as_input(pictures) / 255)
-    state, goals = (values, tf.zeros_like(values), tf.zeros_like(values)), [targets, scales.astype(np.float32)]
+    state = values, tf.zeros_like(values), tf.zeros_like(values)
+    goals = [goal.astype(np.float32) for goal in goals]
     found, under_way = pictures.copy(), np.arange(len(pictures))
     before = np.full(len(pictures), np.inf)
     for number in range(STEPS * ROUNDS if steps is None else steps):

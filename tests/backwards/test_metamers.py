@@ -135,7 +135,7 @@ def test_each_ends_when_it_is_near_enough_whatever_is_made_beside_it(pictures, m
     alone = make_metamers(anatomy, tap, pictures[:1], pictures, seeds=(0,))
     np.testing.assert_allclose(alone.pictures[0, 0], together.pictures[0, 0], atol=0.5)
     under_way = []
-    made = metamers._step(metamers._reader(anatomy, tap), metamers._VECTOR_RATE, metamers._SMOOTHNESS)
+    made = metamers._step(metamers._reader(anatomy, tap), metamers._VECTOR_RATE)
 
     def step(number, state, goals):
         under_way.append(len(state[0]))
