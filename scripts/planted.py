@@ -154,7 +154,25 @@ def evaluated(networks, caches, planted, original, species, cue, level_db):
                 rows[method][name] = {"energy": told.energy.tolist(), "pointed": told.pointed.tolist()}
         for method in rows:
             rows[method]["alike"] = alike(found["own", method], found["clean", method]).tolist()
+        facts["cascade"] = cascade(anatomy, asked_of(anatomy, front, bands, wanted), found["own", "mask"])
     return {**facts, "methods": rows}
+
+
+def cascade(anatomy, asked, masks, steps=4):
+    """How alike masks are to those of the network with more and more layers put out of order, last ones first."""
+    from birdclef_mind.backwards.anatomy import read_anatomy
+    from birdclef_mind.evidence.controls import cascading
+    from birdclef_mind.evidence.maps import asked_of
+    from birdclef_mind.evidence.masks import find_masks
+    from birdclef_mind.evidence.measures import alike
+
+    mixed = cascading(anatomy.model)
+    found = {}
+    for place in np.unique(np.linspace(0, len(mixed) - 1, steps).round().astype(int)):
+        name, model = mixed[place]
+        other = find_masks(asked_of(read_anatomy(model), asked.front, asked.bands, asked.wanted))
+        found[name] = float(alike(masks, other).mean())
+    return found
 
 
 def work_through(args):
@@ -209,11 +227,19 @@ def cell(own, method):
     )
 
 
+def cascade_words(results):
+    """A sentence on masks of networks whose weights are out of order."""
+    told = [list(one["cascade"].values()) for one in results.values() if one.get("cascade")]
+    means = ", ".join(f"{value:.2f}" for value in np.mean(told, axis=0)) if told else "–"
+    return f"Masks' correlation with those of the network with more and more layers out of order, last first: {means}."
+
+
 def write_page(args):
     lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED)]
     for given in args.tables:
         title, _, folder = given.rpartition("=")
-        lines += ["", f"### {title}", "", *table(json.loads((Path(folder) / "results.json").read_text()))]
+        results = json.loads((Path(folder) / "results.json").read_text())
+        lines += ["", f"### {title}", "", *table(results), "", cascade_words(results)]
     page.write_section(args.page, page.PLANTED, "\n".join(lines) + "\n")
 
 

@@ -27,6 +27,8 @@ from birdclef_mind.sound.split import split_samples
 # Pieces of a window of which each is silenced in turn, where an answer is no sum over moments.
 _SILENCED = 20
 MASK = "mask"
+# Of deletion and insertion curves.
+_POINTS = 6
 # Fewer places would be no sound to compare by.
 _LEAST_SHARE = 0.02
 
@@ -151,6 +153,10 @@ class _Deciding:
         drawn = self._asked.front.pictures(self._asked.bands, np.asarray(masks, np.float32)).numpy()[..., 0]
         return Pictures(np.rint(drawn).astype(np.uint8), self._chosen.pictures.scale)
 
+    def _score(self, masks: Array) -> Array:
+        """The score of what each example is called, (n,), of what masks (n, n_mels, frames) keep."""
+        return np.asarray(np.exp(self._asked.odds(np.asarray(masks, np.float32))[0]))
+
     def _part(self, name: str, kind: str, place: int, parts: Parts) -> Part:
         folder, names = self._reading.folder, self._reading.bundle.classes.names
         number = ("kept", "removed").index(kind)
@@ -181,6 +187,8 @@ class _Deciding:
         values: dict[str, Any] = dict(told)
         values["same_by_second"] = self._reading.second(kept).argmax(axis=1) == self._second
         values["gini"], values["entropy"] = measures.gini(found), measures.entropy(found)
+        deleted, inserted = measures.curves(found, self._score, _POINTS)
+        values["deletion"], values["insertion"] = measures.area_under(deleted), measures.area_under(inserted)
         return {name: with_interval(np.asarray(one, float), self._groups) for name, one in values.items()}
 
 

@@ -1,5 +1,6 @@
 """Cheap methods against their definitions, and on a network of which it is known what it hears."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -114,3 +115,25 @@ def test_a_map_does_not_depend_on_what_is_asked_beside_it(method):
     asked, _ = asked_of(attentive(), pictures)
     together, alone = METHODS[method](asked), METHODS[method](asked.some(slice(1, 2)))
     np.testing.assert_allclose(together[1], alone[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["softmax", "sigmoid"])
+def test_odds_are_those_of_the_wanted_class_against_all_else(rule):
+    model = attentive()
+    model.get_layer("classes").activation = keras.activations.get(rule)
+    pictures = some_pictures(3)
+    front, anatomy = Front(FEATURES), read_anatomy(model)
+    asked = maps.asked_of(anatomy, front, front.bands(pictures), np.array([0, 1, 2]))
+    chances = np.asarray(model(front.pictures(asked.bands, np.ones_like(asked.bands))))[np.arange(3), asked.wanted]
+    there, absent = (np.exp(np.asarray(one)) for one in asked.odds(np.ones_like(asked.bands)))
+    np.testing.assert_allclose(there, chances, rtol=1e-4)
+    np.testing.assert_allclose(absent, 1 - chances, rtol=1e-4)
+
+
+def test_a_single_class_is_there_or_not():
+    picture = keras.Input((FEATURES.rows, FEATURES.frames, 1))
+    value = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(picture))
+    model = keras.Model(picture, keras.layers.Dense(1, activation="sigmoid")(value))
+    asked, _ = asked_of(model, some_pictures(2), 0)
+    there, absent = (np.exp(np.asarray(one)) for one in asked.odds(np.ones_like(asked.bands)))
+    np.testing.assert_allclose(there + absent, 1, rtol=1e-5)

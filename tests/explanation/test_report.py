@@ -255,3 +255,21 @@ sys.exit(f"{status} {sorted(heavy)}" if status or heavy else 0)
 """
     result = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
     assert (result.returncode, result.stderr[-300:] if result.returncode else "") == (0, "")
+
+
+def test_what_the_answer_rested_on_is_told_with_its_controls(explained):
+    _, facts = explained
+    page = render(facts, lambda path: path)
+    assert "What did the answer rest on?" in page
+    rested = facts["rested"]
+    assert f"takes {100 * rested['share']:.0f} % of the picture" in page
+    assert page.count("control: ") >= len(rested["controls"])
+    for card in facts["examples"]:
+        for path in (card["decided"]["kept"]["sound"], card["decided"]["removed"]["sound"], card["decided"]["mask"]):
+            assert path in page
+    # Explanations that older programs wrote say nothing of it.
+    older = {**facts, "examples": [{**card} for card in facts["examples"]]}
+    del older["rested"]
+    for card in older["examples"]:
+        del card["decided"]
+    assert "What did the answer rest on?" not in render(older, lambda path: path)

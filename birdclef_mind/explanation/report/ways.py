@@ -28,6 +28,8 @@ EVIDENCE_MEASURES = {
     "gain": "gained",
     "increase": "surer than the whole",
     "removed": "cost of taking it away",
+    "deletion": "left as the highest go first (deletion)",
+    "insertion": "reached as they come first (insertion)",
     "gini": "in few places (Gini)",
     "entropy": "spread (entropy)",
 }
