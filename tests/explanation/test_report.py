@@ -184,14 +184,15 @@ def test_without_decoders_the_other_ways_are_shown(explained):
     facts = copy.deepcopy(explained[1])
     for layer in facts["fidelity"]["layers"]:
         del layer["methods"]["decoder"]
+        layer["methods"].pop("refined", None)
     for card in facts["examples"]:
-        card["layers"] = [layer for layer in card["layers"] if layer["method"] != "decoder"]
+        card["layers"] = [layer for layer in card["layers"] if layer["method"] not in ("decoder", "refined")]
     for card in facts["answers"]["cards"]:
         card["answers"] = [answer for answer in card["answers"] if answer["way"] != "search"]
     page = Page(render(facts, lambda path: path))
     ways = [attributes for tag, attributes in page.tags if attributes.get("name") == "method"]
     assert [way["value"] for way in ways] == ["weights", "transposed", "metamer", "nearest", "drawn"]
-    assert ["checked" in way for way in ways] == [False, False, False, False, True]
+    assert ["checked" in way for way in ways] == [False, False, False, True, False]
 
 
 def test_what_cannot_be_rendered_is_refused(explained, tmp_path):

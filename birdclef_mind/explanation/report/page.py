@@ -128,6 +128,7 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         judged_ways=ways_of(facts),
         curves=fidelity_curves(facts),
         methods=_methods_used(facts),
+        first_shown=_first_shown(facts),
         story=story_of(facts),
         insisted=insisted_on(facts),
         terms=TERMS,
@@ -226,6 +227,14 @@ def _methods_used(facts: Explanation) -> dict[str, str]:
     """The ways back that some layer has, and what to call them."""
     used = {method for layer in facts["fidelity"]["layers"] for method in layer["methods"]}
     return {method: words for method, words in facts["methods"].items() if method in used}
+
+
+def _first_shown(facts: Explanation) -> str:
+    """The way back that is switched on at first: the last one that every layer has; "" for no layers."""
+    layers = [set(layer["methods"]) for layer in facts["fidelity"]["layers"]]
+    used = list(_methods_used(facts))
+    everywhere = [method for method in used if all(method in own for own in layers)]
+    return next(iter([*reversed(everywhere), *reversed(used)]), "")
 
 
 def _shares(facts: Explanation) -> dict[str, str]:
