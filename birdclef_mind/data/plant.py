@@ -97,6 +97,9 @@ def plant(root: Path, out: Path, planting: Planting, track: Track = untracked) -
     rng = np.random.default_rng(planting.seed)
     chosen = _chosen(competition, planting, rng)
     windows = _windows(competition, planting)
+    if not chosen and not windows:
+        where = "training recordings" if planting.where == TRAIN else f"rows of {TRUTH}"
+        raise ConfigError(f"species: expected one with {where} in {root}, found none of {planting.species}")
     failures: dict[str, str] = {}
     rows: list[list[object]] = []
     with (

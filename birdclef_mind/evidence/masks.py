@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.evidence.maps import Asked
+from birdclef_mind.evidence.maps import Asked, gradient_times_input
 
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
+_TOGETHER = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,22 @@ USUAL = Wanted()
 def find_masks(asked: Asked, wanted: Wanted | None = None, begin: Array | None = None) -> Array:
     """A mask for each recording, 0–1, (n, n_mels, frames).
 
+    Obstacle, from `gradient_times_input`, where no gradient reaches the picture: nothing would be kept.
+
     Parameters
     ----------
     wanted : of the masks; None for the usual.
     begin : masks to begin with, (n, n_mels, frames); None for half of everything.
     """
     wanted = USUAL if wanted is None else wanted
+    if len(asked.bands):
+        gradient_times_input(asked.some(slice(0, 1)))
+    parts = [slice(start, start + _TOGETHER) for start in range(0, len(asked.bands), _TOGETHER)]
+    found = [_found(asked.some(part), wanted, None if begin is None else begin[part]) for part in parts]
+    return np.concatenate(found) if found else np.zeros(asked.bands.shape, np.float32)
+
+
+def _found(asked: Asked, wanted: Wanted, begin: Array | None) -> Array:
     shape = asked.bands.shape[1:]
     grid = [min(size, count) for size, count in zip(shape, wanted.cells, strict=True)]
     begun = np.full((len(asked.bands), *shape), 0.5, np.float32) if begin is None else begin
@@ -60,7 +71,7 @@ def find_masks(asked: Asked, wanted: Wanted | None = None, begin: Array | None =
     slopes, squares = tf.zeros_like(logits), tf.zeros_like(logits)
     for number in range(wanted.steps):
         slopes, squares = step(logits, slopes, squares, tf.constant(number, tf.float32))
-    return as_masks(logits, shape).numpy()
+    return np.asarray(as_masks(logits, shape))
 
 
 def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
@@ -84,7 +95,7 @@ def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:
 
 
 def _step(asked: Asked, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step(logits: Any, slopes: Any, squares: Any, number: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(logits)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Anatomy
+from birdclef_mind.backwards.anatomy import Anatomy, Stage
 from birdclef_mind.backwards.fidelity import Interval, with_interval
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import ConfigError, Obstacle
@@ -122,7 +122,7 @@ class _Deciding:
         ways: dict[str, Callable[[], Array]] = {
             "gradient_times_input": lambda: maps.gradient_times_input(asked),
             "integrated_gradients": lambda: maps.integrated_gradients(asked),
-            "grad_cam": lambda: maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1]),
+            "grad_cam": lambda: maps.grad_cam(asked, anatomy, _last_map(anatomy)),
         }
         against: dict[str, Callable[[], Array]] = {
             "twin": lambda: find_masks(self._asked_of(twin)),
@@ -134,7 +134,7 @@ class _Deciding:
         for name, way in ways.items():
             try:
                 found = way()
-            except (ConfigError, Obstacle, IndexError) as error:
+            except (ConfigError, Obstacle) as error:
                 notes.append(f"{name}: {error}")
                 continue
             own[name] = self._measures(measures.strongest(found, share), found)
@@ -190,6 +190,14 @@ class _Deciding:
         deleted, inserted = measures.curves(found, self._score, _POINTS)
         values["deletion"], values["insertion"] = measures.area_under(deleted), measures.area_under(inserted)
         return {name: with_interval(np.asarray(one, float), self._groups) for name, one in values.items()}
+
+
+def _last_map(anatomy: Anatomy) -> Stage:
+    """The last layer that tells where something was; Obstacle where none does."""
+    maps_of = anatomy.of_kind("convolution")
+    if not maps_of:
+        raise Obstacle("it has no convolution")
+    return maps_of[-1]
 
 
 def _seen(mask: Array, features: Features) -> Array:

@@ -159,3 +159,18 @@ def test_places_that_cannot_be_are_refused(sample_folder, tmp_path):
     with pytest.raises(TableError, match="expected a new, empty or planted competition folder"):
         plant(sample_folder, tmp_path / "mine", Planting(cue="hum", species=species))
     assert json.dumps(sorted(path.name for path in (tmp_path / "mine").iterdir())) == '["notes.txt"]'
+
+
+def test_a_species_without_any_sounds_there_is_refused(tmp_path):
+    from birdclef_mind.data.sample import Sample, write_sample
+
+    write_sample(tmp_path / "s", Sample(species=3, recordings=2, soundscapes=1, soundscape_s=10, year=2026))
+    competition = open_competition(tmp_path / "s")
+    heard_only = set(competition.labels) - {one.label for one in competition.recordings}
+    for species in heard_only:
+        with pytest.raises(ConfigError, match="expected one with training recordings"):
+            plant(tmp_path / "s", tmp_path / "p", Planting(cue="hum", species=species))
+    (tmp_path / "s" / "truth.csv").unlink()
+    with pytest.raises(TableError, match=r"expected truth\.csv with a score a label"):
+        plant(tmp_path / "s", tmp_path / "p", Planting(cue="hum", species=competition.labels[0], where=TEST))
+    assert not (tmp_path / "p").exists()

@@ -1,10 +1,14 @@
 """Masks on a network of which it is known what it hears; controls."""
 
+import keras
 import numpy as np
+import pytest
 from some_ears import FEATURES, attentive, ear, some_pictures, sounds
 from test_maps import asked_of
 
+from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence import controls
+from birdclef_mind.evidence import masks as masks_of
 from birdclef_mind.evidence.masks import Wanted, find_masks, losses
 from birdclef_mind.evidence.measures import faithfulness, points_inside
 from birdclef_mind.sound.pictures import samples_to_pictures
@@ -104,3 +108,25 @@ def test_weights_are_put_out_of_order_from_the_last_layer_on():
     assert changed[1] >= 3
     for own, mixed in zip(model.get_weights(), last.get_weights(), strict=True):
         np.testing.assert_allclose(np.sort(own.ravel()), np.sort(mixed.ravel()))
+
+
+def test_no_recordings_have_no_masks():
+    asked, _ = asked_of(ear(), some_pictures(1))
+    assert find_masks(asked.some(slice(0, 0))).shape == (0, *asked.bands.shape[1:])
+
+
+def test_many_are_sought_a_few_at_a_time(monkeypatch):
+    asked, _ = asked_of(ear(), some_pictures(3))
+    together = find_masks(asked, FINE)
+    monkeypatch.setattr(masks_of, "_TOGETHER", 2)
+    np.testing.assert_allclose(find_masks(asked, FINE), together, atol=5e-3)
+
+
+def test_where_no_gradient_reaches_the_picture_there_is_none():
+    picture = keras.Input((FEATURES.rows, FEATURES.frames, 1))
+    whole = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(keras.ops.round(picture)))
+    whole = keras.ops.stop_gradient(whole)
+    model = keras.Model(picture, keras.layers.Dense(2, activation="softmax")(whole))
+    asked, _ = asked_of(model, some_pictures(1))
+    with pytest.raises(Obstacle, match="no gradient reaches the picture"):
+        find_masks(asked)
