@@ -10,15 +10,19 @@ from conftest import tree
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
 from birdclef_mind.commands.cli import build_parser, main
+from birdclef_mind.data.competition import open_competition
 from birdclef_mind.storage.places import reached
 
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
-MAY_BE_ZERO = {"--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share", "--metamers"}
+MAY_BE_ZERO = {
+    "--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share", "--metamers", "--level",
+}  # fmt: skip
+MAY_BE_NEGATIVE = {"--level"}
 # Words that are known only where the work begins, and what to give where they are wrong.
 WORDS = {
     "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
     "--presets": ["nix", "mel16,nix"], "--segment": ["nix", "nix@0", "@", "nix@nan"], "--bird": ["nix", ""],
-    "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""],
+    "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"],
 }  # fmt: skip
 # Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
 FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher", "--unlabelled"}
@@ -44,7 +48,8 @@ def wrong_values(action, folder):
     name = action.option_strings[0]
     if is_number(action):
         large = [] if action.type.__qualname__.startswith(whole.__name__) else ["99999999999999999999999"]
-        return [*(value for value in NEVER if value not in large), *([] if name in MAY_BE_ZERO else ["0"])]
+        allowed = [*large, *(["-1"] if name in MAY_BE_NEGATIVE else [])]
+        return [*(value for value in NEVER if value not in allowed), *([] if name in MAY_BE_ZERO else ["0"])]
     if action.type is given_file:
         return ["", str(folder / "nix"), str(folder), "/proc/nope/x"]
     if getattr(action.type, "__qualname__", "").startswith(one_of.__name__):
@@ -59,12 +64,19 @@ def wrong_values(action, folder):
 def positionals(command, little, out):
     return {
         "dry-run": [out], "sample": [out], "collect": [little.competition / "train_audio", out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
-        "embed": [little.bundle, little.competition, out],
+        "embed": [little.bundle, little.competition, out], "plant": [little.competition, out],
         "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
         "compare": [little.competition, out], "report": [out, out / "p.html"],
         "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],
         "rehearse": [little.competition, out],
     }[command]  # fmt: skip
+
+
+def required(command, little):
+    """Options that a command cannot do without; what is given after them wins."""
+    if command != "plant":
+        return []
+    return ["--cue=hum", f"--species={open_competition(little.competition).recordings[0].label}"]
 
 
 @pytest.fixture
@@ -77,7 +89,7 @@ def refused(little, tmp_path, capsys, monkeypatch):
         inputs = (little.competition, little.cache, little.bundle, little.decoded)
         before = [tree(folder) for folder in inputs]
         arguments = where or positionals(command, little, tmp_path / "out")
-        assert main([command, *map(str, arguments), *words, "--quiet"]) == 2, words
+        assert main([command, *map(str, arguments), *required(command, little), *words, "--quiet"]) == 2, words
         shown = capsys.readouterr()
         assert shown.err.startswith(f"birdclef-mind {command}: ") or shown.err.startswith("birdclef-mind: "), shown.err
         assert shown.err.count("\n") == 1
