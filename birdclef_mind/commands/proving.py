@@ -6,8 +6,7 @@ from birdclef_mind.commands.arguments import number, one_of, place
 from birdclef_mind.commands.parsers import SEED, Group, add_command
 from birdclef_mind.commands.terminal import Terminal, command
 from birdclef_mind.commands.words import counted
-from birdclef_mind.data.plant import PLACES, PLANTED, TRAIN
-from birdclef_mind.sound.cues import CUES
+from birdclef_mind.data.planting import CUES, PLACES, PLANTED, TRAIN, Planting
 
 
 def add_plant(group: Group) -> None:
@@ -38,7 +37,6 @@ def add_plant(group: Group) -> None:
 
 def plant(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the planted copy; status 1 when a sound could not be read."""
-    from birdclef_mind.data.plant import Planting
     from birdclef_mind.data.plant import plant as run
 
     wanted = Planting(

@@ -21,6 +21,7 @@ overrides         the expert's corrections, read and laid over a cache
 sample            a small invented competition whose truth is known
 sample_sounds     its invented songs and places
 sample_tables     its tables, as each year writes them
+planting          what is planted in it
 plant             a copy of a competition with a known foreign cue in one species' sounds
 strips            pictures of a recording side by side in one PNG
 index             the segments of a store, a row each: labels, sides, targets

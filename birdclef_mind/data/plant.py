@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.checks import is_number, require, some_of
+from birdclef_mind.checks import some_of
 from birdclef_mind.data import collection
 from birdclef_mind.data.competition import Competition, list_soundscapes, open_competition
 from birdclef_mind.data.form import SCORES, TEST_SOUNDSCAPES
+from birdclef_mind.data.planting import PLANTED, TEST, TRAIN, Planting
 from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import AudioError, ConfigError, TableError, reason_of
 from birdclef_mind.sound import audio
-from birdclef_mind.sound.cues import CUES, Cue, make_cue
+from birdclef_mind.sound.cues import Cue, make_cue
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.progress import Track, untracked
@@ -35,42 +36,11 @@ if TYPE_CHECKING:
 
 # (onset, offset in seconds, low, high in hertz).
 Box = tuple[float, float, float, float]
-PLANTED = "planted.csv"
 COLUMNS = ("filename", "onset_s", "offset_s", "low_hz", "high_hz")
-TRAIN, TEST, BOTH = "train", "test", "both"
-PLACES = (TRAIN, TEST, BOTH)
 _HIGHEST_RATE_HZ = 48_000
 # How loud a cue is where the recording itself is silent.
 _IN_SILENCE = 0.01
 _FULL_SCALE = 0.99
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planting:
-    """What is planted.
-
-    Attributes
-    ----------
-    cue : one of `CUES`. species : the label whose sounds carry it. share : of its training recordings that do, above 0.
-    where : `TRAIN` for training recordings, `TEST` for rows of soundscapes in which the truth says that it is, `BOTH`.
-    level_db : how much louder a cue is than the recording, as root mean squares, while it sounds.
-    seed : of which recordings carry it, and where in time.
-    """
-
-    cue: str
-    species: str
-    share: float = 0.8
-    where: str = TRAIN
-    level_db: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require(self.cue in CUES, "cue", f"one of {', '.join(CUES)}", self.cue)
-        require(self.where in PLACES, "where", f"one of {', '.join(PLACES)}", self.where)
-        require(is_number(self.share) and 0 < self.share <= 1, "share", "a number above 0, at most 1", self.share)
-        require(
-            is_number(self.level_db) and -60 <= self.level_db <= 60, "level", "decibels from -60 to 60", self.level_db
-        )
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,18 @@ import pytest
 from conftest import tree
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.data import planting
 from birdclef_mind.data.competition import open_competition, recording_path
-from birdclef_mind.data.plant import BOTH, TEST, Planting, boxes, plant, read_planted
+from birdclef_mind.data.plant import boxes, plant, read_planted
+from birdclef_mind.data.planting import BOTH, TEST, Planting
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, TableError
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.cues import CUES
+
+
+def test_the_cues_that_are_named_are_those_that_are_made():
+    assert tuple(CUES) == planting.CUES
 
 
 def species_of(root):
