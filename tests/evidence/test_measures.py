@@ -90,7 +90,8 @@ def test_curves_take_the_highest_first(rng):
 def test_the_area_is_that_of_trapezia():
     np.testing.assert_allclose(measures.area_under(np.array([[0, 1.0], [1, 1], [0, 0]])), [0.5, 1, 0])
     curve = np.random.default_rng(0).random((1, 11))
-    assert measures.area_under(curve)[0] == pytest.approx(np.trapezoid(curve[0], dx=0.1))
+    slowly = sum(0.1 * (curve[0, place] + curve[0, place + 1]) / 2 for place in range(10))
+    assert measures.area_under(curve)[0] == pytest.approx(slowly)
 
 
 def test_pointing_follows_its_definitions(rng):
