@@ -8,6 +8,7 @@ import numpy as np
 import scipy.ndimage
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.fidelity import shuffled
 from birdclef_mind.sound.settings import Features
 
 # How smooth a random mask is, in bands and frames: about as smooth as those that are found.
@@ -26,13 +27,8 @@ def loudness_maps(bands: Array, features: Features) -> Array:
 
 
 def anothers(maps: Array, groups: Sequence[str]) -> Array:
-    """Each one's map taken from the next recording that is another one, (n, bands, frames)."""
-    names = np.asarray(groups)
-    places = []
-    for place in range(len(names)):
-        others = np.roll(np.arange(len(names)), -place - 1)
-        places.append(next((int(other) for other in others if names[other] != names[place]), place))
-    return maps[np.array(places, int)]
+    """Each one's map taken from the next recording, (n, bands, frames); where there is one alone, its own."""
+    return maps[shuffled(len(maps), groups)] if len(set(groups)) > 1 else maps
 
 
 def cascading(model: keras.Model, seed: int = 0) -> list[tuple[str, keras.Model]]:

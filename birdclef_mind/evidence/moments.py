@@ -27,8 +27,7 @@ def evidence_a_moment(anatomy: Anatomy, pictures: Array) -> Array:
 
     Over the moments it adds up to the sum that the class's score is made of: before the softmax, or the sigmoid. A
     constant of the class layer is shared out as the moments are weighed. Moments are equally long and cover the
-    picture.
-    Obstacle, naming the layer, where an answer is no sum over moments.
+    picture. Obstacle, naming the layer, where an answer is no sum over moments.
     """
     anatomy.require(pictures)
     share = _sharing(anatomy)

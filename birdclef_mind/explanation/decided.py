@@ -35,9 +35,16 @@ _LEAST_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Parts:
-    """Two parts of each example: pictures, and samples (n, segment_samples) where the recordings are at hand."""
+    """What is kept and what is removed of each example.
+
+    Attributes
+    ----------
+    pictures, scores : of both, the network's scores (n, classes). samples : (n, segment_samples) where the recordings
+        are at hand.
+    """
 
     pictures: tuple[Pictures, Pictures]
+    scores: tuple[Array, Array]
     samples: tuple[Array, Array] | None
 
 
@@ -59,7 +66,7 @@ def write_decided(
     parts = decided.parts(found)
     for place, card in enumerate(cards):
         card["decided"] = decided.card(card["name"], place, found, parts, when[place])
-    return decided.measured(found, twin)
+    return decided.measured(found, parts, twin)
 
 
 class _Deciding:
@@ -93,13 +100,13 @@ class _Deciding:
 
     def parts(self, masks: Array) -> Parts:
         """What masks (n, n_mels, frames) keep and remove: of the recordings, or of their pictures alone."""
-        if self._samples is not None:
-            kept, removed = split_samples(self._samples, masks, self._features)
-            return Parts(
-                (samples_to_pictures(kept, self._features), samples_to_pictures(removed, self._features)),
-                (kept, removed),
-            )
-        return Parts((self._drawn(masks), self._drawn(1 - masks)), None)
+        samples = None if self._samples is None else split_samples(self._samples, masks, self._features)
+        if samples is None:
+            kept, removed = self._drawn(masks), self._drawn(1 - masks)
+        else:
+            kept, removed = (samples_to_pictures(part, self._features) for part in samples)
+        scores = self._reading.answer(kept.pixels), self._reading.answer(removed.pixels)
+        return Parts((kept, removed), scores, samples)
 
     def card(self, name: str, place: int, masks: Array, parts: Parts, when: When) -> Decided:
         """What is shown of one example; its pictures are written, and its sounds put in or asked for."""
@@ -115,8 +122,8 @@ class _Deciding:
             "removed": removed,
         }
 
-    def measured(self, masks: Array, twin: Anatomy) -> Rested:
-        """How well each method says what the answers rest on, beside its controls."""
+    def measured(self, masks: Array, parts: Parts, twin: Anatomy) -> Rested:
+        """How well masks (n, n_mels, frames), whose parts are known, and each method say it, beside controls."""
         asked, share = self._asked, max(_LEAST_SHARE, float(masks.mean()))
         anatomy, notes = self._anatomy, []
         ways: dict[str, Callable[[], Array]] = {
@@ -130,18 +137,18 @@ class _Deciding:
             "loudness": lambda: controls.loudness_maps(asked.bands, self._features),
             "random": lambda: controls.random_maps(asked.bands.shape),
         }
-        own = {MASK: self._measures(masks, masks)}
+        own = {MASK: self._measures(parts, masks)}
         for name, way in ways.items():
             try:
                 found = way()
             except (ConfigError, Obstacle) as error:
                 notes.append(f"{name}: {error}")
                 continue
-            own[name] = self._measures(measures.strongest(found, share), found)
+            own[name] = self._measures(self.parts(measures.strongest(found, share)), found)
         others = {}
         for name, control in against.items():
             found = control()
-            others[name] = self._measures(measures.strongest(found, share), found)
+            others[name] = self._measures(self.parts(measures.strongest(found, share)), found)
         return {"segments": len(masks), "share": round(share, 4), "methods": own, "controls": others, "notes": notes}
 
     def _asked_of(self, anatomy: Anatomy) -> Asked:
@@ -162,7 +169,7 @@ class _Deciding:
         number = ("kept", "removed").index(kind)
         pictures = parts.pictures[number]
         pixels, scale = pictures.pixels[place : place + 1], pictures.scale[place]
-        scores = self._reading.answer(pixels)[0]
+        scores = parts.scores[number][place]
         called = int(scores.argmax())
         sound = (
             folder.sound(f"{name}-{kind}", parts.samples[number][place])
@@ -178,14 +185,11 @@ class _Deciding:
             "second": names[int(self._reading.second(pixels)[0].argmax())],
         }
 
-    def _measures(self, masks: Array, found: Array) -> dict[str, Interval]:
-        """Means with intervals of what masks (n, n_mels, frames) keep and remove, and of the maps they come from."""
-        kept, removed = (pictures.pixels for pictures in self.parts(masks).pictures)
-        told = measures.faithfulness(
-            self._whole, self._reading.answer(kept), self._reading.answer(removed), self._called
-        )
-        values: dict[str, Any] = dict(told)
-        values["same_by_second"] = self._reading.second(kept).argmax(axis=1) == self._second
+    def _measures(self, parts: Parts, found: Array) -> dict[str, Interval]:
+        """Means with intervals of what is kept and removed, and of the maps (n, n_mels, frames) that say so."""
+        values: dict[str, Any] = dict(measures.faithfulness(self._whole, *parts.scores, self._called))
+        second = self._reading.second(parts.pictures[0].pixels)
+        values["same_by_second"] = second.argmax(axis=1) == self._second
         values["gini"], values["entropy"] = measures.gini(found), measures.entropy(found)
         deleted, inserted = measures.curves(found, self._score, _POINTS)
         values["deletion"], values["insertion"] = measures.area_under(deleted), measures.area_under(inserted)
