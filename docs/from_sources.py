@@ -22,6 +22,7 @@ PACKAGE = ROOT / "birdclef_mind"
 ROOMS = (
     "commands",
     "explanation",
+    "audit",
     "evidence",
     "training",
     "backwards",

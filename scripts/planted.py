@@ -10,7 +10,6 @@ there instead.
 
 import argparse
 import json
-import subprocess
 import sys
 from collections import defaultdict
 from datetime import date
@@ -20,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
+from benchmarks.trials import run, trained
 
 CUES = ("hum", "beep", "voice", "click", "band")
 # A cue is used where without it the score of the species falls by at least so much.
@@ -34,25 +34,11 @@ energy of a map inside the cue's boxes over their share of the picture, and how 
 brackets the same of a network that was trained without the cue, asked about the same sounds."""
 
 
-def run(*words):
-    """A command of the package, as a person would give it."""
-    subprocess.run([sys.executable, "-m", "birdclef_mind", *map(str, words), "--quiet"], check=True)
-
-
-def trained(work, name, competition, args, seed):
-    """The bundle of a network trained on a competition, and its cache; what is there already is kept."""
-    cache, bundle = work / f"{name}-cache", work / f"{name}-bundle-{seed}"
-    run("cache", competition, cache, "--preset", args.preset)
-    if not (bundle / "bundle.json").is_file():
-        run("train", cache, bundle, "--recipe", args.recipe, "--epochs", args.epochs, "--seed", seed)
-    return bundle, cache
-
-
 def segments_with_cue(bundle, cache, planted, original, species):
     """Segments with the cue: (samples with it, samples without, boxes, recordings), held-out recordings first."""
     from birdclef_mind.data.plant import boxes, read_planted
+    from birdclef_mind.data.real_sounds import real_sounds
     from birdclef_mind.evidence.proof import boxes_to_map
-    from birdclef_mind.explanation.examples import real_sounds
 
     table = read_planted(planted)
     carrying = set(table["filename"])
@@ -70,8 +56,9 @@ def segments_with_cue(bundle, cache, planted, original, species):
 
 def strangers(bundle, cache, competition, species, cue, level_db):
     """Segments of other species, held out where any are, to which the cue is added: as of `segments_with_cue`."""
+    from birdclef_mind.data.real_sounds import real_sounds
     from birdclef_mind.evidence.proof import boxes_to_map
-    from birdclef_mind.explanation.examples import evenly, real_sounds
+    from birdclef_mind.explanation.examples import evenly
     from birdclef_mind.sound.cues import make_cue
 
     held_out = set(bundle.record.validation_recordings)

@@ -2,6 +2,7 @@
 
 cli           `birdclef-mind`: words to a command, errors to one sentence and a status
 data          sample, collect, cache, embed
+auditing      audit: what may be wrong with the training data
 proving       plant: a case whose truth is known
 training      train, train-decoders, runs
 heads         train --listener

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.commands import competing, data, explaining, proving, training
+from birdclef_mind.commands import auditing, competing, data, explaining, proving, training
 from birdclef_mind.commands.arguments import Parser
 from birdclef_mind.commands.parsers import STATUS_HELP, Group
 from birdclef_mind.commands.surroundings import settle
@@ -21,6 +21,7 @@ COMMANDS: tuple[Callable[[Group], None], ...] = (
     training.add_runs,
     training.add_train_decoders,
     explaining.add_explain,
+    auditing.add_audit,
     explaining.add_compare,
     explaining.add_report,
     competing.add_infer,

@@ -113,7 +113,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
         f"explained in {time.perf_counter() - started:.0f} s",
         [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
     )
-    return _tell_failures(facts["failures"], terminal)
+    return terminal.failures(facts["failures"])
 
 
 def _explain_listener(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -145,7 +145,7 @@ def _explain_listener(args: argparse.Namespace, terminal: Terminal) -> int:
         f"{counted(len(facts['examples']), 'example')} explained in {time.perf_counter() - started:.0f} s",
         [("report", args.out / REPORT), ("facts", args.out / FACTS), ("sounds", args.out / "sounds")],
     )
-    return _tell_failures(facts["failures"], terminal)
+    return terminal.failures(facts["failures"])
 
 
 def add_compare(group: Group) -> None:
@@ -184,7 +184,7 @@ def compare(args: argparse.Namespace, terminal: Terminal) -> int:
         f"of {counted(facts['measured']['birds'], 'bird')}",
         [("page", args.out / comparison.PAGE), ("facts", args.out / comparison.FACTS)],
     )
-    return _tell_failures(facts["failures"], terminal)
+    return terminal.failures(facts["failures"])
 
 
 def add_report(group: Group) -> None:
@@ -205,10 +205,3 @@ def report(args: argparse.Namespace, terminal: Terminal) -> int:
     write_report(args.explanation, args.out, single_file=args.single_file)
     terminal.end("rendered; it opens by double click", [("report", args.out)])
     return 0
-
-
-def _tell_failures(failed: dict[str, str], terminal: Terminal) -> int:
-    """Name recordings that could not be used; the status that this means."""
-    for recording, reason in failed.items():
-        terminal.say(f"failed: {recording}: {reason}")
-    return 1 if failed else 0

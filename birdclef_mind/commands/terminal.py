@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,12 @@ class Terminal:
             mininterval=every_s,
             delay=delay_s,
         )
+
+    def failures(self, failed: Mapping[str, str]) -> int:
+        """Name recordings that could not be used, and why; the status that this means."""
+        for recording, reason in failed.items():
+            self.say(f"failed: {recording}: {reason}")
+        return 1 if failed else 0
 
     def end(self, summary: str, places: Sequence[tuple[str, str | Path]]) -> None:
         """Print what was done and where things are."""

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from birdclef_mind.commands.runs import Run
     from birdclef_mind.training.train_folds import FoldsReport
 
+# Of what may be wrong so much is said at the end; the rest is in the table.
+_LIKELIEST = 5
 _LIKENESS = ("told_apart", "same_likeness", "different_likeness")
 
 
@@ -28,6 +30,22 @@ def counted(number: int, thing: str) -> str:
     ('1 recording', '2 recordings')
     """
     return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def audit_lines(suspects: Mapping[str, Any]) -> list[str]:
+    """How much of each kind may be wrong, beside what was so before corrections, and the likeliest ones."""
+    before = suspects.get("before")
+    kinds = [kind for kind in suspects["kind_words"] if suspects["counts"][kind] or (before and before[kind])]
+    lines = [
+        f"{suspects['counts'][kind]:>5}  {kind:<9} {suspects['kind_words'][kind]}"
+        + (f" (before the corrections {before[kind]})" if before else "")
+        for kind in kinds
+    ]
+    lines = lines or ["nothing looks wrong"]
+    for one in suspects["found"][:_LIKELIEST]:
+        window = one["windows"][0]
+        lines.append(f"{one['chance']:.2f}  {window['recording']} at {window['start_s']:g} s: {one['reason']}")
+    return [*lines, *(f"{note}." for note in suspects["notes"])]
 
 
 def fidelity_lines(facts: Mapping[str, Any]) -> list[str]:

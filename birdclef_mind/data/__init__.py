@@ -23,6 +23,7 @@ sample_sounds     its invented songs and places
 sample_tables     its tables, as each year writes them
 planting          what is planted in it
 plant             a copy of a competition with a known foreign cue in one species' sounds
+real_sounds       the sound of segments as it was recorded
 strips            pictures of a recording side by side in one PNG
 index             the segments of a store, a row each: labels, sides, targets
 cache             a cache as it is read: facts, index, pictures

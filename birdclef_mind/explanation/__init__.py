@@ -16,6 +16,9 @@ real_segments  real segments that are shown beside an example, each written once
 example_cards  an example at every layer
 decided        what an example's answer rests on: the part that is kept, and when
 answer_cards   a bird's bare name, worked backwards
+suspects       what may be wrong with the training data
+suspect_facts  how that is told
+auditing       the whole of an audit: a folder and a page of its own
 data_sheets    training segments to look through, with flags on the strange ones
 comparison     features side by side on the same segments
 network_facts  the network in numbers and pictures

@@ -9,8 +9,9 @@ import numpy as np
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
+from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.errors import AudioError, reason_of
-from birdclef_mind.explanation.examples import evenly, real_sounds
+from birdclef_mind.explanation.examples import evenly
 from birdclef_mind.explanation.facts import Segment, Sheets
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.copies import alike_recordings

@@ -11,8 +11,8 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.competition import recording_path
 from birdclef_mind.data.overrides import CorrectedCache
+from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.errors import AudioError, ConfigError, printable, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
@@ -151,34 +151,3 @@ def join(groups: Sequence[Examples]) -> Examples:
     scales = [one.scale for one in pictures]
     scale = PixelScale(np.concatenate([s.low for s in scales]), np.concatenate([s.width for s in scales]))
     return Examples(each, Pictures(np.concatenate([one.pixels for one in pictures]), scale))
-
-
-def real_sounds(
-    rows: Sequence[IndexRow], competition: Path | None, features: Features, failed: dict[str, str]
-) -> list[Array | None]:
-    """Segments' samples (segment_samples,) as recorded, each recording read once; None where it is not at hand.
-
-    `failed` gets recordings that the competition's folder should have and that cannot be read, and why.
-    """
-    found: list[Array | None] = [None] * len(rows)
-    if competition is None:
-        return found
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        places.setdefault(row.recording, []).append(place)
-    for recording, own in places.items():
-        path = recording_path(competition, recording)
-        if path is None:
-            failed[recording] = "missing"
-            continue
-        wanted = {rows[place].segment: rows[place].start_s for place in own}
-        try:
-            # What comes between those that are asked for is passed over, and nothing behind the last is decoded.
-            windows = (one for one in audio.read_windows(path, features, wanted) if one.number in wanted)
-            heard = {one.number: one.samples for one in islice(windows, len(wanted))}
-        except (AudioError, MemoryError) as error:
-            failed[recording] = reason_of(error)
-            continue
-        for place in own:
-            found[place] = heard[rows[place].segment]
-    return found

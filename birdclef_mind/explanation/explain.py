@@ -19,7 +19,7 @@ from birdclef_mind.backwards.reconstruction import (
     read_backwards,
 )
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.competition import has_recordings, open_competition
+from birdclef_mind.data.competition import open_competition
 from birdclef_mind.errors import BundleError, ConfigError, TableError
 from birdclef_mind.explanation import examples
 from birdclef_mind.explanation import folder as explanation
@@ -36,15 +36,16 @@ from birdclef_mind.explanation.judge_sounds import judge_sounds
 from birdclef_mind.explanation.judging import open_judge
 from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
-from birdclef_mind.explanation.reading import Reading
+from birdclef_mind.explanation.reading import Reading, competition_of
 from birdclef_mind.explanation.settings import Showing
+from birdclef_mind.explanation.suspect_facts import Suspects
+from birdclef_mind.explanation.suspects import find_suspects, suspect_facts
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import SECOND
 from birdclef_mind.networks.weights import values_digest
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
-from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Training
@@ -120,7 +121,7 @@ def explain(
     corrected = bundles.as_trained(bundle, cache)
     both = corrected.sides(bundle.record.validation_recordings)
     learn, check = _with_a_bird(both.learn), _with_a_bird(both.check)
-    competition = _competition(explaining, cache)
+    competition = competition_of(explaining.competition, cache)
     named = [(examples.find_row(corrected, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
@@ -163,7 +164,11 @@ def explain(
         say("drawing what the filters look for")
         layers = filter_facts(backwards, folder, held_out.pixels)
         say("looking through the training data, comparing features")
-        data = _data(reading, [row for row, _ in named], explaining, say=say, track=track)
+        shown_rows = choose_segments(
+            [row for row in corrected.rows if row.label], explaining.sheets, [row for row, _ in named]
+        )
+        data = _data(reading, shown_rows, explaining, say=say, track=track)
+        suspects = _suspects(reading, bundle_folder, shown_rows, say=say, track=track)
         comparison, no_comparison = _comparison(folder, bundle, setups, competition, track)
         reading.failed.update(comparison["failures"] if comparison else {})
         say("making the sounds")
@@ -183,6 +188,7 @@ def explain(
             "answers": answers,
             "comparison": comparison,
             "data": data,
+            "suspects": suspects,
             "blind": blind_clips(cards, answers["cards"], bundle.classes.names),
             "corrections": corrections(corrected, bundle),
         }
@@ -255,14 +261,22 @@ def _choose(reading: Reading, rows: list[IndexRow], pictures: Pictures, count: i
     return [(rows[place], why) for place, why in chosen]
 
 
-def _data(reading: Reading, always: Sequence[IndexRow], explaining: Explaining, *, say: Say, track: Track) -> Sheets:
-    rows = choose_segments([row for row in reading.cache.rows if row.label], explaining.sheets, always)
+def _data(reading: Reading, rows: Sequence[IndexRow], explaining: Explaining, *, say: Say, track: Track) -> Sheets:
     whole = explaining.whole_recordings
     size = size_of({row.recording for row in rows}, reading.competition) if reading.competition else 0
     if whole and size > _MOST_COPIED:
         say(f"the recordings of these segments take {size / 1e6:.0f} MB: each segment gets a sound of its own instead")
         whole = False
     return write_sheets(reading, rows, reading.cache.pictures(rows, track).pixels, whole=whole)
+
+
+def _suspects(reading: Reading, bundle_folder: Path, shown: Sequence[IndexRow], *, say: Say, track: Track) -> Suspects:
+    """What may be wrong with the segments that are shown, and with those that corrections drop."""
+    cache = reading.cache
+    left = {(row.recording, row.segment) for row in cache.rows} - {(row.recording, row.segment) for row in shown}
+    rows = [row for row in cache.as_cached.rows if row.label and (row.recording, row.segment) not in left]
+    pixels = cache.as_cached.pictures(rows).pixels
+    return suspect_facts(find_suspects(reading, bundle_folder, rows, pixels, say=say, track=track), reading, shown)
 
 
 def _comparison(
@@ -280,13 +294,3 @@ def _comparison(
         return compare_features(replace(opened, recordings=own), folder, setups, track=track), []
     except (TableError, ConfigError) as error:
         return None, [f"Features are not compared: {error}."]
-
-
-def _competition(explaining: Explaining, cache: Cache) -> Path | None:
-    """Folder of the real sound; None when the one the cache was made from is not there. One that is named must be."""
-    folder = explaining.competition or cache.competition
-    if has_recordings(folder):
-        return folder
-    if explaining.competition:
-        raise ConfigError(f"competition: expected a folder with its recordings, found {kind_of(folder)} at {folder}")
-    return None

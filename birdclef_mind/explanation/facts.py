@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from birdclef_mind.explanation.card_facts import Answers, Called, ExampleCard
 from birdclef_mind.explanation.evidence_facts import Rested
 from birdclef_mind.explanation.judge_facts import JudgeFacts
+from birdclef_mind.explanation.suspect_facts import Suspects
 
 if TYPE_CHECKING:
     # TensorFlow stands behind them, which a page does without.
@@ -274,4 +275,17 @@ class Explanation(TypedDict):
     corrections: Corrections | None
     judge: NotRequired[JudgeFacts]
     rested: NotRequired[Rested]
+    suspects: NotRequired[Suspects]
     listener: NotRequired[ListenerFacts]
+
+
+class AuditFacts(TypedDict):
+    """The whole of `audit.json`; `failures` names recordings that cannot be heard, and why."""
+
+    bundle: BundleFacts
+    real_sound: str | None
+    notes: list[str]
+    failures: dict[str, str]
+    data: Sheets
+    suspects: Suspects
+    corrections: Corrections | None

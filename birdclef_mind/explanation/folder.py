@@ -173,7 +173,8 @@ def claimed(root: Path, kind: str, error: type[BirdclefMindError]) -> AbstractCo
 def _own_files(root: Path) -> list[str]:
     """Files of a folder without a ledger, such as one that was copied: its facts list them."""
     own: list[str] = []
-    for name, page in ((FACTS, REPORT), (folder_kinds.COMPARISON, COMPARISON_PAGE)):
+    pages = {FACTS: REPORT, folder_kinds.AUDIT: REPORT, folder_kinds.COMPARISON: COMPARISON_PAGE}
+    for name, page in pages.items():
         if files.is_sealed(root / name):
             listed = json.loads((root / name).read_text(encoding="utf-8")).get("files", {})
             own += [name, *(path for path in listed if Path(path).parent.as_posix() in PARTS)]

@@ -10,9 +10,10 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.competition import Competition
 from birdclef_mind.data.index import IndexRow
+from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import AudioError, ConfigError, reason_of
-from birdclef_mind.explanation.examples import Example, Examples, real_sounds
+from birdclef_mind.explanation.examples import Example, Examples
 from birdclef_mind.sound.audio import SILENCE_DBFS, Window, loudness_dbfs, read_windows
 from birdclef_mind.sound.pictures import Pictures, PixelScale, samples_to_pictures
 from birdclef_mind.sound.settings import Features

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from birdclef_mind.backwards.fidelity import Answer
 from birdclef_mind.backwards.reconstruction import Backwards
+from birdclef_mind.data.cache import Cache
+from birdclef_mind.data.competition import has_recordings
 from birdclef_mind.data.overrides import CorrectedCache
+from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.settings import Features
+from birdclef_mind.storage.folder_kinds import kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +45,16 @@ class Reading:
     def held_out(self) -> frozenset[str]:
         """Recordings that the network was not trained on."""
         return frozenset(self.bundle.record.validation_recordings)
+
+
+def competition_of(given: Path | None, cache: Cache) -> Path | None:
+    """Folder of the real sound; None when the one the cache was made from is not there.
+
+    ConfigError for one that is given and not there.
+    """
+    folder = given or cache.competition
+    if has_recordings(folder):
+        return folder
+    if given:
+        raise ConfigError(f"competition: expected a folder with its recordings, found {kind_of(folder)} at {folder}")
+    return None

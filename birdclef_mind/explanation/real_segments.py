@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from birdclef_mind.data.cache import IndexRow
+from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.explanation.card_facts import WrittenSegment
-from birdclef_mind.explanation.examples import real_sounds
 from birdclef_mind.explanation.folder import safe_names
 from birdclef_mind.explanation.listener_reading import ListenerReading
 from birdclef_mind.explanation.reading import Reading

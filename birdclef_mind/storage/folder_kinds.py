@@ -7,6 +7,7 @@ BUNDLE = "bundle.json"
 EMBEDDINGS = "embeddings.json"
 EXPLANATION = "explanation.json"
 COMPARISON = "comparison.json"
+AUDIT = "audit.json"
 COMPETITION = "train_metadata.csv"
 # Beside a bundle: how well its network does.
 SCORES = "scores.json"
@@ -19,6 +20,7 @@ _KINDS = {
     EMBEDDINGS: "embeddings",
     EXPLANATION: "an explanation",
     COMPARISON: "a comparison",
+    AUDIT: "an audit",
     COMPETITION: "a competition folder",
 }
 
@@ -36,6 +38,7 @@ _MAKERS = {
     EMBEDDINGS: "run `embed` again",
     EXPLANATION: "run `explain` again",
     COMPARISON: "run `compare` again",
+    AUDIT: "run `audit` again",
 }
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 MINDS = "## Minds"
 # What `scripts/planted.py` writes.
 PLANTED = "## Planted causes"
+# What `scripts/spoiled.py` writes.
+SPOILED = "## Spoiled data"
 # How the titles end of parts that were measured alone, which are all in the whole page.
 ALONE = ", measured alone"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")

@@ -22,7 +22,7 @@ MAY_BE_NEGATIVE = {"--level"}
 WORDS = {
     "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
     "--presets": ["nix", "mel16,nix"], "--segment": ["nix", "nix@0", "@", "nix@nan"], "--bird": ["nix", ""],
-    "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"],
+    "--accept": ["nix", "label,nix", "Label"], "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"],
 }  # fmt: skip
 # Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
 FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher", "--unlabelled"}
@@ -64,7 +64,7 @@ def wrong_values(action, folder):
 def positionals(command, little, out):
     return {
         "dry-run": [out], "sample": [out], "collect": [little.competition / "train_audio", out], "cache": [little.competition, out], "train": [little.cache, out], "runs": [out],
-        "embed": [little.bundle, little.competition, out], "plant": [little.competition, out],
+        "embed": [little.bundle, little.competition, out], "plant": [little.competition, out], "audit": [little.decoded, little.cache, out],
         "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
         "compare": [little.competition, out], "report": [out, out / "p.html"],
         "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],

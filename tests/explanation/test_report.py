@@ -12,7 +12,8 @@ import pytest
 from birdclef_mind.commands.cli import main
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import folder as explanation
-from birdclef_mind.explanation.report.page import fidelity_curves, frequency_ticks, render, write_report
+from birdclef_mind.explanation.report.environment import frequency_ticks
+from birdclef_mind.explanation.report.page import fidelity_curves, render, write_report
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.sound.spectrum import mel_filters
 from birdclef_mind.storage import files

@@ -16,6 +16,8 @@ PLAIN = {
     "checks.known": "reader: the settings in a table, before any is checked",
     "checks.table_of": "reader: the settings in a table, before any is checked",
     "data.overrides.to_record": "writer: corrections as JSON",
+    "explanation.report.environment.axes": "writer: what a template is given",
+    "explanation.report.environment.with_ticks": "writer: what a template is given",
     "explanation.report.client.client_facts": "writer: the page's data as JSON",
     "kaggle.stand_in.StandIn.answer": "writer: what Kaggle's server answers as JSON",
     "networks.layers.AttentionPooling.get_config": "writer: Keras' own",

@@ -14,9 +14,10 @@ from sounds import CONVERTED, COPIED, as_to_a_pipe, encoded, noise, written
 
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.competition import list_soundscapes
+from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.explanation import data_sheets
-from birdclef_mind.explanation.examples import from_files, real_sounds
+from birdclef_mind.explanation.examples import from_files
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.explanation.report import page as report
 from birdclef_mind.kaggle.write_submission import write_submission

@@ -33,6 +33,7 @@ def client_facts(
             for item in data["segments"]
         ],
         "flag_words": data["flag_words"],
+        "suspects": _suspects(facts, are),
         # Of explanations that older programs wrote no way and no independent network is told.
         "blind": {
             "ways": [],
@@ -42,3 +43,11 @@ def client_facts(
         "corrected": facts["corrections"]["lines"] if facts["corrections"] else [],
         "embedded": embedded,
     }
+
+
+def _suspects(facts: Mapping[str, Any], are: str) -> dict[str, Any] | None:
+    """What may be wrong, in words for what the classes are; None where nobody looked."""
+    found = facts.get("suspects")
+    if found is None:
+        return None
+    return {**found, "kind_words": {kind: in_words(words, are) for kind, words in found["kind_words"].items()}}

@@ -72,6 +72,7 @@ function showMarks() {
   document.getElementById("marks-none").hidden = marks.size > 0;
   document.getElementById("count").textContent = marks.size ? `(${marks.size})` : "";
   for (const place of document.querySelectorAll(".marked")) showMark(place);
+  document.dispatchEvent(new Event("marks"));
 }
 
 function showMark(place) {

@@ -5,33 +5,31 @@ on it is in the explanation's JSON; every word that came from a table is escaped
 """
 
 import base64
-import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeGuard, cast
 from urllib.parse import quote
 
-import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from birdclef_mind.data.metrics import OF_YEARS
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import comparison
 from birdclef_mind.explanation.card_facts import ExampleCard
-from birdclef_mind.explanation.facts import Explanation
+from birdclef_mind.explanation.facts import AuditFacts, Explanation
 from birdclef_mind.explanation.folder import FACTS, FORMAT, PARTS, check_files
+from birdclef_mind.explanation.report.audit_page import render_audit
 from birdclef_mind.explanation.report.client import client_facts
+from birdclef_mind.explanation.report.environment import axes as axes_of
+from birdclef_mind.explanation.report.environment import environment as environment_of
+from birdclef_mind.explanation.report.environment import with_ticks
 from birdclef_mind.explanation.report.judged import ways_of, words_of
 from birdclef_mind.explanation.report.story import insisted_on, story_of
 from birdclef_mind.explanation.report.ways import ANSWER_WORDS, EVIDENCE_MEASURES, EVIDENCE_WORDS, TYPICAL, WAY_WORDS
-from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
+from birdclef_mind.explanation.report.wording import BIRDS, in_words
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.song import TERMS
-from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.storage import files, folders, locks
-from birdclef_mind.storage.folder_kinds import files_of
+from birdclef_mind.storage.folder_kinds import AUDIT, files_of
 from birdclef_mind.storage.ledger import refuse_others, write_own
 
 _MIME = {
@@ -43,19 +41,16 @@ _MIME = {
 }
 # Browsers look at the content of what has no kind.
 _ANY_MIME = "application/octet-stream"
-_TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
-# Nearer, their numbers would touch on the smallest pictures.
-_TICKS_APART = 0.13
 
 
 def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> None:
-    """Render an explanation folder as the page `out`.
+    """Render an explanation's or an audit's folder as the page `out`.
 
     Its pictures and sounds are copied to `<name>_files` beside it, unless the page stands in the explanation folder
     itself; with `single_file` they are inside the page. ConfigError for a page that cannot stand at `out`, BundleError
     as of `read_explanation`.
     """
-    facts = read_explanation(explanation)
+    facts = read_audit(explanation) if (explanation / AUDIT).is_file() else read_explanation(explanation)
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"report: expected a file name that ends in .html, got {out.name!r}")
     refuse_others([out], ConfigError)
@@ -75,9 +70,11 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
 def write_comparison(folder: Path) -> None:
     """Render a comparison of features as a page in its own folder; BundleError for a folder that holds none."""
     facts = files.read_facts(folder, comparison.FACTS, "a comparison", BundleError, FORMAT)
-    template = _environment(quote, facts["common_names"], facts.get("are", BIRDS)).get_template("compare.html")
+    template = environment_of(quote, facts["common_names"], facts.get("are", BIRDS)).get_template("compare.html")
     first = Features.from_dict(facts["setups"][0]["features"])
-    files.write_text(folder / comparison.PAGE, template.render(comparison=_with_ticks(facts), own=None, **_axes(first)))
+    files.write_text(
+        folder / comparison.PAGE, template.render(comparison=with_ticks(facts), own=None, **axes_of(first))
+    )
 
 
 def read_explanation(folder: Path) -> Explanation:
@@ -88,8 +85,21 @@ def read_explanation(folder: Path) -> Explanation:
     return cast(Explanation, facts)
 
 
-def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: bool = False) -> str:
-    """The page's HTML; `asset` gives the address of a file of the explanation folder.
+def read_audit(folder: Path) -> AuditFacts:
+    """The facts of a complete audit's folder; BundleError as of `read_explanation`."""
+    folders.settled(folder)
+    facts = files.read_facts(folder, AUDIT, "an audit", BundleError, FORMAT)
+    check_files(folder, facts)
+    return cast(AuditFacts, facts)
+
+
+def _is_whole(facts: Explanation | AuditFacts) -> TypeGuard[Explanation]:
+    """Whether it is an explanation, of which an audit is a part."""
+    return "examples" in facts
+
+
+def render(facts: Explanation | AuditFacts, asset: Callable[[str], str], *, embed_sounds: bool = False) -> str:
+    """The page's HTML, of an explanation or an audit; `asset` gives the address of a file of its folder.
 
     With `embed_sounds` a sound is named by its path and stands once in the page's data, however many players it has.
     """
@@ -102,8 +112,10 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
             embedded[path] = asset(path)
         return path
 
+    if not _is_whole(facts):
+        return render_audit(facts, address, embedded)
     are = facts["bundle"]["record"].get("are", BIRDS)
-    environment = _environment(address, facts["bundle"]["common_names"], are)
+    environment = environment_of(address, facts["bundle"]["common_names"], are)
     environment.filters["place"] = partial(
         _place_of,
         {
@@ -112,17 +124,23 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
         },
     )
     environment.filters["judged"] = partial(words_of, facts.get("judge"))
-    axes = _axes(Features.from_dict(facts["bundle"]["features"]))
+    axes = axes_of(Features.from_dict(facts["bundle"]["features"]))
     template = environment.get_template("page.html")
     shares, compared = _shares(facts), facts["comparison"]
     return template.render(
-        facts={"listener": None, "rested": None, **facts, "comparison": compared and _with_ticks(compared)},
+        facts={
+            "listener": None,
+            "rested": None,
+            "suspects": None,
+            **facts,
+            "comparison": compared and with_ticks(compared),
+        },
         own=facts["bundle"]["fingerprint"],
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
         scripts=("player", "tables", "blind")
         if facts.get("listener")
-        else ("player", "tables", "marks", "sheets", "blind"),
+        else ("player", "tables", "marks", "cells", "sheets", *(["suspects"] if "suspects" in facts else []), "blind"),
         shares=shares,
         columns=("correlation", "picture_error", *shares),
         judged_ways=ways_of(facts),
@@ -142,47 +160,6 @@ def render(facts: Explanation, asset: Callable[[str], str], *, embed_sounds: boo
     )
 
 
-def _environment(address: Callable[[str], str], common_names: dict[str, str], are: str) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("birdclef_mind.explanation", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        extensions=[] if are == BIRDS else [OfSpecies],
-    )
-    environment.globals["measures"] = OF_YEARS
-    environment.filters.update(
-        asset=address,
-        percent=_percent,
-        best=_best,
-        shell=shlex.quote,
-        bird=partial(_bird, common_names),
-        worded=partial(in_words, are=are),
-    )
-    return environment
-
-
-def _axes(features: Features) -> dict[str, Any]:
-    """What is drawn beside every picture."""
-    return {
-        "features": features,
-        "ticks": frequency_ticks(features),
-        "seconds": np.arange(0, features.windowing.length_s + 0.01).tolist(),
-    }
-
-
-def _with_ticks(facts: Mapping[str, Any]) -> dict[str, Any]:
-    setups = [{**setup, "ticks": frequency_ticks(Features.from_dict(setup["features"]))} for setup in facts["setups"]]
-    return {**facts, "setups": setups}
-
-
-class Tick(TypedDict):
-    """A round frequency on a picture's height: share from the bottom, and kHz."""
-
-    share: float
-    khz: str
-
-
 class Curve(TypedDict):
     """A measure of one method over the layers, of the network or of its control: values 0 to 1, or None."""
 
@@ -190,20 +167,6 @@ class Curve(TypedDict):
     method: str
     control: bool
     values: list[float | None]
-
-
-def frequency_ticks(features: Features) -> list[Tick]:
-    """Where round frequencies stand on a picture's height: share from the bottom, and kHz; none for cepstra."""
-    if features.kind == "mfcc":
-        return []
-    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
-    # A band's middle stands half a row above its edge; there is an edge more than there are bands.
-    places = ((hz_to_mel(np.array(_TICKS_HZ)) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels
-    ticks: list[Tick] = []
-    for place, hz in zip(places, _TICKS_HZ, strict=True):
-        if 0.02 <= place <= 0.98 and (not ticks or place - ticks[-1]["share"] >= _TICKS_APART):
-            ticks.append({"share": round(float(place), 4), "khz": f"{hz / 1000:g}"})
-    return ticks
 
 
 def fidelity_curves(facts: Explanation) -> list[Curve]:
@@ -249,22 +212,9 @@ def _shares(facts: Explanation) -> dict[str, str]:
     return shares
 
 
-def _bird(common_names: dict[str, str], label: str) -> str:
-    return common_names.get(label) or label or "not known"
-
-
 def _place_of(places: dict[tuple[str, float], int], card: ExampleCard) -> int | None:
     """Place of an example among the segments of the data sheets; None for a sound that is not of the training data."""
     return None if card["window_s"] is None else places.get((card["recording"], card["window_s"]))
-
-
-def _best(scores: list[float]) -> list[int]:
-    """Places of the five highest scores, the highest first."""
-    return sorted(range(len(scores)), key=lambda place: -scores[place])[:5]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _embedded(path: Path) -> str:
