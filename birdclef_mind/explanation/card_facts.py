@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from birdclef_mind.explanation.evidence_facts import Decided
+from birdclef_mind.explanation.evidence_facts import Decided, When
 from birdclef_mind.explanation.judge_facts import JudgedExample, JudgedSound
 
 
@@ -99,6 +99,7 @@ class ExampleCard(TypedDict):
     moments: list[Moments]
     layers: list[LayerCard]
     decided: NotRequired[Decided]
+    when: NotRequired[When]
     judged: NotRequired[JudgedExample]
 
 

@@ -51,6 +51,7 @@ def write_listener_cards(
     reading, own = mind.reading, own_sounds(chosen)
     logits = reading.listener.hear(own.samples).logits
     cards = _without_layers(mind, chosen, own, logits, classes)
+    _add_when(mind, cards, own, logits)
     recordings = [one.recording for one in chosen.each]
     near = _near(mind, own, recordings)
     for number, tap in enumerate(track(reading.taps, len(reading.taps), "examples, taps"), start=1):
@@ -112,6 +113,15 @@ def _without_layers(
             }
         )  # fmt: skip
     return cards
+
+
+def _add_when(mind: ListenerMind, cards: Sequence[ExampleCard], own: Sounded, logits: Array) -> None:
+    """What each moment of examples adds to what they are called, where that is a sum over moments."""
+    adds = mind.reading.listener.sums_a_moment(own.samples)
+    if adds is not None:
+        for card, one, called in zip(cards, adds, logits.argmax(axis=1), strict=True):
+            total = round(float(one[:, called].sum()), 4)
+            card["when"] = {"moments": rounded(one[:, called], 5), "exact": True, "total": total}
 
 
 def _layers(mind: ListenerMind, own: Sounded, sounded: Sounded, logits: Array, distance: float) -> list[LayerCard]:

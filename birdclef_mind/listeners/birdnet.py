@@ -65,6 +65,18 @@ class TwinEars:
         logits, *found = self._forward(tuple(taps))(samples)
         return Heard(logits.numpy(), {tap: value.numpy() for tap, value in zip(taps, found, strict=True)})
 
+    def sums_a_moment(self, samples: Array) -> Array:
+        """What each of a window's moments adds to each logit, (windows, moments, species), float32.
+
+        The embedding is the mean of the moments, and logits are an affine map of it, so that each moment adds what the
+        map makes of it alone over their number: the constant is shared out evenly. Of samples (windows, samples).
+        """
+        (moments,) = self.hear(samples, ["moments"]).activations.values()
+        windows, _, count, channels = moments.shape
+        above = keras.Model(self.twin.taps["embedding"], self.twin.model.output)
+        alone = above(moments.reshape(-1, channels), training=False)
+        return np.asarray(alone).reshape(windows, count, -1) / np.float32(count)
+
     def reader(self, tap: str) -> Callable[[Any], Any]:
         """From samples (windows, samples), a tensor, to a tap's."""
         model = keras.Model(self.twin.model.input, self.twin.taps[tap])

@@ -47,6 +47,14 @@ class Sloping(Protocol):
         """From samples (windows, samples), a tensor, to a tap's; None where gradients do not flow there."""
 
 
+@runtime_checkable
+class Adding(Protocol):
+    """Ears whose logits are sums over moments."""
+
+    def sums_a_moment(self, samples: Array) -> Array:
+        """What each moment of samples (windows, samples) adds to each logit, (windows, moments, species)."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """On what terms a model's weights may be used: the licence's name, and a sentence on a run for a prize."""
@@ -136,6 +144,17 @@ class Listener:
             return read(samples * (self.peak / ops.maximum(peaks, 1e-12)))
 
         return scaled
+
+    def sums_a_moment(self, samples: Array) -> Array | None:
+        """What each moment adds to each logit, exactly, (windows, moments, species); None where logits are no sums.
+
+        Of samples (windows, window_samples); moments are equally long and cover the window.
+        """
+        if not isinstance(self.ears, Adding):
+            return None
+        own = self._scaled(np.asarray(samples, np.float32))
+        parts = [self.ears.sums_a_moment(own[start : start + BATCH]) for start in range(0, len(own), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, 1, len(self.species)), np.float32)
 
     def chances(self, logits: Array) -> Array:
         """Logits (…, species) as chances, 0 to 1."""

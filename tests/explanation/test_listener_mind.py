@@ -297,3 +297,6 @@ def test_birdnet_has_eight_taps_gradients_and_an_untrained_twin(birdnet_model, b
     assert facts["skipped"] == {} and facts["listener"]["unknown"] == []
     assert facts["fidelity"]["recording"]["named"]["mean"] > 0.3
     assert len(facts["examples"][0]["layers"]) == 25
+    when = facts["examples"][0]["when"]
+    assert len(when["moments"]) == 6
+    assert sum(when["moments"]) == pytest.approx(when["total"], abs=1e-3)

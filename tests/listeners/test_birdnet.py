@@ -51,6 +51,13 @@ def test_the_twin_agrees_with_the_file_at_every_tap(birdnet_model, listener, win
         assert np.abs(own - expected).max() < 2e-3 * np.abs(expected).max(), name
 
 
+def test_what_moments_add_is_the_logit(listener, windows):
+    adds = listener.sums_a_moment(windows)
+    assert adds.shape == (len(windows), listener.taps["moments"][1], len(listener.species))
+    logits = listener.hear(windows).logits
+    np.testing.assert_allclose(adds.sum(axis=1), logits, atol=1e-5 * max(1, np.abs(logits).max()))
+
+
 def picture(samples, window, hop, mel, exponent):
     """A picture by its definition, frame by frame, in double precision."""
     frames = range((samples.size - window.size) // hop + 1)

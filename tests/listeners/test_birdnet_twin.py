@@ -42,6 +42,17 @@ def test_the_twin_agrees_with_the_file_at_every_tap(fake_birdnet, listener, wind
         assert np.abs(own - expected).max() < 1e-3 * np.abs(expected).max(), name
 
 
+def test_what_moments_add_is_the_logit(listener, windows):
+    adds = listener.sums_a_moment(windows)
+    assert adds.shape == (len(windows), listener.taps["moments"][1], len(listener.species))
+    logits = listener.hear(windows).logits
+    np.testing.assert_allclose(adds.sum(axis=1), logits, atol=1e-5 * max(1, np.abs(logits).max()))
+    # Of a sound in the last second alone the first moments hear as much as of any silence.
+    late = np.where(np.arange(windows.shape[1]) >= 2 * windows.shape[1] // 3, windows[:1], 0).astype(np.float32)
+    apart = np.abs(np.diff(listener.sums_a_moment(late)[0], axis=0)).max(axis=1)
+    assert apart[3:].max() > apart[0]
+
+
 def test_its_pictures_follow_their_formula(fake_birdnet, listener, windows):
     graph = read_graph(fake_birdnet / "model.tflite")
     samples = windows[2].astype(float)
