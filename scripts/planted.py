@@ -78,10 +78,11 @@ def strangers(bundle, cache, competition, species, cue, level_db):
 def methods(asked, anatomy, twin, features, groups):
     """Maps (n, bands, frames) by every method and control, each with its name."""
     from birdclef_mind.evidence import controls, maps
-    from birdclef_mind.evidence.masks import find_masks
+    from birdclef_mind.evidence.masks import as_heard, find_masks
 
     masks = find_masks(asked)
     yield "mask", masks
+    yield "mask, as loud as what it keeps is heard", as_heard(masks, power(asked.bands, features))
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
     yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
@@ -90,7 +91,13 @@ def methods(asked, anatomy, twin, features, groups):
     yield "control: random", controls.random_maps(asked.bands.shape)
     yield "control: loudness", controls.loudness_maps(asked.bands, features)
     yield "control: another's mask", controls.anothers(masks, groups)
+    yield "control: loudness, as it is heard", as_heard(np.ones_like(masks), power(asked.bands, features))
     yield "control: untrained twin's mask", find_masks(maps.asked_of(twin, asked.front, asked.bands, asked.wanted))
+
+
+def power(bands, features):
+    """Intensity of bands (n, n_mels, frames), whatever the features keep of it."""
+    return bands ** (2 / features.power)
 
 
 def evaluated(networks, caches, planted, original, species, cue, level_db):
@@ -141,8 +148,25 @@ def evaluated(networks, caches, planted, original, species, cue, level_db):
                 rows[method][name] = {"energy": told.energy.tolist(), "pointed": told.pointed.tolist()}
         for method in rows:
             rows[method]["alike"] = alike(found["own", method], found["clean", method]).tolist()
+        facts["when"] = {
+            name: when_inside(model, pictures.pixels[used], place, inside[used])
+            for name, model in (("own", anatomy), ("clean", read_anatomy(clean.model)))
+        }
         facts["cascade"] = cascade(anatomy, asked_of(anatomy, front, bands, wanted), found["own", "mask"])
     return {**facts, "methods": rows}
+
+
+def when_inside(anatomy, pixels, place, inside):
+    """How much more than others the moments of a cue speak for the species; nothing where an answer is no sum."""
+    from birdclef_mind.errors import Obstacle
+    from birdclef_mind.evidence.moments import evidence_a_moment
+    from birdclef_mind.evidence.proof import evidence_inside
+
+    try:
+        ratios = evidence_inside(evidence_a_moment(anatomy, pixels)[:, :, place], inside)
+    except Obstacle:
+        return []
+    return ratios[np.isfinite(ratios)].tolist()
 
 
 def cascade(anatomy, asked, masks, steps=4):
@@ -221,12 +245,29 @@ def cascade_words(results):
     return f"Masks' correlation with those of the network with more and more layers out of order, last first: {means}."
 
 
+def when_words(results):
+    """A sentence on the moments of cues that come and go; "" where no cue does."""
+    told = [one["when"] for one in results.values() if one.get("when", {}).get("own")]
+    own, clean = ([value for one in told for value in one[name]] for name in ("own", "clean"))
+    if not own:
+        return ""
+    beside = f" ({np.mean(clean):.1f} × in the one that was trained without)" if clean else ""
+    return f"When: moments in which a cue sounds speak {np.mean(own):.1f} × as much for the species as others{beside}."
+
+
 def write_page(args):
     lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED)]
     for given in args.tables:
         title, _, folder = given.rpartition("=")
         results = json.loads((Path(folder) / "results.json").read_text())
-        lines += ["", f"### {title}", "", *table(results), "", cascade_words(results)]
+        lines += [
+            "",
+            f"### {title}",
+            "",
+            *table(results),
+            "",
+            " ".join(filter(None, [cascade_words(results), when_words(results)])),
+        ]
     page.write_section(args.page, page.PLANTED, "\n".join(lines) + "\n")
 
 

@@ -17,6 +17,8 @@ from birdclef_mind.evidence.maps import Asked, gradient_times_input
 
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
+# Of intensity, as people hear it.
+_LOUDNESS = 0.3
 _TOGETHER = 16
 
 
@@ -82,6 +84,19 @@ def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
     """
     share = (1 + 2 * _BEYOND) * tf.sigmoid(tf.image.resize(logits, shape)) - _BEYOND
     return tf.clip_by_value(share, 0.0, 1.0)[..., 0]
+
+
+def as_heard(masks: Array, bands: Array) -> Array:
+    """How loud people hear what masks keep: where the part that is kept would be looked for, (n, n_mels, frames).
+
+    A mask says nothing of how much there is to keep. Loudness grows as the 0.3rd power of intensity; Stevens 1955, "The
+    measurement of loudness".
+
+    Parameters
+    ----------
+    masks : shares of magnitude, (n, n_mels, frames). bands : power of the same shape.
+    """
+    return np.asarray((np.square(masks) * bands) ** _LOUDNESS, np.float32)
 
 
 def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:

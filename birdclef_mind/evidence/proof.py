@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,3 +42,24 @@ def boxes_to_map(boxes: Sequence[Box], features: Features) -> Array:
 def pointing(maps: Array, boxes: Array) -> Pointing:
     """How maps (n, bands, frames) point into boxes of the same shape, bool."""
     return Pointing(energy_inside(maps, boxes), points_inside(maps, boxes))
+
+
+def evidence_inside(adds: Array, boxes: Array) -> Array:
+    """What moments inside known events add of all that speaks for an answer, over the events' share of time, (n,).
+
+    1 where events are as good as any other time; NaN where they take all of it or none, or nothing speaks for it.
+
+    Parameters
+    ----------
+    adds : what each moment adds, (n, moments). boxes : where events are, (n, bands, frames), bool.
+    """
+    times = np.asarray(boxes.any(axis=1), float)
+    moments = adds.shape[1]
+    edges = np.linspace(0, times.shape[1], moments + 1).round().astype(int)
+    inside = np.stack([times[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
+    positive = np.maximum(adds, 0)
+    total, share = positive.sum(axis=1), times.mean(axis=1)
+    known = (total > 0) & (share > 0) & (share < 1)
+    found = np.full(len(adds), np.nan)
+    found[known] = ((positive * inside).sum(axis=1)[known] / total[known]) / share[known]
+    return found

@@ -9,7 +9,7 @@ from test_maps import asked_of
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence import controls
 from birdclef_mind.evidence import masks as masks_of
-from birdclef_mind.evidence.masks import Wanted, find_masks, losses
+from birdclef_mind.evidence.masks import Wanted, as_heard, find_masks, losses
 from birdclef_mind.evidence.measures import faithfulness, points_inside
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.split import split_samples
@@ -130,3 +130,12 @@ def test_where_no_gradient_reaches_the_picture_there_is_none():
     asked, _ = asked_of(model, some_pictures(1))
     with pytest.raises(Obstacle, match="no gradient reaches the picture"):
         find_masks(asked)
+
+
+def test_what_a_mask_keeps_is_as_loud_as_people_hear_it(rng):
+    bands, masks = rng.uniform(size=(2, 3, 4, 5)).astype(np.float32)
+    found = as_heard(masks, bands)
+    for place in np.ndindex(bands.shape):
+        assert found[place] == pytest.approx((masks[place] ** 2 * bands[place]) ** 0.3, rel=1e-4)
+    # Ten decibels more are twice as loud.
+    assert (as_heard(masks, 10 * bands) / found).mean() == pytest.approx(2, rel=0.01)
