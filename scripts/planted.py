@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
-from benchmarks.trials import run, trained
+from benchmarks.trials import each_once, run, trained
 
 CUES = ("hum", "beep", "voice", "click", "band")
 # A cue is used where without it the score of the species falls by at least so much.
@@ -187,28 +187,23 @@ def cascade(anatomy, asked, masks, steps=4):
 
 
 def work_through(args):
-    from birdclef_mind.commands.surroundings import import_tensorflow_quietly
-
-    import_tensorflow_quietly()
-    args.work.mkdir(parents=True, exist_ok=True)
-    path = args.work / "results.json"
-    results = json.loads(path.read_text()) if path.is_file() else {}
-    for seed in args.seeds:
-        clean, clean_cache = trained(args.work, "clean", args.competition, args, seed)
-        for cue in args.cues:
-            if f"{cue} {seed}" in results:
-                continue
-            planted = args.work / cue
-            if not (planted / "planted.csv").is_file():
-                run("plant", args.competition, planted, "--cue", cue, "--species", args.species, "--level", args.level)
-            bundle, cache = trained(args.work, cue, planted, args, seed)
-            results[f"{cue} {seed}"] = evaluated(
-                (bundle, clean), (cache, clean_cache), planted, args.competition, args.species, cue, args.level
-            )
-            path.write_text(json.dumps(results))
-            print(f"{cue} {seed}: {results[f'{cue} {seed}']['used']} of {results[f'{cue} {seed}']['segments']} use it")
+    names = [f"{cue} {seed}" for seed in args.seeds for cue in args.cues]
+    results = each_once(args.work, names, lambda name: one_cue(args, *name.split()))
     for line in table(results):
         print(line)
+
+
+def one_cue(args, cue, seed):
+    """A cue planted and learned with a seed, and what every method says."""
+    planted = args.work / cue
+    clean, clean_cache = trained(args.work, "clean", args.competition, args, seed)
+    if not (planted / "planted.csv").is_file():
+        run("plant", args.competition, planted, "--cue", cue, "--species", args.species, "--level", args.level)
+    bundle, cache = trained(args.work, cue, planted, args, seed)
+    networks, caches = (bundle, clean), (cache, clean_cache)
+    found = evaluated(networks, caches, planted, args.competition, args.species, cue, args.level)
+    print(f"{cue} {seed}: {found['used']} of {found['segments']} use it", flush=True)
+    return found
 
 
 def table(results):

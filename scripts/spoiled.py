@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
-from benchmarks.trials import answered, learned, run, trained
+from benchmarks.trials import answered, each_once, learned, run, trained
 
 SHARES = {"label": 0.10, "foreign": 0.05, "copy": 0.03}
 FOREIGN = ("hum", "voice")
@@ -142,16 +142,7 @@ def score(bundle, competition):
 
 
 def work_through(args):
-    from birdclef_mind.commands.surroundings import import_tensorflow_quietly
-
-    import_tensorflow_quietly()
-    args.work.mkdir(parents=True, exist_ok=True)
-    path = args.work / "results.json"
-    results = json.loads(path.read_text()) if path.is_file() else {}
-    for seed in args.seeds:
-        if str(seed) not in results:
-            results[str(seed)] = one_seed(args, seed)
-            path.write_text(json.dumps(results))
+    results = each_once(args.work, map(str, args.seeds), lambda seed: one_seed(args, int(seed)))
     for line in table(results):
         print(line)
 

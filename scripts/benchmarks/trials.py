@@ -1,5 +1,6 @@
 """What trials on trained networks share: commands as a person gives them, and training that is not done twice."""
 
+import json
 import subprocess
 import sys
 
@@ -28,3 +29,18 @@ def learned(cache, bundle, args, seed, *more):
     if not (bundle / "bundle.json").is_file():
         run("train", cache, bundle, "--recipe", args.recipe, "--epochs", args.epochs, "--seed", seed, *more)
     return bundle
+
+
+def each_once(work, names, one):
+    """Results by name, `one` of each; kept in WORK/results.json, so that what is there is not done again."""
+    from birdclef_mind.commands.surroundings import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    work.mkdir(parents=True, exist_ok=True)
+    path = work / "results.json"
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    for name in names:
+        if name not in results:
+            results[name] = one(name)
+            path.write_text(json.dumps(results))
+    return results

@@ -57,7 +57,7 @@ def test_the_page_shows_every_picture_and_sound(explained, tmp_path):
     assert shown == made
     assert {attributes.get("id") for tag, attributes in page.tags if tag == "section"} == {
         "performance", "features", "data", "filters", "layers", "last", "rested", "answers", "blind", "correct",
-        "notes",
+        "suspects", "notes",
     }  # fmt: skip
 
 
