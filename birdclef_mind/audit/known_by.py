@@ -15,7 +15,6 @@ from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.maps import asked_of, occlusion
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel, mel_to_hz
-from birdclef_mind.storage.progress import Track, untracked
 
 # Evidence is what an answer loses without each sixteenth of the bands; of a species so many segments are asked about,
 # and of so many species.
@@ -26,12 +25,7 @@ _NAMED = 0.5
 
 
 def by_what(
-    rows: Sequence[IndexRow],
-    marked: dict[str, frozenset[str]],
-    anatomy: Anatomy,
-    cache: Cache,
-    *,
-    track: Track = untracked,
+    rows: Sequence[IndexRow], marked: dict[str, frozenset[str]], anatomy: Anatomy, cache: Cache
 ) -> list[Suspicion]:
     """Groups of a species' segments that the network knows in a way of their own, and that share something foreign.
 
@@ -46,10 +40,16 @@ def by_what(
         by_label.setdefault(row.label, []).append(row)
     chosen = [(label, _some(own)) for label, own in by_label.items()]
     worth = [(label, own, found) for label, own in chosen if len(own) >= LEAST and (found := _traits(own, marked))]
+    worth = worth[:_SPECIES]
+    if not worth:
+        return []
+    # All at once, since a network is compiled for each time it is asked.
+    labels = cache.classes.indices([row.label for _, own, _ in worth for row in own])
+    profiles = shares(_evidence([row for _, own, _ in worth for row in own], labels, anatomy, cache))
     suspicions: list[Suspicion] = []
-    for label, own, traits in track(worth[:_SPECIES], len(worth[:_SPECIES]), "species asked what they are known by"):
-        evidence = _evidence(own, cache.classes.names.index(label), anatomy, cache)
-        suspicions += _suspicions(own, shares(evidence), traits, cache.features)
+    for _, own, traits in worth:
+        suspicions += _suspicions(own, profiles[: len(own)], traits, cache.features)
+        profiles = profiles[len(own) :]
     return suspicions
 
 
@@ -67,11 +67,11 @@ def _traits(rows: Sequence[IndexRow], marked: dict[str, frozenset[str]]) -> dict
     return {name: has for name, has in found.items() if _OF_A_KIND <= has.sum() < len(rows)}
 
 
-def _evidence(rows: Sequence[IndexRow], wanted: int, anatomy: Anatomy, cache: Cache) -> Array:
-    """What the answer loses without each part of the bands, (n, parts)."""
+def _evidence(rows: Sequence[IndexRow], wanted: Array, anatomy: Anatomy, cache: Cache) -> Array:
+    """What the answer to `wanted` (n,) loses without each part of the bands, (n, parts)."""
     front = Front(cache.features)
     bands = front.bands(cache.pictures(rows))
-    lost = occlusion(asked_of(anatomy, front, bands, np.full(len(rows), wanted)), (_PARTS, 1))[:, :, 0]
+    lost = occlusion(asked_of(anatomy, front, bands, wanted), (_PARTS, 1))[:, :, 0]
     return np.asarray(lost[:, [int(part[0]) for part in _parts(cache.features)]])
 
 

@@ -77,7 +77,7 @@ def find_suspects(
         say("asking by what it knows species that share a recordist, a hum or a voice")
         marked = {kind: _recordings(found, kind) for kind in (suspicion.HUM, suspicion.VOICE)}
         heard = [row for row in now.rows if not row.silent]
-        found = suspicion.ranked([*found, *by_what(heard, marked, reading.backwards.anatomy, cache, track=track)])
+        found = suspicion.ranked([*found, *by_what(heard, marked, reading.backwards.anatomy, cache)])
     except (ConfigError, Obstacle) as error:
         notes.append(f"By what it knows a species is not told: {error}")
     if reading.competition is None:
