@@ -6,11 +6,12 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.audit.foreign import hum_db, voiced_share
 from birdclef_mind.audit.opinions import normalised
-from birdclef_mind.backwards.anatomy import Anatomy
+from birdclef_mind.backwards.anatomy import Anatomy, as_input
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.real_sounds import real_sounds
@@ -52,9 +53,12 @@ def own_vectors(anatomy: Anatomy, pixels: Pixels, track: Track = untracked) -> A
     heart, wrong ones too. The embedding where no layer has a map.
     """
     tap = next(iter(reversed(anatomy.of_kind("convolution"))), anatomy.embedding)
+    anatomy.require(pixels)
+    reader, shape = anatomy.reader([tap]), (None, *anatomy.rows_frames, 1)
+    read = tf.function(lambda pictures: reader(pictures)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
     parts = []
     for start in track(range(0, len(pixels), _AT_A_TIME), -(-len(pixels) // _AT_A_TIME), "pictures looked at"):
-        (found,) = anatomy.activations([tap], pixels[start : start + _AT_A_TIME])
+        found = np.asarray(read(as_input(pixels[start : start + _AT_A_TIME])))
         inside = tuple(range(1, found.ndim - 1))
         parts.append(np.concatenate([found.mean(axis=inside), found.std(axis=inside)], axis=1) if inside else found)
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

@@ -18,6 +18,8 @@ KINDS = {
     STRATEGY: "part of a bird's segments is known by something else",
     SHARED: "two birds share one decision",
 }
+# Kinds of which nobody can say without listening what would mend them.
+HEARD_ALONE = (STRATEGY, SHARED)
 # What is less likely is not worth anybody's time.
 LEAST = 0.5
 

@@ -57,8 +57,10 @@ def audit(args: argparse.Namespace, terminal: Terminal) -> int:
     suspects = facts["suspects"]
     terminal.say("\n".join(["", *audit_lines(suspects), ""]))
     places = [("report", out / REPORT), ("table", out / auditing.TABLE)]
-    if wanted.accept:
-        overrides = out / auditing.OVERRIDES
+    overrides = out / auditing.OVERRIDES
+    if wanted.accept and not overrides.is_file():
+        terminal.say(f"of {', '.join(wanted.accept)} there is nothing to correct, so no {overrides.name} is written")
+    elif wanted.accept:
         places += [("corrections", overrides)]
         again = command("train", args.cache, args.bundle.with_name(f"{args.bundle.name}-corrected"))
         places += [("next", f"{again} --overrides {overrides} --before {args.bundle}")]

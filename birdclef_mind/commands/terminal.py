@@ -38,7 +38,12 @@ def _named(path: Any) -> str:
     if not isinstance(path, (str, bytes, os.PathLike)):
         return str(path)
     place = Path(os.fsdecode(path))
-    return f"{place}, a link that leads nowhere" if place.is_symlink() and not place.exists() else str(place)
+    try:
+        leads_nowhere = place.is_symlink() and not place.exists()
+    except OSError:
+        # What cannot be looked at is no link that anybody knows of.
+        return str(place)
+    return f"{place}, a link that leads nowhere" if leads_nowhere else str(place)
 
 
 def _lost_folder() -> str:

@@ -125,6 +125,21 @@ class _Found:
     remarks: tuple[str, ...]
 
 
+def _leads_inside(path: Path, folder: Path) -> bool:
+    """Whether a path leads to a place below a folder; links in a circle lead nowhere."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, RuntimeError):
+        return False
+
+
 def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     homes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = [(home, [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]) for home in homes]
@@ -133,14 +148,16 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     problems += [f"{printable(path.name)}: lies in no species' folder" for path in sorted(loose)]
     labels = _labels(folder, [home for home, own in found if own])
     files_of = [(home, path) for home, own in found for path in own]
-    inside = {path for _, path in files_of if path.resolve().is_relative_to(folder.resolve())}
+    inside = {path for _, path in files_of if _leads_inside(path, folder)}
     twice = _twice([path for _, path in files_of if path in inside])
     sounds: list[Sound] = []
     taken: dict[str, set[str]] = {}
     for home, path in track(files_of, len(files_of), "recordings"):
         below = printable(str(path.relative_to(folder)))
         if path not in inside:
-            problems.append(f"{below}: is a link that leads out of the collection")
+            problems.append(
+                f"{below}: is a link that leads {'out of the collection' if _is_there(path) else 'nowhere'}"
+            )
         elif path in twice:
             problems.append(f"{below}: is the same sound as {printable(str(twice[path].relative_to(folder)))}")
         elif (author := author_of(path, folder, authors)) is None:

@@ -190,6 +190,8 @@ def _with_cue(
     """Write a sound with a cue, as Ogg Vorbis whatever its name's ending: (onset, offset, low, high) of each."""
     header = audio.read_header(source)
     if header is None:
+        # Reading it says what is wrong.
+        audio.read_audio(source, _HIGHEST_RATE_HZ)
         raise AudioError("cannot be decoded")
     rate_hz = min(header.sample_rate_hz, _HIGHEST_RATE_HZ)
     sound = audio.read_audio(source, rate_hz).astype(np.float64)

@@ -2,7 +2,7 @@
 
 OUT/audit.json      all facts; written last, so a folder with it is complete
 OUT/audit.csv       what may be wrong, the likeliest first, a row a segment
-OUT/overrides.csv   the corrections of the kinds that were accepted, where any were
+OUT/overrides.csv   the corrections of the kinds that were accepted, where there are any
 OUT/heard/          what a listener made of the recordings, kept for the next time
 OUT/pictures, OUT/sounds, OUT/recordings   of the segments that are shown, as of an explanation
 """
@@ -61,9 +61,10 @@ class Auditing:
     accept: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        mended = [kind for kind in suspicion.KINDS if kind not in suspicion.HEARD_ALONE]
         for kind in self.accept:
-            if kind not in suspicion.KINDS:
-                raise ConfigError(f"accept: expected some of {', '.join(suspicion.KINDS)}, got {kind!r}")
+            if kind not in mended:
+                raise ConfigError(f"accept: expected some of {', '.join(mended)}, got {kind!r}")
 
 
 def audit(
@@ -151,8 +152,8 @@ def _write_tables(root: Path, found: Found, bundle: Bundle, cache: CorrectedCach
         for rank, one in enumerate(found.now, 1) for row in one.rows
     ]  # fmt: skip
     files.write_text(root / TABLE, csv_text(_TABLE_COLUMNS, lines))
-    if accept:
-        accepted = accepted_corrections(found.now, cache, bundle.record.overrides, accept)
+    accepted = accepted_corrections(found.now, cache, bundle.record.overrides, accept) if accept else []
+    if accepted:
         rows = [(one.recording, f"{one.start_s:g}", one.action, one.value) for one in accepted]
         files.write_text(root / OVERRIDES, csv_text(COLUMNS, rows))
 

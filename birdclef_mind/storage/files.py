@@ -98,7 +98,9 @@ def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindErro
         raise error(f"{folder}: expected {kind}, a folder with {name}, found {kind_of(folder)}")
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as reason:
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror})") from reason
+    except ValueError as reason:
         raise error(f"{path}: expected JSON, got {reason}") from reason
     if not isinstance(facts, dict):
         raise error(f"{path}: expected a JSON object, got {type(facts).__name__}")

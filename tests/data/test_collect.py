@@ -241,3 +241,15 @@ def test_a_name_stays_in_its_line(collection, tmp_path):
     (collection / "comsan" / "two\nlines\x1b[31m.wav").write_bytes(b"no sound either")
     found = collect(collection, tmp_path / "c")
     assert "comsan/two\\x0alines\\x1b[31m.wav: cannot be read" in found.problems
+
+
+def test_links_in_a_circle_are_named_and_the_rest_is_collected(collection, tmp_path):
+    one, other = collection / "comsan" / "p.ogg", collection / "comsan" / "q.ogg"
+    one.symlink_to(other.name)
+    other.symlink_to(one.name)
+    before = collect(
+        shutil.copytree(collection, tmp_path / "whole", ignore=shutil.ignore_patterns("[pq].ogg")), tmp_path / "b"
+    )
+    found = collect(collection, tmp_path / "c")
+    assert {f"comsan/{name}.ogg: is a link that leads nowhere" for name in "pq"} <= set(found.problems)
+    assert found.trained == before.trained

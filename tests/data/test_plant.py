@@ -180,3 +180,13 @@ def test_a_species_without_any_sounds_there_is_refused(tmp_path):
     with pytest.raises(TableError, match=r"expected truth\.csv with a score a label"):
         plant(tmp_path / "s", tmp_path / "p", Planting(cue="hum", species=competition.labels[0], where=TEST))
     assert not (tmp_path / "p").exists()
+
+
+def test_what_cannot_be_read_is_named_with_its_reason(competition_folder, tmp_path):
+    own = open_competition(competition_folder).recordings
+    species = own[0].label
+    paths = [competition_folder / "train_audio" / one.filename for one in own if one.label == species]
+    paths[0].write_bytes(b"")
+    paths[1].unlink()
+    found = plant(competition_folder, tmp_path / "p", Planting(cue="hum", species=species, share=1))
+    assert sorted(found.failures.values()) == ["empty file", "missing"]

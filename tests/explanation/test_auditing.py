@@ -78,7 +78,8 @@ def test_an_audit_is_facts_tables_and_a_page(audited):
         for place in one["segments"]:
             recording = facts["data"]["recordings"][shown[place]["recording"]]["recording"]
             assert {"recording": recording, "start_s": shown[place]["window_s"]} in one["windows"]
-    assert rows_of(folder / auditing.OVERRIDES) == [] or overrides.read_overrides(folder / auditing.OVERRIDES)
+    if (folder / auditing.OVERRIDES).exists():
+        assert overrides.read_overrides(folder / auditing.OVERRIDES)
 
 
 def test_the_same_again_gives_the_same(audited, trained, cache_folder, tmp_path):
@@ -199,7 +200,20 @@ def test_corrections_are_told_beside_what_was_so_before(trained, cache_folder, s
     assert facts["corrections"]["summary"] == "segments: 1 dropped"
 
 
-@pytest.mark.parametrize("words", [["--listener", "nix"], ["--accept", "nix"], ["--competition", "nix"]])
+def test_where_nothing_is_to_be_corrected_no_corrections_are_written(audited, trained, cache_folder, tmp_path, capsys):
+    kinds = [kind for kind, count in audited[1]["suspects"]["counts"].items() if not count and kind in ("copy", "hum")]
+    assert kinds
+    out = tmp_path / "a"
+    assert main(["audit", str(trained[0]), str(cache_folder), str(out), "--accept", ",".join(kinds)]) == 0
+    said = capsys.readouterr().out
+    assert f"of {', '.join(kinds)} there is nothing to correct, so no overrides.csv is written" in said
+    assert "next" not in said
+    assert not (out / auditing.OVERRIDES).exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--accept", "shared"], ["--listener", "nix"], ["--accept", "nix"], ["--competition", "nix"]]
+)
 def test_bad_words_are_one_sentence_and_nothing_is_written(trained, cache_folder, tmp_path, words, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["audit", str(trained[0]), str(cache_folder), "out", *words]) == 2

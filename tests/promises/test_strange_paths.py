@@ -96,3 +96,14 @@ def test_a_device_or_a_pipe_is_not_replaced(trained, sample_folder, explained, t
 
 def test_a_place_for_a_cache_that_is_a_device_is_refused(sample_folder, capsys):
     refused(["cache", sample_folder, os.devnull], "expected a folder to write the cache to, found a file", capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["score", "{}", "{s}/truth.csv"], ["runs", "{}"], ["report", "{}", "r.html"], ["sample", "{}"], ["train", "{}", "b"],
+     ["infer", "{}", "{s}", "z.csv"], ["audit", "{}", "c"], ["plant", "{}", "p", "--cue", "hum", "--species", "x"]],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_one_sentence(sample_folder, tmp_path, capsys, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    refused([word.format("x" * 300, s=sample_folder) for word in words], "name too long", capsys)
+    assert list(tmp_path.iterdir()) == []
