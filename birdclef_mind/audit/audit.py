@@ -60,11 +60,11 @@ class Audit:
 
     @cached_property
     def units(self) -> tuple[tuple[int, ...], ...]:
-        """What has one label: the heard segments of a recording, or one window of a soundscape."""
-        found: dict[tuple[str, int], list[int]] = {}
+        """What has one label: the heard segments of a recording that do, or one window of a soundscape."""
+        found: dict[tuple[str, int | str], list[int]] = {}
         for place in self.heard.tolist():
             row = self.rows[place]
-            found.setdefault((row.recording, row.segment if row.soundscape else -1), []).append(place)
+            found.setdefault((row.recording, row.segment if row.soundscape else row.label), []).append(place)
         return tuple(map(tuple, found.values()))
 
     @cached_property

@@ -113,7 +113,7 @@ def audit(
         facts: AuditFacts = {
             "bundle": bundle_facts(bundle, values_digest(bundle.model)),
             "real_sound": str(competition) if competition else None,
-            "notes": [*found.notes, *heard_notes(reading.failed)],
+            "notes": heard_notes(reading.failed),
             "failures": reading.failed,
             "data": sheets,
             "suspects": suspect_facts(found, reading, shown),

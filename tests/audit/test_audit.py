@@ -137,3 +137,16 @@ def test_corrections_drop_rather_than_name_anew_and_name_a_window_once(measured)
     starts = {(row.recording, row.segment): 5.0 * row.segment for row in measured.rows}
     found = corrections(told, starts)
     assert [(own.start_s, own.action, own.value) for own in found] == [(0.0, "drop", ""), (5.0, "relabel", "y")]
+
+
+def test_segments_of_a_recording_that_were_named_anew_are_judged_by_their_own_label(measured):
+    rows = [replace(one, label="y") if (one.recording, one.segment) == ("x/3.ogg", 1) else one for one in measured.rows]
+    (found,) = audited(measured, rows).suspicions()
+    assert [(one.recording, one.segment) for one in found.rows] == [("x/3.ogg", 1)]
+
+
+def test_where_nothing_can_be_heard_that_is_all_there_is_to_say(measured):
+    rows = [replace(one, silent=True) for one in measured.rows]
+    own = audited(measured, rows)
+    assert {one.kind for one in own.suspicions()} == {"silent"}
+    assert own.agreement is None
