@@ -58,6 +58,11 @@ def write_sheets(reading: Reading, rows: Sequence[IndexRow], pixels: Pixels, *, 
     whole : whether whole recordings are put in, or each segment's own sound is made.
     """
     cache, folder, held_out = reading.cache, reading.folder, reading.held_out
+    if not rows:
+        return {
+            "in_cache": len(cache.rows), "flag_words": FLAGS, "flagged": {}, "recordings": [], "segments": [],
+            "right": [], "wrong": [],
+        }  # fmt: skip
     scores, names = reading.answer(pixels), cache.classes.names
     alike = _likeness_to_others(rows, pixels, cepstral=cache.features.kind == "mfcc")
     flags = _flags(rows, scores, alike, cache)

@@ -200,6 +200,19 @@ def test_corrections_are_told_beside_what_was_so_before(trained, cache_folder, s
     assert facts["corrections"]["summary"] == "segments: 1 dropped"
 
 
+def test_where_nothing_looks_wrong_there_is_a_page_that_says_so(
+    trained, cache_folder, tmp_path, monkeypatch, visit, capsys
+):
+    monkeypatch.setattr("birdclef_mind.audit.audit.Audit.suspicions", lambda self: [])
+    monkeypatch.setattr("birdclef_mind.explanation.suspects.by_what", lambda *given: [])
+    assert main(["audit", str(trained[0]), str(cache_folder), str(tmp_path / "a")]) == 0
+    assert "nothing looks wrong" in capsys.readouterr().out
+    opened = visit(tmp_path / "a" / "report.html")
+    assert opened.page.locator("#suspected > li").count() == 0
+    assert opened.page.locator("button[data-accept]:enabled").count() == 0
+    assert opened.complaints == []
+
+
 def test_where_nothing_is_to_be_corrected_no_corrections_are_written(audited, trained, cache_folder, tmp_path, capsys):
     kinds = [kind for kind, count in audited[1]["suspects"]["counts"].items() if not count and kind in ("copy", "hum")]
     assert kinds
