@@ -82,7 +82,7 @@ def methods(asked, anatomy, twin, features, groups):
 
     masks = find_masks(asked)
     yield "mask", masks
-    yield "mask, as loud as what it keeps is heard", as_heard(masks, power(asked.bands, features))
+    yield "mask, weighed by how loud it is heard", as_heard(masks, power(asked.bands, features))
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
     yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
@@ -91,7 +91,7 @@ def methods(asked, anatomy, twin, features, groups):
     yield "control: random", controls.random_maps(asked.bands.shape)
     yield "control: loudness", controls.loudness_maps(asked.bands, features)
     yield "control: another's mask", controls.anothers(masks, groups)
-    yield "control: loudness, as it is heard", as_heard(np.ones_like(masks), power(asked.bands, features))
+    yield "control: how loud it is heard", as_heard(np.ones_like(masks), power(asked.bands, features))
     yield "control: untrained twin's mask", find_masks(maps.asked_of(twin, asked.front, asked.bands, asked.wanted))
 
 

@@ -18,7 +18,7 @@ from birdclef_mind.evidence.maps import Asked, gradient_times_input
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
 # Of intensity, as people hear it.
-_LOUDNESS = 0.3
+_LOUDNESS = 0.25
 _TOGETHER = 16
 
 
@@ -87,16 +87,16 @@ def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
 
 
 def as_heard(masks: Array, bands: Array) -> Array:
-    """How loud people hear what masks keep: where the part that is kept would be looked for, (n, n_mels, frames).
+    """Masks weighed by how loud each place is heard: where a listener finds what is kept, (n, n_mels, frames).
 
-    A mask says nothing of how much there is to keep. Loudness grows as the 0.3rd power of intensity; Stevens 1955, "The
-    measurement of loudness".
+    A mask says nothing of how much there is to keep. Specific loudness grows about as the fourth root of intensity;
+    Zwicker & Fastl 1999, "Psychoacoustics", section 8.7: to the power of 0.23.
 
     Parameters
     ----------
-    masks : shares of magnitude, (n, n_mels, frames). bands : power of the same shape.
+    masks : shares that are kept, (n, n_mels, frames). bands : power of the same shape.
     """
-    return np.asarray((np.square(masks) * bands) ** _LOUDNESS, np.float32)
+    return np.asarray(masks * bands**_LOUDNESS, np.float32)
 
 
 def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:
