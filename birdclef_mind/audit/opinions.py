@@ -31,7 +31,8 @@ def out_of_fold(vectors: Array, labels: Array, groups: Array, classes: int) -> A
     """
     logs = np.full((len(labels), classes), np.nan)
     able = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    folds = min(_FOLDS, len(np.unique(groups[able])))
+    _, each = np.unique(labels[able], return_counts=True)
+    folds = min(_FOLDS, len(np.unique(groups[able])), int(each.max(initial=0)))
     if folds < 2:
         return logs
     with warnings.catch_warnings():

@@ -84,3 +84,10 @@ def test_chances_add_up_to_one_over_those_that_are_known(rng, scale):
     found = normalised(logs)
     assert_allclose(np.nansum(np.exp(found), axis=1), [1, 0, 1, 1, 1], atol=1e-9)
     assert np.isnan(found[0, 2])
+
+
+def test_few_of_each_species_are_few_folds_and_one_alone_is_none(rng):
+    vectors, labels, groups = heap(rng, each=2)
+    assert out_of_fold(vectors, labels, np.arange(6), 3).shape == (6, 3)
+    assert np.isnan(out_of_fold(vectors[::2], labels[::2], groups[::2], 3)).all()
+    assert np.isnan(out_of_fold(vectors[:0], labels[:0], groups[:0], 3)).all()
