@@ -25,7 +25,6 @@ _HUM_DB, _HUM_WIDTH_DB, _USUAL_HUM_DB = 17.0, 4.0, 12.0
 _USUAL, _LEAST_VOICED, _TIMES = 0.7, 0.03, 3.0
 # What a listener takes for people with less than this chance is often none.
 _PEOPLE = 0.8
-_CLIPPED = 1e-3
 # A label is mended where it is that likely to be wrong: named anew where another is said with confidence, else dropped.
 _NAMED_ANEW, _DROPPED = 0.75, 0.9
 _SHOWN = 3
@@ -211,7 +210,7 @@ class Audit:
         clipped = np.array([row.clipped for row in self.rows])
         yield from self._by_recording(suspicion.SILENT, silent, lambda place: "nothing can be heard in it")
         yield from self._by_recording(
-            suspicion.CLIPPED, np.where(clipped > _CLIPPED, 0.5 + np.minimum(clipped, 0.5), 0),
+            suspicion.CLIPPED, np.where(clipped > suspicion.MOST_CLIPPED, 0.5 + np.minimum(clipped, 0.5), 0),
             lambda place: f"{clipped[place]:.1%} of it is as loud as the recorder could take: it crackles",
         )  # fmt: skip
 

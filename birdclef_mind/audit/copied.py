@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
-
 # That two are copies is all but sure; which of them is named wrongly is told by others' opinion.
 _SURE = 0.9
 
@@ -41,8 +39,3 @@ def across_labels(
             told = bool(np.isfinite(apart) and apart > 0)
             found.append(Copied(wrong, right, _SURE + (1 - _SURE) * (float(apart) if told else 0.0), told))
     return found
-
-
-def linked(pairs: Iterable[Copied]) -> Array:
-    """Recordings that are the wrong one of some pair, each once, (n,), in order."""
-    return np.array(list(dict.fromkeys(one.wrong for one in pairs)), str)

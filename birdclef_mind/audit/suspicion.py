@@ -20,6 +20,8 @@ KINDS = {
 }
 # Kinds of which nobody can say without listening what would mend them.
 HEARD_ALONE = (STRATEGY, SHARED)
+# A thousandth of the samples at full scale is heard as a crackle.
+MOST_CLIPPED = 1e-3
 # What is less likely is not worth anybody's time.
 LEAST = 0.5
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from birdclef_mind.arrays import Array, Pixels
+from birdclef_mind.audit.suspicion import MOST_CLIPPED
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import recording_path
 from birdclef_mind.data.real_sounds import real_sounds
@@ -24,8 +25,6 @@ FLAGS = {
     "unlike": "least like the others of its label",
     "called_other": "the network is sure that it is another",
 }
-# A thousandth of the samples at full scale is heard as a crackle.
-_CLIPPED = 1e-3
 _SURE = 0.8
 # Of each bird's segments so many are called least like the rest, where there are enough to tell.
 _UNLIKE_SHARE = 0.05
@@ -147,7 +146,7 @@ def _flags(rows: Sequence[IndexRow], scores: Array, alike: _Alike, cache: Cache)
     expected = cache.targets(rows) > 0
     found = {
         "silent": silent,
-        "clipped": np.array([row.clipped > _CLIPPED for row in rows]),
+        "clipped": np.array([row.clipped > MOST_CLIPPED for row in rows]),
         "copy": np.nan_to_num(alike.highest) >= _SAME,
         "unlike": _unlike(labels, np.where(silent, np.nan, alike.own)),
         "called_other": (scores.max(axis=1) >= _SURE)

@@ -17,9 +17,8 @@ from birdclef_mind.data.index import IndexRow
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.explanation.suspect_facts import SuspectFacts, Suspects
-from birdclef_mind.sound.copies import alike_recordings
 from birdclef_mind.storage.progress import Say, Track, untracked
-from birdclef_mind.training.held_out import apart
+from birdclef_mind.training.held_out import copies_among
 
 # Of each suspicion so many segments are shown.
 SHOWN = 3
@@ -136,15 +135,8 @@ def _measured(
         rows=tuple(rows), vectors=(own, *([ears.vectors] if ears else [])),
         opinions=tuple(one for one in opinions if one is not None),
         human=ears.human if ears else np.zeros(len(rows)), hum_db=hum, voiced=voiced,
-        copies=tuple(_copies(reading, rows, pixels, track)),
+        copies=tuple(copies_among(cache, rows, pixels, track)),
     )  # fmt: skip
-
-
-def _copies(reading: Reading, rows: Sequence[IndexRow], pixels: Pixels, track: Track) -> list[tuple[str, str]]:
-    step = apart(reading.cache)
-    places = np.array([place for place, row in enumerate(rows) if row.segment % step == 0 and not row.silent], int)
-    recordings = [rows[place].recording for place in places]
-    return alike_recordings(pixels, recordings, places, track, cepstral=reading.features.kind == "mfcc")
 
 
 def _recordings(found: Sequence[Suspicion], kind: str) -> frozenset[str]:

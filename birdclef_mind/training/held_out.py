@@ -1,10 +1,11 @@
 """Which segments of a cache are trained on, and which are held out: never the same sound on both sides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from birdclef_mind.arrays import Array, Targets
+from birdclef_mind.arrays import Array, Pixels, Targets
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import Index, IndexRow
 from birdclef_mind.data.overrides import CorrectedCache
@@ -66,15 +67,21 @@ def heard_pictures(cache: Cache, track: Track = untracked) -> Pictures:
 
 def pairs_of_copies(cache: Cache, pictures: Pictures, say: Say, track: Track = untracked) -> list[tuple[str, str]]:
     """Pairs of recordings that hold the same sound, as far as their windows that stand side by side show it."""
-    heard = cache.heard
-    chosen = np.array([place for place, row in enumerate(heard) if row.segment % apart(cache) == 0], int)
-    recordings = [heard[place].recording for place in chosen]
-    cepstral = cache.features.kind == "mfcc"
-    pairs = alike_recordings(pictures.pixels, recordings, chosen, track, cepstral=cepstral)
+    pairs = copies_among(cache, cache.heard, pictures.pixels, track)
     if pairs:
         count = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
         say(f"{count} of recordings hold the same sound and stay together, such as {' and '.join(pairs[0])}")
     return pairs
+
+
+def copies_among(
+    cache: Cache, rows: Sequence[IndexRow], pixels: Pixels, track: Track = untracked
+) -> list[tuple[str, str]]:
+    """The same among some segments of a cache, whose pixels are (segments, rows, frames), without saying anything."""
+    step = apart(cache)
+    chosen = np.array([place for place, row in enumerate(rows) if row.segment % step == 0 and not row.silent], int)
+    recordings = [rows[place].recording for place in chosen]
+    return alike_recordings(pixels, recordings, chosen, track, cepstral=cache.features.kind == "mfcc")
 
 
 def recordings_of(cache: Index) -> list[Recording]:
