@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Whether explanations find a cause that is known: cues are planted, networks trained, and every method is asked.
 
-`python scripts/planted.py WORK COMPETITION --species LABEL` plants each cue in that species' training recordings,
-trains a network on each copy and one on the competition itself, and writes WORK/results.json: how far the maps of every
-method, and of every control, point into the places where the cue stands, where the network demonstrably uses it. Run
-again, it goes on. With `--page docs/measurements.md --tables TITLE=WORK …` it writes the tables of several such folders
-there instead.
+`python scripts/planted.py WORK COMPETITION --species LABEL …` plants each cue in the training recordings of one of
+these species, with the next seed in those of the next; trains a network on the copy and one on the competition itself,
+and writes WORK/results.json: how far the maps of every method, and of every control, point into the places where the
+cue stands, where the network demonstrably uses it. Run again, it goes on. With `--page docs/measurements.md --tables
+TITLE=WORK …` it writes the tables of several such folders there instead.
 """
 
 import argparse
+import functools
 import json
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -24,14 +26,17 @@ from benchmarks.trials import each_once, run, trained
 CUES = ("hum", "beep", "voice", "click", "band")
 # A cue is used where without it the score of the species falls by at least so much.
 USED = 0.3
-MOST = 24
+# Segments of the species, and as many of others, in which the cue is looked for; of those that use it so many are
+# asked about, and by networks that are out of order.
+MOST, ASKED, CASCADED = 24, 6, 3
 # A method finds a cue that gathers so many times the share of its area, and points there so often.
 FOUND_ENERGY, FOUND_POINTING = 4.0, 0.85
 WORDS = """\
-Written by `scripts/planted.py` on {date}. A column a cue: of how many segments with it, half of them of other species,
-the score of the planted one falls by at least {used:g} when the cue is taken away, of all seeds; then, over these, the
-energy of a map inside the cue's boxes over their share of the picture, and how often its highest place lies in one; in
-brackets the same of a network that was trained without the cue, asked about the same sounds."""
+Written by `scripts/planted.py` on {date}. A column a cue: of how many segments with it, half of them of other
+species, the score of the planted one falls by at least {used:g} when the cue is taken away, of all seeds; then,
+over at most {asked} of these a seed, the energy of a map inside the cue's boxes over their share of the picture,
+and how often its highest place lies in one; in brackets the same of a network that was trained without the cue,
+asked about the same sounds."""
 
 
 def segments_with_cue(bundle, cache, planted, original, species):
@@ -75,14 +80,20 @@ def strangers(bundle, cache, competition, species, cue, level_db):
     return with_cue, without, np.stack(maps), [row.recording for row in rows]
 
 
-def methods(asked, anatomy, twin, features, groups):
+def methods(asked, decoder, twin, features, groups):
     """Maps (n, bands, frames) by every method and control, each with its name."""
     from birdclef_mind.evidence import controls, maps
-    from birdclef_mind.evidence.masks import as_heard, find_masks
+    from birdclef_mind.evidence.asked import asked_of
+    from birdclef_mind.evidence.masks import USUAL, as_heard, find_masks
 
-    masks = find_masks(asked)
+    masks, decoded, anatomy = find_masks(asked), decoder.masks(asked), decoder.anatomy
     yield "mask", masks
-    yield "mask, weighed by how loud it is heard", as_heard(masks, power(asked.bands, features))
+    yield "mask, weighed by how loud each place is heard", as_heard(masks, power(asked.bands, features))
+    yield "mask by a trained decoder (L-MAC)", decoded
+    yield "mask by a trained decoder, weighed", as_heard(decoded, power(asked.bands, features))
+    begun = find_masks(asked, replace(USUAL, steps=10), begin=decoded)
+    yield "searched from there in ten steps", begun
+    yield "searched from there, weighed", as_heard(begun, power(asked.bands, features))
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
     yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
@@ -92,7 +103,7 @@ def methods(asked, anatomy, twin, features, groups):
     yield "control: loudness", controls.loudness_maps(asked.bands, features)
     yield "control: another's mask", controls.anothers(masks, groups)
     yield "control: how loud it is heard", as_heard(np.ones_like(masks), power(asked.bands, features))
-    yield "control: untrained twin's mask", find_masks(maps.asked_of(twin, asked.front, asked.bands, asked.wanted))
+    yield "control: untrained twin's mask", find_masks(asked_of(twin, asked.front, asked.bands, asked.wanted))
 
 
 def power(bands, features):
@@ -100,60 +111,85 @@ def power(bands, features):
     return bands ** (2 / features.power)
 
 
-def evaluated(networks, caches, planted, original, species, cue, level_db):
-    """How far every method points into the cue, in the network that uses it and in the one that never met it."""
+@functools.cache
+def decoder_of(bundle, cache):
+    """A decoder of masks, trained on what a bundle's network learned from."""
     from birdclef_mind.backwards.anatomy import read_anatomy
-    from birdclef_mind.backwards.bundle_decoders import random_twin
     from birdclef_mind.backwards.reconstruction import answer_of
     from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.evidence.asked import asked_of
     from birdclef_mind.evidence.front import Front
-    from birdclef_mind.evidence.maps import asked_of
-    from birdclef_mind.evidence.measures import alike
-    from birdclef_mind.evidence.proof import pointing
+    from birdclef_mind.evidence.mask_decoder import train_mask_decoder
     from birdclef_mind.networks import bundle as bundles
-    from birdclef_mind.sound.pictures import samples_to_pictures
 
-    (bundle, clean), (cache, clean_cache) = map(bundles.load, networks), caches
-    cache = open_cache(cache)
+    bundle, cache = bundles.load(bundle), open_cache(cache)
+    anatomy, front = read_anatomy(bundle.model), Front(cache.features)
+    pictures = cache.pictures(bundles.as_trained(bundle, cache).sides(bundle.record.validation_recordings).learn)
+    called = answer_of(anatomy)(pictures.pixels).argmax(axis=1)
+    return train_mask_decoder(anatomy, asked_of(anatomy, front, front.bands(pictures), called))
+
+
+def evaluated(networks, caches, planted, original, species, cue, level_db):
+    """How far every method points into the cue, in the network that uses it and in the one that never met it."""
+    from birdclef_mind.backwards.reconstruction import answer_of
+    from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.explanation.examples import evenly
+    from birdclef_mind.networks import bundle as bundles
+    from birdclef_mind.sound.pictures import Pictures, samples_to_pictures
+
+    (bundle, clean), (cache, clean_cache) = map(bundles.load, networks), map(open_cache, caches)
     parts = (
         segments_with_cue(bundle, cache, planted, original, species),
-        strangers(clean, open_cache(clean_cache), original, species, cue, level_db),
+        strangers(clean, clean_cache, original, species, cue, level_db),
     )
     with_cue, without, inside = (np.concatenate([part[number] for part in parts]) for number in range(3))
     groups = [name for part in parts for name in part[3]]
-    features = cache.features
-    pictures, bare = (samples_to_pictures(samples, features) for samples in (with_cue, without))
+    pictures, bare = (samples_to_pictures(samples, cache.features) for samples in (with_cue, without))
     place = bundle.classes.names.index(species)
-    anatomy = read_anatomy(bundle.model)
-    answer = answer_of(anatomy)
+    decoders = {"own": decoder_of(networks[0], caches[0]), "clean": decoder_of(networks[1], caches[1])}
+    answer = answer_of(decoders["own"].anatomy)
     falls = answer(pictures.pixels)[:, place] - answer(bare.pixels)[:, place]
     used = np.flatnonzero(falls >= USED)
     facts = {
-        "segments": len(falls), "used": len(used), "falls": float(falls.mean()),
-        "of_others": int((used >= len(parts[0][0])).sum()),
+        "species": species, "segments": len(falls), "used": len(used), "falls": float(falls.mean()),
+        "of_others": int((used >= len(parts[0][0])).sum()), "methods": {},
     }  # fmt: skip
-    rows = defaultdict(dict)
     if len(used):
-        front = Front(features)
-        bands = front.bands(pictures)[used]
-        wanted = np.full(len(used), place)
-        own_groups = [groups[one] for one in used]
-        twin = read_anatomy(random_twin(bundle.model, 1))
-        found = {}
-        for name, model in (("own", anatomy), ("clean", read_anatomy(clean.model))):
-            asked = asked_of(model, front, bands, wanted)
-            for method, maps in methods(asked, model, twin, features, own_groups):
-                told = pointing(maps, inside[used])
-                found[name, method] = maps
-                rows[method][name] = {"energy": told.energy.tolist(), "pointed": told.pointed.tolist()}
-        for method in rows:
-            rows[method]["alike"] = alike(found["own", method], found["clean", method]).tolist()
-        facts["when"] = {
-            name: when_inside(model, pictures.pixels[used], place, inside[used])
-            for name, model in (("own", anatomy), ("clean", read_anatomy(clean.model)))
-        }
-        facts["cascade"] = cascade(anatomy, asked_of(anatomy, front, bands, wanted), found["own", "mask"])
-    return {**facts, "methods": rows}
+        some = np.array(evenly(used, ASKED))
+        own_groups = [groups[one] for one in some]
+        pictures = Pictures(pictures.pixels[some], pictures.scale[some])
+        facts.update(asked_about(decoders, pictures, place, inside[some], own_groups, cache.features))
+    return facts
+
+
+def asked_about(decoders, pictures, place, inside, groups, features):
+    """Every method, when, and weights out of order, of segments whose answer for a class at `place` uses a cue."""
+    from birdclef_mind.backwards.anatomy import read_anatomy
+    from birdclef_mind.backwards.bundle_decoders import random_twin
+    from birdclef_mind.evidence.asked import asked_of
+    from birdclef_mind.evidence.front import Front
+    from birdclef_mind.evidence.measures import alike
+    from birdclef_mind.evidence.proof import pointing
+
+    front, rows, found = Front(features), defaultdict(dict), {}
+    bands, wanted = front.bands(pictures), np.full(len(inside), place)
+    twin = read_anatomy(random_twin(decoders["own"].anatomy.model, 1))
+    for name, decoder in decoders.items():
+        asked = asked_of(decoder.anatomy, front, bands, wanted)
+        for method, maps in methods(asked, decoder, twin, features, groups):
+            told = pointing(maps, inside)
+            found[name, method] = maps
+            rows[method][name] = {"energy": told.energy.tolist(), "pointed": told.pointed.tolist()}
+    for method in rows:
+        rows[method]["alike"] = alike(found["own", method], found["clean", method]).tolist()
+    few = asked_of(decoders["own"].anatomy, front, bands[:CASCADED], wanted[:CASCADED])
+    return {
+        "methods": rows,
+        "when": {
+            name: when_inside(decoder.anatomy, pictures.pixels, place, inside) for name, decoder in decoders.items()
+        },
+        "cascade": cascade(decoders["own"].anatomy, few, found["own", "mask"][:CASCADED]),
+    }
 
 
 def when_inside(anatomy, pixels, place, inside):
@@ -172,8 +208,8 @@ def when_inside(anatomy, pixels, place, inside):
 def cascade(anatomy, asked, masks, steps=4):
     """How alike masks are to those of the network with more and more layers put out of order, last ones first."""
     from birdclef_mind.backwards.anatomy import read_anatomy
+    from birdclef_mind.evidence.asked import asked_of
     from birdclef_mind.evidence.controls import cascading
-    from birdclef_mind.evidence.maps import asked_of
     from birdclef_mind.evidence.masks import find_masks
     from birdclef_mind.evidence.measures import alike
 
@@ -194,16 +230,31 @@ def work_through(args):
 
 
 def one_cue(args, cue, seed):
-    """A cue planted and learned with a seed, and what every method says."""
-    planted = args.work / cue
-    clean, clean_cache = trained(args.work, "clean", args.competition, args, seed)
-    if not (planted / "planted.csv").is_file():
-        run("plant", args.competition, planted, "--cue", cue, "--species", args.species, "--level", args.level)
-    bundle, cache = trained(args.work, cue, planted, args, seed)
-    networks, caches = (bundle, clean), (cache, clean_cache)
-    found = evaluated(networks, caches, planted, args.competition, args.species, cue, args.level)
-    print(f"{cue} {seed}: {found['used']} of {found['segments']} use it", flush=True)
+    """What every method says of a cue that was planted, with the others in other species, and learned with a seed."""
+    place, original = args.cues.index(cue), args.competition
+    folders = planted_of(args, int(seed))
+    clean, clean_cache = trained(args.work, "clean", original, args, seed)
+    bundle, cache = trained(args.work, f"planted-{seed}", folders[-1], args, seed)
+    species = species_of(args, int(seed))[place]
+    found = evaluated((bundle, clean), (cache, clean_cache), folders[place], original, species, cue, args.level)
+    print(f"{cue} {seed}: {found['used']} of {found['segments']} use it in {species}", flush=True)
     return found
+
+
+def planted_of(args, seed):
+    """Copies of the competition, each with one more cue than the one before."""
+    folders, last = [], args.competition
+    for number, (cue, species) in enumerate(zip(args.cues, species_of(args, seed), strict=True)):
+        folders.append(args.work / "planted" / f"{seed}-{number}-{cue}")
+        if not (folders[-1] / "planted.csv").is_file():
+            run("plant", last, folders[-1], "--cue", cue, "--species", species, "--level", args.level)
+        last = folders[-1]
+    return folders
+
+
+def species_of(args, seed):
+    """The species that each cue is planted in; the next seed moves all on by one."""
+    return [args.species[(place + seed - 1) % len(args.species)] for place in range(len(args.cues))]
 
 
 def table(results):
@@ -251,7 +302,7 @@ def when_words(results):
 
 
 def write_page(args):
-    lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED)]
+    lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED, asked=ASKED)]
     for given in args.tables:
         title, _, folder = given.rpartition("=")
         results = json.loads((Path(folder) / "results.json").read_text())
@@ -270,7 +321,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
     parser.add_argument("competition", type=Path, nargs="?")
-    parser.add_argument("--species", help="whose recordings get the cues")
+    parser.add_argument("--species", nargs="+", help="whose recordings get a cue each")
     parser.add_argument("--preset", default="logmel128")
     parser.add_argument("--recipe", default="modern")
     parser.add_argument("--epochs", type=int, default=20)
@@ -280,6 +331,8 @@ def main():
     parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
     parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
     args = parser.parse_args()
+    if not args.page and len(set(args.species or [])) < len(args.cues):
+        parser.error("--species: expected at least as many as there are cues, each another")
     write_page(args) if args.page else work_through(args)
 
 

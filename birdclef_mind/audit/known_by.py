@@ -11,8 +11,9 @@ from birdclef_mind.audit.suspicion import Suspicion
 from birdclef_mind.backwards.anatomy import Anatomy
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import IndexRow
+from birdclef_mind.evidence.asked import asked_of
 from birdclef_mind.evidence.front import Front
-from birdclef_mind.evidence.maps import asked_of, occlusion
+from birdclef_mind.evidence.maps import occlusion
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hz_to_mel, mel_to_hz
 

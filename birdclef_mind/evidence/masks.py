@@ -13,13 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.evidence.maps import Asked, gradient_times_input
+from birdclef_mind.evidence.asked import Asking
+from birdclef_mind.evidence.maps import gradient_times_input
+from birdclef_mind.evidence.measures import strongest
 
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
+# Shares of a picture of which the smallest is sought that leaves so much of an answer's chance.
+_SHARES, _ENOUGH = (0.02, 0.05, 0.1, 0.2, 0.4), 0.9
 # Of intensity, as people hear it.
 _LOUDNESS = 0.25
-_TOGETHER = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class Wanted:
 USUAL = Wanted()
 
 
-def find_masks(asked: Asked, wanted: Wanted | None = None, begin: Array | None = None) -> Array:
+def find_masks(asked: Asking, wanted: Wanted | None = None, begin: Array | None = None) -> Array:
     """A mask for each recording, 0–1, (n, n_mels, frames).
 
     Obstacle, from `gradient_times_input`, where no gradient reaches the picture: nothing would be kept.
@@ -58,12 +61,12 @@ def find_masks(asked: Asked, wanted: Wanted | None = None, begin: Array | None =
     wanted = USUAL if wanted is None else wanted
     if len(asked.bands):
         gradient_times_input(asked.some(slice(0, 1)))
-    parts = [slice(start, start + _TOGETHER) for start in range(0, len(asked.bands), _TOGETHER)]
+    parts = [slice(start, start + asked.together) for start in range(0, len(asked.bands), asked.together)]
     found = [_found(asked.some(part), wanted, None if begin is None else begin[part]) for part in parts]
     return np.concatenate(found) if found else np.zeros(asked.bands.shape, np.float32)
 
 
-def _found(asked: Asked, wanted: Wanted, begin: Array | None) -> Array:
+def _found(asked: Asking, wanted: Wanted, begin: Array | None) -> Array:
     shape = asked.bands.shape[1:]
     grid = [min(size, count) for size, count in zip(shape, wanted.cells, strict=True)]
     begun = np.full((len(asked.bands), *shape), 0.5, np.float32) if begin is None else begin
@@ -74,6 +77,20 @@ def _found(asked: Asked, wanted: Wanted, begin: Array | None) -> Array:
     for number in range(wanted.steps):
         slopes, squares = step(logits, slopes, squares, tf.constant(number, tf.float32))
     return np.asarray(as_masks(logits, shape))
+
+
+def least_masks(asked: Asking, maps: Array) -> Array:
+    """Of the highest places of maps (n, n_mels, frames) the fewest that are believed like the whole: masks, 0 or 1.
+
+    Of the shares that are tried, for ears through which no gradient flows; the largest where none is enough.
+    """
+    whole = asked.chances(np.ones_like(maps, np.float32))
+    masks = strongest(maps, _SHARES[-1])
+    for share in _SHARES[-2::-1]:
+        fewer = strongest(maps, share)
+        enough = asked.chances(fewer) >= _ENOUGH * whole
+        masks[enough] = fewer[enough]
+    return masks
 
 
 def as_masks(logits: Any, shape: tuple[int, ...]) -> Any:
@@ -99,7 +116,7 @@ def as_heard(masks: Array, bands: Array) -> Array:
     return np.asarray(masks * bands**_LOUDNESS, np.float32)
 
 
-def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:
+def losses(asked: Asking, wanted: Wanted, masks: Any) -> Any:
     """What masks (n, n_mels, frames) fall short by, a recording each, (n,)."""
     kept, _ = asked.odds(masks)
     _, removed = asked.odds(1 - masks)
@@ -109,7 +126,7 @@ def losses(asked: Asked, wanted: Wanted, masks: Any) -> Any:
     return -kept - wanted.removed * removed + wanted.little * share + wanted.smooth * edges
 
 
-def _step(asked: Asked, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:
+def _step(asked: Asking, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step(logits: Any, slopes: Any, squares: Any, number: Any) -> Any:
         with tf.GradientTape() as tape:

@@ -5,11 +5,14 @@ kept, and of the part that is removed; c is the class the recording is called.
 """
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.evidence.asked import Asking
+
+_Asking = TypeVar("_Asking", bound=Asking)
 
 
 class Faithfulness(TypedDict):
@@ -126,6 +129,14 @@ def alike(one: Array, other: Array) -> Array:
     first, second = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (one, other))
     first, second = (maps - maps.mean(axis=1, keepdims=True) for maps in (first, second))
     return _share((first * second).sum(axis=1), np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1))
+
+
+def stability(maps: Array, method: Callable[[_Asking], Array], asked: _Asking, frames: int) -> Array:
+    """How alike a method's `maps` (n, bands, frames) stay when the sound comes so many frames later, (n,).
+
+    Pearson correlation of what is found there, turned back, with what was found: 1 where the map moves with the sound.
+    """
+    return alike(maps, np.roll(method(asked.later(frames)), -frames, axis=2))
 
 
 def _positive(maps: Array) -> Array:

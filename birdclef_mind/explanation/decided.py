@@ -1,51 +1,26 @@
 """What the examples' answers rest on: when, and the part of the sound that is kept or taken away, measured."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage
-from birdclef_mind.backwards.fidelity import Interval, with_interval
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.evidence import controls, maps, measures
+from birdclef_mind.evidence import controls, maps
+from birdclef_mind.evidence.asked import Asked, asked_of
 from birdclef_mind.evidence.front import Front
-from birdclef_mind.evidence.maps import Asked, asked_of
 from birdclef_mind.evidence.masks import find_masks
 from birdclef_mind.evidence.moments import evidence_a_moment
 from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.evidence_facts import Decided, Part, Rested, When
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.reading import Reading
+from birdclef_mind.explanation.resting import MASK, Parts, Resting, said
 from birdclef_mind.sound.pictures import Pictures, samples_to_pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.split import split_samples
-
-# Pieces of a window of which each is silenced in turn, where an answer is no sum over moments.
-_SILENCED = 20
-MASK = "mask"
-# Of deletion and insertion curves.
-_POINTS = 6
-# Fewer places would be no sound to compare by.
-_LEAST_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What is kept and what is removed of each example.
-
-    Attributes
-    ----------
-    pictures, scores : of both, the network's scores (n, classes). samples : (n, segment_samples) where the recordings
-        are at hand.
-    """
-
-    pictures: tuple[Pictures, Pictures]
-    scores: tuple[Array, Array]
-    samples: tuple[Array, Array] | None
 
 
 def write_decided(
@@ -76,7 +51,7 @@ class _Deciding:
         self._reading, self._chosen, self._features = reading, chosen, reading.features
         self._anatomy = reading.backwards.anatomy
         self._whole = reading.answer(chosen.pictures.pixels)
-        self._second = reading.second(chosen.pictures.pixels).argmax(axis=1)
+        self._second = self._by_second(chosen.pictures)
         self._called = self._whole.argmax(axis=1)
         self._groups = [example.recording for example in chosen.each]
         self._asked = self._asked_of(self._anatomy)
@@ -92,9 +67,7 @@ class _Deciding:
         try:
             found = evidence_a_moment(self._anatomy, self._chosen.pictures.pixels)
         except Obstacle:
-            lost = maps.occlusion(self._asked, (1, _SILENCED))[:, 0]
-            pieces = np.linspace(0, lost.shape[1] - 1, _SILENCED).astype(int)
-            return [{"moments": rounded(one[pieces]), "exact": False} for one in lost]
+            return [{"moments": rounded(one), "exact": False} for one in maps.silenced(self._asked)]
         own = found[np.arange(len(found)), :, self._called]
         return [{"moments": rounded(one, 5), "exact": True, "total": round(float(one.sum()), 4)} for one in own]
 
@@ -124,32 +97,24 @@ class _Deciding:
 
     def measured(self, masks: Array, parts: Parts, twin: Anatomy) -> Rested:
         """How well masks (n, n_mels, frames), whose parts are known, and each method say it, beside controls."""
-        asked, share = self._asked, max(_LEAST_SHARE, float(masks.mean()))
-        anatomy, notes = self._anatomy, []
-        ways: dict[str, Callable[[], Array]] = {
-            "gradient_times_input": lambda: maps.gradient_times_input(asked),
-            "integrated_gradients": lambda: maps.integrated_gradients(asked),
-            "grad_cam": lambda: maps.grad_cam(asked, anatomy, _last_map(anatomy)),
+        anatomy = self._anatomy
+        resting = Resting(
+            asked=self._asked, whole=self._whole, called=self._called, groups=self._groups, features=self._features,
+            split=self.parts, same_by_second=lambda own: self._by_second(own.pictures[0]) == self._second,
+        )  # fmt: skip
+        ways: dict[str, Callable[[Asked], Array]] = {
+            MASK: find_masks,
+            "gradient_times_input": maps.gradient_times_input,
+            "integrated_gradients": maps.integrated_gradients,
+            "grad_cam": lambda asked: maps.grad_cam(asked, anatomy, _last_map(anatomy)),
         }
-        against: dict[str, Callable[[], Array]] = {
-            "twin": lambda: find_masks(self._asked_of(twin)),
-            "another": lambda: controls.anothers(masks, self._groups),
-            "loudness": lambda: controls.loudness_maps(asked.bands, self._features),
-            "random": lambda: controls.random_maps(asked.bands.shape),
+        against: dict[str, Callable[[Asked], Array]] = {
+            "twin": lambda asked: find_masks(self._asked_of(twin)),
+            "another": lambda asked: controls.anothers(masks, self._groups),
+            "loudness": lambda asked: controls.loudness_maps(asked.bands, self._features),
+            "random": lambda asked: controls.random_maps(asked.bands.shape),
         }
-        own = {MASK: self._measures(parts, masks)}
-        for name, way in ways.items():
-            try:
-                found = way()
-            except (ConfigError, Obstacle) as error:
-                notes.append(f"{name}: {error}")
-                continue
-            own[name] = self._measures(self.parts(measures.strongest(found, share)), found)
-        others = {}
-        for name, control in against.items():
-            found = control()
-            others[name] = self._measures(self.parts(measures.strongest(found, share)), found)
-        return {"segments": len(masks), "share": round(share, 4), "methods": own, "controls": others, "notes": notes}
+        return resting.measured(masks, parts, ways, against)
 
     def _asked_of(self, anatomy: Anatomy) -> Asked:
         front = Front(self._features)
@@ -160,17 +125,11 @@ class _Deciding:
         drawn = self._asked.front.pictures(self._asked.bands, np.asarray(masks, np.float32)).numpy()[..., 0]
         return Pictures(np.rint(drawn).astype(np.uint8), self._chosen.pictures.scale)
 
-    def _score(self, masks: Array) -> Array:
-        """The score of what each example is called, (n,), of what masks (n, n_mels, frames) keep."""
-        return np.asarray(np.exp(self._asked.odds(np.asarray(masks, np.float32))[0]))
-
     def _part(self, name: str, kind: str, place: int, parts: Parts) -> Part:
         folder, names = self._reading.folder, self._reading.bundle.classes.names
         number = ("kept", "removed").index(kind)
         pictures = parts.pictures[number]
         pixels, scale = pictures.pixels[place : place + 1], pictures.scale[place]
-        scores = parts.scores[number][place]
-        called = int(scores.argmax())
         sound = (
             folder.sound(f"{name}-{kind}", parts.samples[number][place])
             if parts.samples is not None
@@ -179,21 +138,13 @@ class _Deciding:
         return {
             "picture": folder.picture(f"{name}-{kind}", pixels[0]),
             "sound": sound,
-            "called": names[called],
-            "called_score": round(float(scores[called]), 4),
-            "score": round(float(scores[self._called[place]]), 4),
+            **said(names, parts.scores[number][place], int(self._called[place])),
             "second": names[int(self._reading.second(pixels)[0].argmax())],
         }
 
-    def _measures(self, parts: Parts, found: Array) -> dict[str, Interval]:
-        """Means with intervals of what is kept and removed, and of the maps (n, n_mels, frames) that say so."""
-        values: dict[str, Any] = dict(measures.faithfulness(self._whole, *parts.scores, self._called))
-        second = self._reading.second(parts.pictures[0].pixels)
-        values["same_by_second"] = second.argmax(axis=1) == self._second
-        values["gini"], values["entropy"] = measures.gini(found), measures.entropy(found)
-        deleted, inserted = measures.curves(found, self._score, _POINTS)
-        values["deletion"], values["insertion"] = measures.area_under(deleted), measures.area_under(inserted)
-        return {name: with_interval(np.asarray(one, float), self._groups) for name, one in values.items()}
+    def _by_second(self, pictures: Pictures) -> Array:
+        """What the independent network calls pictures, (n,)."""
+        return np.asarray(self._reading.second(pictures.pixels).argmax(axis=1))
 
 
 def _last_map(anatomy: Anatomy) -> Stage:

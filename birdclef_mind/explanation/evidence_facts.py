@@ -7,15 +7,20 @@ if TYPE_CHECKING:
     from birdclef_mind.backwards.fidelity import Interval
 
 
-class Part(TypedDict):
-    """A part of an example's sound: what the network calls it, and its score for the bird that is asked about."""
+class Said(TypedDict):
+    """What a part of a sound is called, and its score for the bird that is asked about."""
 
-    picture: str
-    sound: str
     called: str
     called_score: float
     score: float
-    second: str
+
+
+class Part(Said):
+    """A part of an example's sound; `second` is what an independent network calls it, None without one."""
+
+    picture: str
+    sound: str
+    second: str | None
 
 
 class When(TypedDict):
@@ -47,7 +52,7 @@ class Rested(TypedDict):
 
     `share` is the share of a picture that each keeps, its highest places; the first, `mask`, keeps its own, softly.
     Measures: see `evidence.measures`; "same_by_second" is the share of kept parts that an independent network calls as
-    it called the whole; "deletion" and "insertion" are areas under curves.
+    it called the whole; "deletion" and "insertion" are areas under curves. Controls have no "stability".
     """
 
     segments: int

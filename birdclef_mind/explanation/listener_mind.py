@@ -20,6 +20,7 @@ from birdclef_mind.explanation.facts import Explanation
 from birdclef_mind.explanation.judge_sounds import judge_sounds
 from birdclef_mind.explanation.judging import Judging, judging_by
 from birdclef_mind.explanation.listener_cards import classes_shown, own_sounds, write_listener_cards
+from birdclef_mind.explanation.listener_decided import write_listener_decided
 from birdclef_mind.explanation.listener_decoders import DECODERS, KEPT, TWIN, learn_decoders
 from birdclef_mind.explanation.listener_facts import add_errors, listener_facts
 from birdclef_mind.explanation.listener_reading import (
@@ -191,12 +192,17 @@ def _explained(work: _Work, mind: ListenerMind, skipped: dict[str, str], given: 
     work.say("working backwards from each tap")
     classes = classes_shown(mind, reading.listener.hear(own.samples).logits)
     cards = write_listener_cards(mind, chosen, found, classes, distance=distance, track=work.track)
+    work.say("looking for what its answers rest on")
+    rested = write_listener_decided(mind, own, cards, skipped)
     reading.folder.sounds_made(work.track)
     add_errors(fidelity, cards)
-    return listener_facts(
+    facts = listener_facts(
         reading, sides, work.competition, fidelity, cards, classes=classes, skipped=skipped,
         second=None if work.second is None else work.second.judge.listener.name,
     )  # fmt: skip
+    if rested is not None:
+        facts["rested"] = rested
+    return facts
 
 
 def _choose(work: _Work, samples: Array) -> Examples:

@@ -82,6 +82,10 @@ class TwinEars:
         model = keras.Model(self.twin.model.input, self.twin.taps[tap])
         return lambda samples: model(samples, training=False)
 
+    def logits_reader(self) -> Callable[[Any], Any]:
+        """From samples (windows, samples), a tensor, to logits."""
+        return lambda samples: self.twin.model(samples, training=False)
+
     def _forward(self, taps: tuple[str, ...]) -> Any:
         if taps not in self._compiled:
             model = self.twin.model

@@ -46,6 +46,9 @@ class Sloping(Protocol):
     def reader(self, tap: str) -> Callable[[Any], Any] | None:
         """From samples (windows, samples), a tensor, to a tap's; None where gradients do not flow there."""
 
+    def logits_reader(self) -> Callable[[Any], Any] | None:
+        """From samples (windows, samples), a tensor, to logits; None where gradients do not flow there."""
+
 
 @runtime_checkable
 class Adding(Protocol):
@@ -134,7 +137,14 @@ class Listener:
 
     def reader(self, tap: str) -> Callable[[Any], Any] | None:
         """From samples (windows, window_samples), a tensor, to a tap's, with gradients; None where there are none."""
-        read = self.ears.reader(tap) if isinstance(self.ears, Sloping) else None
+        return self._at_peak(self.ears.reader(tap) if isinstance(self.ears, Sloping) else None)
+
+    def logits_reader(self) -> Callable[[Any], Any] | None:
+        """From samples (windows, window_samples), a tensor, to logits, with gradients; None where there are none."""
+        return self._at_peak(self.ears.logits_reader() if isinstance(self.ears, Sloping) else None)
+
+    def _at_peak(self, read: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+        """Whatever reads samples, of windows scaled to the peak that the model expects."""
         if read is None or not self.peak:
             return read
         from keras import ops

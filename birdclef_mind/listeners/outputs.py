@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.description import Description
-from birdclef_mind.listeners.listener import EMBEDDING, Heard, Sloping
+from birdclef_mind.listeners.listener import EMBEDDING, Heard
 
 # How models call what stands nearest to the sound, from there upwards.
 _LOWEST = ("spectrogram", "frontend", "spatial_embedding")
@@ -27,6 +27,14 @@ class Running(Protocol):
 
     def run(self, samples: Array, names: Sequence[str]) -> Mapping[str, Array]:
         """What it gives for samples (windows, samples), by name, (windows, …)."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A model through which gradients flow."""
+
+    def reader(self, tap: str) -> Callable[[Any], Any]:
+        """From samples (windows, samples), a tensor, to what stands at a layer or output of that name."""
 
 
 class NamedEars:
@@ -60,7 +68,14 @@ class NamedEars:
 
     def reader(self, tap: str) -> Callable[[Any], Any] | None:
         """From samples (windows, samples), a tensor, to a tap's; None for a model without gradients."""
-        return self._model.reader(self._outputs[tap]) if isinstance(self._model, Sloping) else None
+        return self._model.reader(self._outputs[tap]) if isinstance(self._model, Reading) else None
+
+    def logits_reader(self) -> Callable[[Any], Any] | None:
+        """From samples (windows, samples), a tensor, to logits; None for a model without gradients."""
+        if not isinstance(self._model, Reading):
+            return None
+        read, described = self._model.reader(self._scores), self._description
+        return lambda samples: _as_logits(read(samples), described.are, described.answer)
 
 
 def require_input(where: Path, shapes: Sequence[tuple[int | None, ...]], window_samples: int) -> None:
@@ -91,6 +106,16 @@ def logits_of(values: Array, are: str, answer: str) -> Array:
     chances = np.clip(np.asarray(values, np.float64), _LEAST, 1 - _LEAST if answer == "sigmoid" else 1)
     logits = np.log(chances) - (np.log1p(-chances) if answer == "sigmoid" else 0)
     return np.asarray(logits, np.float32)
+
+
+def _as_logits(values: Any, are: str, answer: str) -> Any:
+    """As `logits_of`, of tensors."""
+    if are == "logits":
+        return values
+    from keras import ops
+
+    chances = ops.clip(values, _LEAST, 1 - _LEAST if answer == "sigmoid" else 1)
+    return ops.log(chances) - (ops.log1p(-chances) if answer == "sigmoid" else 0)
 
 
 def _choose_scores(description: Description, found: Mapping[str, Array], labels: int) -> str:

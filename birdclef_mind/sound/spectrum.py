@@ -45,13 +45,12 @@ def spectra_to_samples(spectra: Array, features: Features, length: int) -> Array
     half = features.n_fft // 2
     inner = slice(half, half + length)
     total = _overlap_add(frames, features.hop_samples)[:, inner]
-    return np.asarray(
-        total * _one_over_weight(features.n_fft, features.hop_samples, frames.shape[1])[inner], np.float32
-    )
+    return np.asarray(total * one_over_weight(features.n_fft, features.hop_samples, frames.shape[1])[inner], np.float32)
 
 
 @lru_cache(maxsize=8)
-def _one_over_weight(n_fft: int, hop: int, frames: int) -> Array:
+def one_over_weight(n_fft: int, hop: int, frames: int) -> Array:
+    """What each sample of overlapping windows, twice applied, has to be multiplied with, (samples,)."""
     weight = _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (1, frames, n_fft)), hop)[0]
     return 1 / np.maximum(weight, np.float32(1e-8))
 

@@ -19,7 +19,7 @@ def split_samples(samples: Array, masks: Array, features: Features) -> tuple[Arr
     samples : (segments, segment_samples). masks : share kept a mel band and frame, 0–1, (segments, n_mels, frames).
     """
     samples = np.asarray(samples, np.float32)
-    weights = _bands_of_bins(features)
+    weights = bands_of_bins(features)
     kept = np.empty_like(samples)
     for place, (own, mask) in enumerate(zip(samples, masks, strict=True)):
         spectra = samples_to_spectra(own[None], features)
@@ -28,7 +28,7 @@ def split_samples(samples: Array, masks: Array, features: Features) -> tuple[Arr
     return kept, samples - kept
 
 
-def _bands_of_bins(features: Features) -> scipy.sparse.csr_array:
+def bands_of_bins(features: Features) -> scipy.sparse.csr_array:
     """How much each band says of each frequency, (bins, n_mels); what is said of a frequency adds up to 1."""
     filters = mel_filters(features).toarray()
     centres = filters.argmax(axis=1)

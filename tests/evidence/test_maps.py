@@ -8,6 +8,7 @@ from some_ears import FEATURES, attentive, ear, some_pictures, sounds
 
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.errors import Obstacle
+from birdclef_mind.evidence import asked as asking
 from birdclef_mind.evidence import maps
 from birdclef_mind.evidence.front import Front
 
@@ -22,7 +23,7 @@ METHODS = {
 def asked_of(model, pictures, wanted=1):
     front = Front(FEATURES)
     anatomy = read_anatomy(model)
-    return maps.asked_of(anatomy, front, front.bands(pictures), np.full(len(pictures), wanted)), anatomy
+    return asking.asked_of(anatomy, front, front.bands(pictures), np.full(len(pictures), wanted)), anatomy
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -83,7 +84,9 @@ def test_a_surrogate_of_a_linear_answer_is_that_answer():
     def log_scores(shares):
         return tf.reduce_sum(tf.cast(shares, tf.float32) * weights.astype(np.float32), axis=(1, 2))[:, None]
 
-    asked = maps.Asked(Linear(), log_scores, lambda logs, wanted: 0 * logs[:, 0], np.ones((1, 4, 5)), np.zeros(1, int))
+    asked = asking.Asked(
+        Linear(), log_scores, lambda logs, wanted: 0 * logs[:, 0], np.ones((1, 4, 5)), np.zeros(1, int)
+    )
     found = maps.surrogate(asked, (4, 5), tries=400)
     np.testing.assert_allclose(found[0], weights, atol=0.1)
     assert np.corrcoef(found[0].ravel(), weights.ravel())[0, 1] > 0.999
@@ -123,7 +126,7 @@ def test_odds_are_those_of_the_wanted_class_against_all_else(rule):
     model.get_layer("classes").activation = keras.activations.get(rule)
     pictures = some_pictures(3)
     front, anatomy = Front(FEATURES), read_anatomy(model)
-    asked = maps.asked_of(anatomy, front, front.bands(pictures), np.array([0, 1, 2]))
+    asked = asking.asked_of(anatomy, front, front.bands(pictures), np.array([0, 1, 2]))
     chances = np.asarray(model(front.pictures(asked.bands, np.ones_like(asked.bands))))[np.arange(3), asked.wanted]
     there, absent = (np.exp(np.asarray(one)) for one in asked.odds(np.ones_like(asked.bands)))
     np.testing.assert_allclose(there, chances, rtol=1e-4)

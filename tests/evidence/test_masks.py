@@ -1,5 +1,7 @@
 """Masks on a network of which it is known what it hears; controls."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,6 @@ from test_maps import asked_of
 
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence import controls
-from birdclef_mind.evidence import masks as masks_of
 from birdclef_mind.evidence.masks import Wanted, as_heard, find_masks, losses
 from birdclef_mind.evidence.measures import faithfulness, points_inside
 from birdclef_mind.sound.pictures import samples_to_pictures
@@ -115,10 +116,10 @@ def test_no_recordings_have_no_masks():
     assert find_masks(asked.some(slice(0, 0))).shape == (0, *asked.bands.shape[1:])
 
 
-def test_many_are_sought_a_few_at_a_time(monkeypatch):
+def test_many_are_sought_a_few_at_a_time():
     asked, _ = asked_of(ear(), some_pictures(3))
     together = find_masks(asked, FINE)
-    monkeypatch.setattr(masks_of, "_TOGETHER", 2)
+    asked = replace(asked, together=2)
     np.testing.assert_allclose(find_masks(asked, FINE), together, atol=5e-3)
 
 

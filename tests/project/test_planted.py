@@ -66,6 +66,9 @@ def test_a_cue_is_planted_learned_and_asked_about(planted, sample_folder, tmp_pa
     planted.main()
     (found,) = json.loads((tmp_path / "w" / "results.json").read_text()).values()
     assert found["used"] == found["segments"] > 0
-    assert {"mask", "gradient × input", "occlusion", "control: random"} <= set(found["methods"])
-    assert all(len(one["own"]["energy"]) == found["used"] for one in found["methods"].values())
+    assert {"mask", "mask by a trained decoder (L-MAC)", "gradient × input", "occlusion", "control: random"} <= set(
+        found["methods"]
+    )
+    asked = min(found["used"], planted.ASKED)
+    assert all(len(one["own"]["energy"]) == asked for one in found["methods"].values())
     assert len(found["cascade"]) == 4

@@ -16,6 +16,7 @@ EVIDENCE_WORDS = {
     "gradient_times_input": "gradient × input",
     "integrated_gradients": "integrated gradients",
     "grad_cam": "Grad-CAM",
+    "surrogate": "a linear model of its parts",
     "twin": "the part that a twin with random weights rests on",
     "another": "the part of another recording",
     "loudness": "the loudest places",
@@ -32,6 +33,7 @@ EVIDENCE_MEASURES = {
     "insertion": "reached as they come first (insertion)",
     "gini": "in few places (Gini)",
     "entropy": "spread (entropy)",
+    "stability": "moves with the sound (correlation)",
 }
 TYPICAL = "a real one: of its recordings one of the nearest to what the network takes for this bird"
 ANSWER_WORDS = {
