@@ -5,7 +5,7 @@ SPECIES = ("Exemplum whistle", "Exemplum trill", "Aliena sola", "Exemplum alteru
 RATE_HZ, WINDOW_S = 4_000, 3.0
 
 
-def write_listener(folder, *, species=SPECIES, seed=1, **said):
+def write_listener(folder, *, species=SPECIES, seed=1, activation=None, **said):
     """`listener.toml`, `model.keras` and `labels.txt` in a folder; the TOML's path."""
     import keras
     from keras import layers
@@ -18,7 +18,7 @@ def write_listener(folder, *, species=SPECIES, seed=1, **said):
     maps = layers.Dense(8, activation="relu", name="maps")(frames)
     pooled = layers.GlobalAveragePooling1D(name="pooled")(maps)
     squared = layers.Dense(5, name="squared")(pooled)
-    keras.Model(samples, layers.Dense(len(species), name="classes")(squared)).save(folder / "model.keras")
+    keras.Model(samples, layers.Dense(len(species), activation, name="classes")(squared)).save(folder / "model.keras")
     (folder / "labels.txt").write_text("\n".join([*species, ""]), encoding="utf-8")
     return describe(folder, **said)
 

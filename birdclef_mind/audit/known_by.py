@@ -1,6 +1,6 @@
-"""By what a network knows the segments of a species, where a part of them shares a recordist, a hum or a voice."""
+"""By what a network knows the segments of a species, where a part of them shares a recordist, place, hum or voice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _PARTS, _SEGMENTS, _SPECIES = 16, 24, 8
 # Fewer of a kind are no way of knowing.
 _OF_A_KIND = 3
 _NAMED = 0.5
+# Numbers in a session that begins with where it was.
+_PLACE_AND_DAY = 3
 
 
 def by_what(
@@ -59,13 +61,28 @@ def _some(rows: Sequence[IndexRow]) -> list[IndexRow]:
 
 
 def _traits(rows: Sequence[IndexRow], marked: dict[str, frozenset[str]]) -> dict[str, Array]:
-    """What part of a species' segments shares, by name: whether each has it, (n,)."""
-    found = {kind: np.array([row.recording in names for row in rows]) for kind, names in marked.items()}
-    for author in dict.fromkeys(row.author for row in rows if row.author):
-        own = np.array([row.author == author for row in rows])
-        if len({row.recording for row, has in zip(rows, own, strict=True) if has}) > 1:
-            found[author] = own
+    """What part of a species' segments shares, in words: whether each has it, (n,)."""
+    found = {_FOREIGN[kind]: np.array([row.recording in names for row in rows]) for kind, names in marked.items()}
+    for words, value_of in _SHARED.items():
+        values = np.array([value_of(row) for row in rows])
+        for value in dict.fromkeys(filter(None, values.tolist())):
+            own = values == value
+            if len({row.recording for row, has in zip(rows, own, strict=True) if has}) > 1:
+                found[words.format(value)] = own
     return {name: has for name, has in found.items() if _OF_A_KIND <= has.sum() < len(rows)}
+
+
+def _place(row: IndexRow) -> str:
+    """Where a segment was recorded: of latitude, longitude and day the first two, else the site."""
+    parts = row.session.split()
+    return " ".join(parts[:2]) if len(parts) == _PLACE_AND_DAY else row.session
+
+
+_FOREIGN = {suspicion.HUM: "these have a hum", suspicion.VOICE: "in these somebody speaks"}
+_SHARED: dict[str, Callable[[IndexRow], str]] = {
+    "these are recorded by {}": lambda row: row.author,
+    "these are from one place, {}": _place,
+}
 
 
 def _evidence(rows: Sequence[IndexRow], wanted: Array, anatomy: Anatomy, cache: Cache) -> Array:
@@ -88,17 +105,11 @@ def _suspicions(
 ) -> Iterator[Suspicion]:
     for one in strategies(profiles, traits)[:1]:
         own = tuple(rows[place] for place in one.places)
-        share = _share_words(one.trait)
         reason = (
             f"{len(own)} of {len(rows)} segments that were asked about are known by "
-            f"{_span(one.bands, features)}, the others are not; {share}"
+            f"{_span(one.bands, features)}, the others are not; {one.trait}"
         )
         yield Suspicion(kind=suspicion.STRATEGY, rows=own, chance=one.chance, reason=reason)
-
-
-def _share_words(trait: str) -> str:
-    kinds = {suspicion.HUM: "these have a hum", suspicion.VOICE: "in these somebody speaks"}
-    return kinds.get(trait, f"these are recorded by {trait}")
 
 
 def _span(more: Array, features: Features) -> str:

@@ -101,6 +101,7 @@ class _Deciding:
         resting = Resting(
             asked=self._asked, whole=self._whole, called=self._called, groups=self._groups, features=self._features,
             split=self.parts, same_by_second=lambda own: self._by_second(own.pictures[0]) == self._second,
+            steady=True,
         )  # fmt: skip
         ways: dict[str, Callable[[Asked], Array]] = {
             MASK: find_masks,

@@ -18,6 +18,8 @@ from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.split import split_samples
 
 _SURROGATE = "surrogate"
+# Windows whose masks are sought together: more take more memory, fewer are compiled for more often.
+_TOGETHER = 6
 # Parts a surrogate takes a window apart into, and how often some of them are kept: every try is heard.
 _PATCHES, _TRIES = (8, 16), 160
 
@@ -82,7 +84,7 @@ class _Deciding:
         features, twin = self._reading.features, self._mind.twin
         resting = Resting(
             asked=self._asked, whole=self._whole, called=self._called, groups=self._groups, features=features,
-            split=self.parts, same_by_second=None,
+            split=self.parts, same_by_second=None, steady=False,
         )  # fmt: skip
         ways: dict[str, Callable[[AskedEars], Array]] = {MASK: self._find}
         if self._find is find_masks:
@@ -101,7 +103,7 @@ class _Deciding:
         return AskedEars(
             hear=lambda samples: listener.hear(samples).logits, read=listener.logits_reader(),
             exclusive=listener.answer == "softmax", samples=self._own.samples, wanted=self._called,
-            features=reading.features,
+            features=reading.features, together=_TOGETHER,
         )  # fmt: skip
 
     def _part(self, name: str, kind: str, place: int, parts: Parts) -> Part:

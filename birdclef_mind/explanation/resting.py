@@ -50,6 +50,7 @@ class Resting(Generic[_Asking]):
     whole : scores of the recordings, (n, classes). called : the class each is called, (n,). groups : recording of each.
     split : from masks (n, n_mels, frames) to what they keep and remove.
     same_by_second : whether an independent network calls the kept part as it called the whole, (n,); None without one.
+    steady : whether it is also asked how maps move with the sound, for which each method is needed twice.
     """
 
     asked: _Asking
@@ -59,6 +60,7 @@ class Resting(Generic[_Asking]):
     features: Features
     split: Callable[[Array], Parts]
     same_by_second: Callable[[Parts], Array] | None
+    steady: bool
 
     def measured(
         self,
@@ -96,7 +98,7 @@ class Resting(Generic[_Asking]):
         values["gini"], values["entropy"] = measures.gini(found), measures.entropy(found)
         deleted, inserted = measures.curves(found, self.asked.chances, _POINTS)
         values["deletion"], values["insertion"] = measures.area_under(deleted), measures.area_under(inserted)
-        if way is not None:
+        if way is not None and self.steady:
             later = round(_LATER_S * self.features.sample_rate_hz / self.features.hop_samples)
             values["stability"] = measures.stability(found, way, self.asked, later)
         return {name: with_interval(np.asarray(one, float), self.groups) for name, one in values.items()}

@@ -1,5 +1,6 @@
 """By what a network knows a species, where it is known what it listens to."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,8 +60,18 @@ def test_one_recordist_is_a_trait_and_two_who_share_all_are_none(heard):
     rows, cache, anatomy = heard
     (found, *_) = by_what(rows, {}, anatomy, cache)
     assert found.reason.endswith("these are recorded by author 0")
-    from dataclasses import replace
-
     alone = [replace(row, author="one") for row in rows]
     assert by_what(alone, {}, anatomy, cache) == []
     assert by_what(rows[:8], {}, anatomy, cache) == []
+
+
+def test_a_place_is_where_it_was_whatever_the_day(heard):
+    rows, cache, anatomy = heard
+    there = [
+        replace(row, author="", session=f"{46.1 if number < COUNT // 2 else number} 7.5 2021-05-{number % 28 + 1:02}")
+        for number, row in enumerate(rows)
+    ]
+    (found, *_) = by_what(there, {}, anatomy, cache)
+    assert found.reason.endswith("these are from one place, 46.1 7.5")
+    sites = [replace(row, author="", session=f"SITE{number // 12}") for number, row in enumerate(rows)]
+    assert by_what(sites, {}, anatomy, cache)[0].reason.endswith("these are from one place, SITE0")

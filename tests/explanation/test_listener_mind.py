@@ -19,7 +19,7 @@ from birdclef_mind.explanation import listener_decoders
 from birdclef_mind.explanation.listener_mind import ExplainingListener, explain_listener
 from birdclef_mind.explanation.listener_reading import features_of, taps_of
 from birdclef_mind.explanation.listener_windows import cut_sides, sounds_of
-from birdclef_mind.explanation.report.page import read_explanation
+from birdclef_mind.explanation.report.page import read_explanation, render
 from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.sound.audio import cut, read_audio
 from birdclef_mind.sound.pictures import samples_to_pictures
@@ -103,6 +103,27 @@ def test_the_facts_have_every_tap_and_way_with_its_controls(heard_mind):
         assert all(len(layer["again"]) == 2 for layer in card["layers"] if layer["method"] == "drawn")
         assert len(card["scores"]) == len(facts["bundle"]["classes"])
         assert all(len(layer["again"]) == 1 for layer in card["layers"] if layer["method"] == "metamer")
+
+
+def test_what_an_answer_rests_on_is_kept_of_the_window_itself(heard_mind):
+    path, folder, facts = heard_mind
+    rested, listener = facts["rested"], open_listener(path)
+    assert list(rested["methods"]) == ["mask", "surrogate"]
+    assert list(rested["controls"]) == ["another", "loudness", "random"]
+    assert {"same_by_second", "stability"}.isdisjoint(rested["methods"]["mask"])
+    for card in facts["examples"]:
+        decided = card["decided"]
+        assert decided["label"] == card["answer"]["label"] and decided["real"]
+        assert not decided["when"]["exact"] and len(decided["when"]["moments"]) == 20
+        whole, kept, removed = (
+            read_audio(folder / sound, listener.rate_hz)
+            for sound in (card["original_sound"], decided["kept"]["sound"], decided["removed"]["sound"])
+        )
+        size = min(map(len, (whole, kept, removed)))
+        apart = kept[:size] + removed[:size] - whole[:size]
+        assert np.std(apart) < 0.2 * np.std(whole)
+    page = render(facts, lambda path: path)
+    assert "What did the answer rest on?" in page and "a linear model of its parts" in page
 
 
 def test_every_file_is_there_and_the_digest_of_each_holds(heard_mind):

@@ -21,7 +21,10 @@ def test_it_has_what_makes_sense_of_a_listener_and_says_what_is_left_out(heard_m
     facts, opened = heard_mind[2], visit(page_path)
     text = opened.page.inner_text("body")
     links = opened.page.locator("nav a").all_text_contents()
-    assert links == ["What is left after each tap?", "The last layers", "Listen blind", "What to keep in mind"]
+    assert links == [
+        "What is left after each tap?", "The last layers", "What did the answer rest on?", "Listen blind",
+        "What to keep in mind",
+    ]  # fmt: skip
     for section in ("data", "correct", "answers", "filters", "performance"):
         assert opened.page.locator(f"#{section}").count() == 0
     assert "was taught elsewhere to name 4 species by their sounds" in text

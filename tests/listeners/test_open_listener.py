@@ -59,9 +59,23 @@ def test_gradients_flow_to_the_taps_of_a_keras_listener_at_its_own_peak(tmp_path
         assert np.abs(tape.gradient(found, given)).max() > 0
 
 
+@pytest.mark.parametrize("are", ["logits", "chances"])
+def test_gradients_flow_to_the_logits_whatever_a_keras_listener_gives(are, tmp_path, rng):
+    from small_listener import write_listener
+
+    ears = {"are": "chances", "activation": "sigmoid"} if are == "chances" else {}
+    listener = open_listener(write_listener(tmp_path / "ears", **ears))
+    samples = rng.normal(size=(2, listener.window_samples)).astype(np.float32)
+    given = tf.Variable(samples)
+    with tf.GradientTape() as tape:
+        found = listener.logits_reader()(given)
+    np.testing.assert_allclose(found, listener.hear(samples).logits, rtol=1e-4, atol=1e-5)
+    assert np.abs(tape.gradient(found, given)).max() > 0
+
+
 def test_a_bundle_has_no_gradients_and_only_birdnet_an_untrained_twin(little, fake_birdnet, tmp_path, rng):
     bundle = open_listener(little.bundle)
-    assert bundle.reader("embedding") is None
+    assert bundle.reader("embedding") is None and bundle.logits_reader() is None
     assert untrained(bundle, little.bundle, 1) is None
     path = tmp_path / "listener.toml"
     path.write_text(f'kind = "birdnet"\nmodel = "{fake_birdnet / "model.tflite"}"\n')
