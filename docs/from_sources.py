@@ -40,6 +40,7 @@ SETTINGS = {
     "Augmentation": "birdclef_mind.training.recipe",
     "Decoding": "birdclef_mind.backwards.settings",
     "Showing": "birdclef_mind.explanation.settings",
+    "Submitting": "birdclef_mind.kaggle.settings",
     "Description": "birdclef_mind.listeners.description",
 }
 _FIELD = r"[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*"

@@ -64,6 +64,14 @@ def number(above: float, at_most: float | None = None, *, or_equal: bool = False
     return parse
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between them; argparse's ArgumentTypeError for others."""
+    parts = text.split(",")
+    if not all(map(_NUMBER.fullmatch, parts)):
+        raise _refused("numbers with commas between them, such as 0.1,0.8,0.1", text)
+    return tuple(map(float, parts))
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """A reader of some words."""
 

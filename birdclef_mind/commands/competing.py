@@ -3,10 +3,12 @@
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
-from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_jobs
+from birdclef_mind.commands.arguments import given_file, number, numbers, one_of, place, whole
+from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_config, add_jobs
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
 from birdclef_mind.commands.words import (
@@ -17,10 +19,15 @@ from birdclef_mind.commands.words import (
 )
 from birdclef_mind.data.event_tables import CSV, FORMATS
 from birdclef_mind.errors import ConfigError
+from birdclef_mind.kaggle.settings import MEAN, RANKS
 from birdclef_mind.storage.places import reached
 
 _LAYOUT = one_of("2026", "2025", "both")
 _EVENTS = one_of(*FORMATS)
+_BLEND = one_of(MEAN, RANKS)
+
+if TYPE_CHECKING:
+    from birdclef_mind.kaggle.settings import Submitting
 
 
 def add_dry_run(group: Group) -> None:
@@ -81,6 +88,16 @@ def add_infer(group: Group) -> None:
         "--deadline", type=number(0), metavar="MINUTES",
         help="stop computing in time to end by then (default: ten less than the competition allows, 110 in 2023)",
     )  # fmt: skip
+    parser.add_argument("--shifts", type=whole(1, 4), help="how often each row is covered by windows (default: 1)")
+    parser.add_argument(
+        "--smoothing", type=numbers, metavar="WEIGHTS", help="of rows before, the row, and after it: 0.1,0.8,0.1"
+    )
+    parser.add_argument(
+        "--file-power", type=number(0, 1, or_equal=True), metavar="POWER",
+        help="of the mean of the three highest scores in the soundscape, which scores are multiplied by (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--blend", type=_BLEND, help="several bundles by mean (default) or ranks")
+    add_config(parser, "[submitting]")
     parser.add_argument(
         "--events", type=place, metavar="CSV",
         help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
@@ -114,9 +131,14 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load(args.bundle) if args.events else None
     if network:
         Listener(network)
-    answering = network or open_answering([args.bundle, *args.others], args.listener, say=terminal.say)
+    submitting = _submitting(args)
+    answering = network or open_answering(
+        [args.bundle, *args.others], args.listener, shifts=submitting.shifts, say=terminal.say
+    )
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
-    report = write_submission(answering, root, args.out, deadline_minutes=minutes, track=terminal.track)
+    report = write_submission(
+        answering, root, args.out, submitting=submitting, deadline_minutes=minutes, track=terminal.track
+    )
     left = "not computed" if report.stayed else "kept its priors"
     failed = [*(f"{left}: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
@@ -132,6 +154,18 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
         places,
     )
     return 1 if failed else 0
+
+
+def _submitting(args: argparse.Namespace) -> "Submitting":
+    """The settings of a file, with what the command line says in their place; ConfigError for what cannot be."""
+    from birdclef_mind.commands.config import Config
+    from birdclef_mind.kaggle.settings import Submitting
+
+    names = ("shifts", "smoothing", "file_power", "blend")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if given.get("blend") == RANKS and not args.others:
+        raise ConfigError("--blend: expected --with beside ranks, since one bundle alone has the ranks it has")
+    return replace(Config.read(args.config).submitting if args.config else Submitting(), **given)
 
 
 def add_score(group: Group) -> None:

@@ -11,6 +11,7 @@ from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.checks import is_whole, known, require, table_of
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.settings import Showing
+from birdclef_mind.kaggle.settings import Submitting
 from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.training.recipe import Training
 
@@ -34,6 +35,7 @@ class Config:
     training: Training = field(default_factory=Training)
     decoding: Decoding = field(default_factory=Decoding)
     showing: Showing = field(default_factory=Showing)
+    submitting: Submitting = field(default_factory=Submitting)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -59,6 +61,7 @@ class Config:
             training=Training.from_dict(values.get("training", {})),
             decoding=Decoding.from_dict(values.get("decoding", {})),
             showing=Showing.from_dict(values.get("showing", {})),
+            submitting=Submitting.from_dict(values.get("submitting", {})),
         )
 
     @classmethod

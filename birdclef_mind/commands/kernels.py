@@ -130,13 +130,13 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
     place = out / "submission.csv"
     before = _written_at(place)
     try:
-        _infer(inputs, root, place, config.listener, minutes=minutes, started=started, terminal=terminal)
+        _infer(inputs, root, place, config, minutes=minutes, started=started, terminal=terminal)
     except Exception as error:  # A run that fails is a submission lost; the error is named wherever one looks.
         _outlive(error, root, place, stands=_written_at(place) != before, terminal=terminal)
 
 
 def _infer(
-    inputs: Path, root: Path, place: Path, listener: str, *, minutes: float, started: float, terminal: Terminal
+    inputs: Path, root: Path, place: Path, config: Config, *, minutes: float, started: float, terminal: Terminal
 ) -> None:
     import_tensorflow_quietly()
     from birdclef_mind.commands import listening
@@ -144,9 +144,10 @@ def _infer(
     from birdclef_mind.networks.bundle import FACTS, load
 
     network = load(find_folder(inputs, FACTS, "the bundle of the kernel train"))
-    answering = listening.answering(inputs, network, listener, terminal) if listener else network
+    answering = listening.answering(inputs, network, config, terminal) if config.listener else network
     report = write_submission(
-        answering, root, place, deadline_minutes=minutes, started=started, track=terminal.track
+        answering, root, place, submitting=config.submitting, deadline_minutes=minutes, started=started,
+        track=terminal.track,
     )  # fmt: skip
     for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings, *report.remarks):
         terminal.say(line)

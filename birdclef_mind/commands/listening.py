@@ -85,12 +85,12 @@ def train_head(inputs: Path, out: Path, config: Config, terminal: Terminal) -> P
     return out
 
 
-def answering(inputs: Path, network: Bundle, listener: str, terminal: Terminal) -> Answering:
+def answering(inputs: Path, network: Bundle, config: Config, terminal: Terminal) -> Answering:
     """The network and the head together; the network alone where anything is amiss with the listener."""
-    own = PictureAnswering(network)
+    own = PictureAnswering(network, config.submitting.shifts)
     try:
         found = find_head(inputs)
-        head = HeadAnswering(load_head(found), open_listener(model_of(inputs, listener), say=terminal.say))
+        head = HeadAnswering(load_head(found), open_listener(model_of(inputs, config.listener), say=terminal.say))
         return Averaged([own, head])
     except Exception as error:  # A submission without the listener is worth more than none.
         terminal.say(f"the listener does not answer, the network does so alone: {error}")

@@ -14,6 +14,7 @@ examples       which segments are worked through
 bounds         what each layer insists on, and which real recordings look the same to it
 real_segments  real segments that are shown beside an example, each written once
 example_cards  an example at every layer
+resting        how well a mask says what answers rest on, whoever gave them
 decided        what an example's answer rests on: the part that is kept, and when
 answer_cards   a bird's bare name, worked backwards
 suspects       what may be wrong with the training data
@@ -29,6 +30,7 @@ listener_decoders  what its decoders learn, kept beside the explanation
 sound_judges       who judges what its taps give back, as sound
 listener_ways      its taps read backwards, measured
 listener_cards     an example at every tap
+listener_decided   what its answers rest on
 listener_facts     what stands in explanation.json of it
 blind_test     which sound is which, to try one's own ears
 notes          what a reader must know of how it was made

@@ -2,6 +2,9 @@
 
 write_submission     soundscapes to submission.csv, in time, whatever happens
 outputs              where submission, log and events may be written
+settings             what is done with scores: shifts, smoothing, blending
+smoothing            rows of a soundscape in the light of each other
+blending             several bundles by ranks
 answering            what answers for soundscapes: networks, heads on listeners, several of them
 clock                time that is left before the deadline
 submission_table     rows, columns, priors

@@ -47,10 +47,14 @@ class Known:
 
 @dataclass(frozen=True)
 class Answer:
-    """Windows of a soundscape: their starts in seconds, and their scores (windows, classes)."""
+    """Windows of a soundscape: their starts in seconds, and their scores (windows, classes).
+
+    `members` are the scores of each where several answer together, (members, windows, classes).
+    """
 
     starts_s: tuple[float, ...]
     scores: Array
+    members: Array | None = None
 
 
 class Answering(Protocol):
@@ -71,10 +75,10 @@ class Answering(Protocol):
 
 
 class PictureAnswering:
-    """A network that reads pictures."""
+    """A network that reads pictures; when time is short, each row is covered by fewer windows."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, shifts: int = 1) -> None:
+        self._bundle, self._shifts = bundle, shifts
         features = bundle.features
         self.known = Known(
             bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
@@ -88,7 +92,7 @@ class PictureAnswering:
 
     def decode(self, path: Path) -> Any:
         """Windows as pictures."""
-        return windows_for_rows(path, self._bundle)
+        return windows_for_rows(path, self._bundle, self._shifts)
 
     def answer(self, decoded: Any) -> Answer:
         """Scores of pictures."""
@@ -96,8 +100,10 @@ class PictureAnswering:
         return Answer(starts_s, self._predictor.scores(pictures.pixels))
 
     def hurry(self, share: float) -> float:
-        """There is no way to take less time."""
-        return 1.0
+        """Cover each row by fewer windows, once at least; the share of them that is left."""
+        before = self._shifts
+        self._shifts = _fewer(before, share)
+        return self._shifts / before
 
 
 class HeadAnswering:
@@ -124,7 +130,7 @@ class HeadAnswering:
     def hurry(self, share: float) -> float:
         """Hear each window at fewer shifts, once at least; the share of them that is left."""
         before = self.hearing.shifts
-        shifts = max(1, int(before * min(1.0, share)))
+        shifts = _fewer(before, share)
         self.hearing = Hearing(windowing=self.hearing.windowing, shifts=shifts)
         return shifts / before
 
@@ -163,16 +169,25 @@ class Averaged:
             rows = row_scores(answer.starts_s, answer.scores, one.known.length_s)
             found.append(one.known.calibration.chances(rows)[:, places])
         count = min(map(len, found))
-        scores = np.mean([rows[:count] for rows in found], axis=0)
-        return Answer(tuple(float(row * ROW_S) for row in range(count)), scores)
+        members = np.stack([rows[:count] for rows in found])
+        return Answer(tuple(float(row * ROW_S) for row in range(count)), members.mean(axis=0), members)
 
     def hurry(self, share: float) -> float:
         """Each takes less time; the largest share of all."""
         return max(one.hurry(share) for one in self._each)
 
 
-def open_answering(folders: Sequence[Path], model: Path | None, *, say: Say = lambda line: None) -> Answering:
+def _fewer(shifts: int, share: float) -> int:
+    """So large a share of some shifts, one at least."""
+    return max(1, int(shifts * min(1.0, share)))
+
+
+def open_answering(
+    folders: Sequence[Path], model: Path | None, *, shifts: int = 1, say: Say = lambda line: None
+) -> Answering:
     """Open bundles, of networks or of heads on the listener at `model`; several are averaged.
+
+    Networks that read pictures cover each row by so many `shifts` of windows.
 
     BundleError for one that cannot be opened, ConfigError for heads without a listener, or a listener without heads;
     ListenerError for another listener than the one a head was trained with.
@@ -189,5 +204,5 @@ def open_answering(folders: Sequence[Path], model: Path | None, *, say: Say = la
         if listener is not None and folder in heads:
             each.append(HeadAnswering(load_head(folder), listener))
         else:
-            each.append(PictureAnswering(load(folder)))
+            each.append(PictureAnswering(load(folder), shifts))
     return each[0] if len(each) == 1 else Averaged(each)

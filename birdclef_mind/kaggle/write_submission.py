@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from birdclef_mind.checks import is_number, require, some_of
-from birdclef_mind.data.form import SAMPLE_SUBMISSION, TEST_SOUNDSCAPES, Form, form_of_rows
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, Form, form_of_rows
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
@@ -24,8 +24,11 @@ from birdclef_mind.data.soundscapes import (
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
 from birdclef_mind.kaggle.answering import Answering, Known, PictureAnswering
+from birdclef_mind.kaggle.blending import Ranks
 from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
+from birdclef_mind.kaggle.settings import RANKS, Submitting
+from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.networks.bundle import Bundle
@@ -66,6 +69,7 @@ def write_submission(
     root: Path,
     out: Path,
     *,
+    submitting: Submitting = Submitting(),
     deadline_minutes: float | None = None,
     started: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -81,6 +85,7 @@ def write_submission(
 
     Parameters
     ----------
+    submitting : what is done with scores; of competitions that want names or answers instead, nothing.
     deadline_minutes : no soundscape is begun that would likely not be done by then.
     started : what the clock said when time began to count; None for now.
 
@@ -91,7 +96,7 @@ def write_submission(
     TableError : the folder is no competition, or its sample submission no table.
     """
     started = clock() if started is None else started
-    answering = PictureAnswering(bundle) if isinstance(bundle, Bundle) else bundle
+    answering = PictureAnswering(bundle, submitting.shifts) if isinstance(bundle, Bundle) else bundle
     good = deadline_minutes is None or (is_number(deadline_minutes) and deadline_minutes > 0)
     require(good, "deadline", "minutes above 0", deadline_minutes)
     _require_competition(root)
@@ -99,10 +104,12 @@ def write_submission(
     refuse_outputs(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(out, ConfigError):
-        return _write(answering, root, out, Clock(clock, started, deadline_minutes), track)
+        return _write(answering, root, out, submitting, clock=Clock(clock, started, deadline_minutes), track=track)
 
 
-def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Track) -> SubmissionReport:
+def _write(
+    answering: Answering, root: Path, out: Path, submitting: Submitting, *, clock: Clock, track: Track
+) -> SubmissionReport:
     sample, form, known = sample_of(root), form_of_rows(root), answering.known
     table = Table(known, sample, form.rows)
     asked = tuple(table.rows)
@@ -126,7 +133,9 @@ def _write(answering: Answering, root: Path, out: Path, clock: Clock, track: Tra
     problems = [*sounds.missing] if sounds.found else []
     try:
         between = None if stood else out
-        problems += _compute(table, answering, sounds.found, between, clock, ending_s=ending_s, track=track)
+        asked_for = submitting if table.form == SCORES else Submitting()
+        work = _Computing(answering, asked_for, clock, ending_s)
+        problems += _compute(table, work, sounds.found, between, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
     kept = stood and fits and bool(problems) and not table.computed
@@ -152,21 +161,25 @@ def _fault_of(table: Table, out: Path) -> str | None:
     return find_fault(out, table.form, table.header, (row_id for row_id, _ in table.lines()))
 
 
+@dataclass(frozen=True)
+class _Computing:
+    """Who answers, what is done with the answers, and how much time there is; `ending_s` of it is for writing."""
+
+    answering: Answering
+    submitting: Submitting
+    clock: Clock
+    ending_s: float
+
+
 def _compute(
-    table: Table,
-    answering: Answering,
-    found: Sequence[Soundscape],
-    out: Path | None,
-    clock: Clock,
-    *,
-    ending_s: float,
-    track: Track,
+    table: Table, work: _Computing, found: Sequence[Soundscape], out: Path | None, *, track: Track
 ) -> list[str]:
     """Fill the table, soundscape by soundscape, leaving time to end; a line for each that keeps its priors.
 
     With `out` it is written there now and then.
     """
-    length_s = answering.known.length_s
+    answering, clock, ending_s = work.answering, work.clock, work.ending_s
+    length_s, ranks = answering.known.length_s, Ranks()
     problems: list[str] = []
     written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
@@ -184,7 +197,10 @@ def _compute(
                 scores = row_scores(answer.starts_s, answer.scores, length_s)
                 # Behind a hole sound comes too early, so that its rows would be those of another time.
                 scores = scores if hole is None else scores[: int(hole // ROW_S)]
-                table.fill([one.row_id(row) for row in range(len(scores))], scores)
+                row_ids = [one.row_id(row) for row in range(len(scores))]
+                table.fill(row_ids, smoothed(scores, work.submitting))
+                if answer.members is not None and work.submitting.blend == RANKS:
+                    ranks.add(row_ids, answer.members[:, : len(scores)])
                 took_s = clock.now() - begun
                 slowest_s = max(slowest_s, took_s)
                 # What is measured is what all the others will take.
@@ -200,6 +216,7 @@ def _compute(
                 written = clock.now()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    ranks.fill(table, work.submitting)
     return problems
 
 

@@ -57,10 +57,11 @@ def soundscape_pictures(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], 
     return found.starts_s, found.pictures
 
 
-def windows_for_rows(path: Path, bundle: Bundle) -> tuple[tuple[float, ...], Pictures]:
+def windows_for_rows(path: Path, bundle: Bundle, shifts: int = 1) -> tuple[tuple[float, ...], Pictures]:
     """Windows of a soundscape that cover every row of a submission alike, as `soundscape_pictures` gives them.
 
-    Those of 5 s stand side by side; shorter ones are spread evenly over each row, longer ones begin with each.
+    Those of 5 s stand side by side; shorter ones are spread evenly over each row, longer ones begin with each. With
+    several shifts there are as many times more, which overlap.
     """
-    found = picture(path, bundle.features.for_rows)
+    found = picture(path, bundle.features.for_rows.shifted(shifts))
     return found.starts_s, found.pictures

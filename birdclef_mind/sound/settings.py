@@ -194,6 +194,10 @@ class Features:
         step = round(row / math.ceil(row / self.segment_samples))
         return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
 
+    def shifted(self, shifts: int) -> "Features":
+        """The same pictures of so many times as many windows, each by as large a part of a step later than the last."""
+        return replace(self, windowing=replace(self.windowing, step_s=self.windowing.step_s / shifts))
+
     def fingerprint(self, version: int = FEATURES_VERSION) -> str:
         """Sixteen hexadecimal digits that differ whenever pictures would differ; `version` is the program's."""
         facts = {"version": version, **asdict(self)}

@@ -12,6 +12,8 @@ MINDS = "## Minds"
 PLANTED = "## Planted causes"
 # What `scripts/spoiled.py` writes.
 SPOILED = "## Spoiled data"
+# What `scripts/ending.py` writes.
+ENDING = "## At the end"
 # How the titles end of parts that were measured alone, which are all in the whole page.
 ALONE = ", measured alone"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")

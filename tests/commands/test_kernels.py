@@ -12,7 +12,10 @@ from birdclef_mind.commands import kernels
 from birdclef_mind.data.sample import Sample, write_sample
 from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.errors import ConfigError, DivergedError, reason_of
+from birdclef_mind.kaggle.settings import Submitting
 from birdclef_mind.kaggle.submission_check import find_fault
+from birdclef_mind.kaggle.write_submission import write_submission
+from birdclef_mind.networks.bundle import load
 
 CONFIG = """[training]
 model = "small"
@@ -24,6 +27,10 @@ steps = 2
 examples = 1
 seeds = 1
 sheets = 3
+[submitting]
+shifts = 2
+smoothing = [0.2, 0.6, 0.2]
+file_power = 0.4
 """
 BUILD = "b1"
 ROWS = [f"soundscape_9000{number}_{end}" for number in (1, 2) for end in (5, 10)]
@@ -64,6 +71,14 @@ def test_what_is_cached_and_trained_is_handed_on(trained_there, inputs):
 
 def fault_in(folder, labels, rows):
     return find_fault(folder / "submission.csv", "scores", ("row_id", *labels), rows)
+
+
+def test_the_submission_is_ended_as_the_settings_say(trained_there, inputs, tmp_path):
+    kernels.submit(inputs, tmp_path, BUILD, time.monotonic())
+    submitting = Submitting(shifts=2, smoothing=(0.2, 0.6, 0.2), file_power=0.4)
+    root = inputs / "competitions" / "birdclef-2023"
+    write_submission(load(out(inputs, "train") / "bundle"), root, tmp_path / "own.csv", submitting=submitting)
+    assert (tmp_path / "submission.csv").read_bytes() == (tmp_path / "own.csv").read_bytes()
 
 
 @pytest.mark.parametrize(("minutes", "computed"), [(None, 4), ("0", 0), ("-5", 0)])

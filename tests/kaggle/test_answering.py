@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import BundleError, ConfigError, ListenerError
 from birdclef_mind.kaggle.answering import Averaged, HeadAnswering, PictureAnswering, open_answering
+from birdclef_mind.kaggle.blending import mean_ranks
 from birdclef_mind.kaggle.clock import Clock
+from birdclef_mind.kaggle.settings import Submitting
+from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.listeners.embeddings import Arrays
 from birdclef_mind.listeners.hearing import Hearing, hear_windows
@@ -57,6 +61,37 @@ def test_several_are_averaged_by_their_chances(answering, trained, sample_folder
     )  # fmt: skip
     np.testing.assert_allclose(found.scores, expected, atol=1e-6)
     assert both.hurry(0.1) == 1.0
+
+
+def test_shifts_cover_every_row_by_windows_that_overlap(trained, sample_folder):
+    bundle = load(trained[0])
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    once, twice = PictureAnswering(bundle), PictureAnswering(bundle, 2)
+    plain, found = (one.answer(one.decode(path)) for one in (once, twice))
+    assert plain.starts_s == (0, 5, 10) and found.starts_s == (0, 2.5, 5, 7.5, 10)
+    np.testing.assert_allclose(found.scores[::2], plain.scores, atol=1e-6)
+    rows = row_scores(found.starts_s, found.scores, 5.0)
+    np.testing.assert_allclose(rows[1], found.scores[1:4].T @ [0.25, 0.5, 0.25])
+    assert twice.hurry(0.6) == 0.5 and twice.hurry(0.6) == 1.0
+    assert twice.answer(twice.decode(path)).starts_s == plain.starts_s
+
+
+def test_bundles_are_blended_by_ranks_and_smoothed_over_the_whole_file(answering, trained, sample_folder, tmp_path):
+    both = Averaged([PictureAnswering(load(trained[0])), answering])
+    submitting = Submitting(blend="ranks", smoothing=(0.2, 0.6, 0.2))
+    report = write_submission(both, sample_folder, tmp_path / "s.csv", submitting=submitting)
+    assert (report.computed, report.problems) == (report.rows, ())
+    found = rows_of(tmp_path / "s.csv")
+    paths = sorted((sample_folder / "test_soundscapes").iterdir())
+    members = [both.answer(both.decode(path)).members for path in paths]
+    ranks = mean_ranks(np.concatenate(members, axis=1).astype(np.float32))
+    header = (tmp_path / "s.csv").read_text().splitlines()[0].split(",")[1:]
+    order = [both.known.classes.names.index(name) for name in header]
+    for number, path in enumerate(paths):
+        own = smoothed(ranks[3 * number : 3 * number + 3], submitting)
+        for row, values in enumerate(own):
+            expected = np.minimum(values[order], 1 - 1e-6)
+            np.testing.assert_allclose(found[f"{path.stem}_{5 * row + 5}"], expected, atol=1e-6)
 
 
 def test_bundles_of_other_classes_are_not_averaged(answering, little):

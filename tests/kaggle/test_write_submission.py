@@ -13,6 +13,8 @@ from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import TableError
+from birdclef_mind.kaggle.settings import Submitting
+from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
 from birdclef_mind.kaggle.write_submission import write_submission
@@ -192,7 +194,7 @@ def test_time_is_left_to_write_what_was_computed(bundle, eight, tmp_path, monkey
 
 
 def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monkeypatch):
-    def failing(path, bundle):
+    def failing(path, bundle, shifts):
         if "90001" in path.name:
             raise MemoryError
         return soundscape_pictures(path, bundle)
@@ -208,7 +210,7 @@ def test_what_failed_is_listed_beside_what_is_late(bundle, eight, tmp_path, monk
 def test_soundscapes_that_hang_do_not_pass_the_deadline(bundle, eight, tmp_path, monkeypatch):
     free, begun, ended = threading.Event(), [], []
 
-    def hanging(path, bundle):
+    def hanging(path, bundle, shifts):
         begun.append(path.name)
         if "90001" not in path.name:
             free.wait(60)
@@ -509,3 +511,13 @@ def test_rows_of_what_is_not_there_are_written_only_where_nothing_is(bundle, sev
     report = write_submission(bundle, several, tmp_path / "none.csv")
     assert report.rows == 15
     assert report.problems == ()
+
+
+def test_rows_are_smoothed_as_the_settings_say(bundle, sample_folder, tmp_path):
+    write_submission(bundle, sample_folder, tmp_path / "plain.csv")
+    submitting = Submitting(smoothing=(0.2, 0.6, 0.2), file_power=0.5)
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", submitting=submitting)
+    assert report.computed == report.rows
+    plain, found = (read_scores(tmp_path / name).values for name in ("plain.csv", "s.csv"))
+    for first in (0, 3):
+        np.testing.assert_allclose(found[first : first + 3], smoothed(plain[first : first + 3], submitting), rtol=1e-4)

@@ -1,0 +1,50 @@
+"""Settings of a submission: what is done with scores once they are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from birdclef_mind.checks import is_number, is_whole, known, require
+
+MEAN, RANKS = "mean", "ranks"
+_MOST_SHIFTS = 4
+_MOST_WEIGHTS = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitting:
+    """How windows of soundscapes are heard, and what is done with their scores.
+
+    Attributes
+    ----------
+    shifts : how often each row is covered by windows of a network that reads pictures, every time later by as large a
+        part of a window; fewer where time is short.
+    smoothing : weights of a row and its neighbours before and after, an odd number of them, such as (0.1, 0.8, 0.1);
+        none for rows as they are.
+    file_power : scores are multiplied by the mean of the three highest of their class in the soundscape to this power.
+    blend : of several bundles "mean" takes their chances' mean, "ranks" the mean of their places among all rows.
+    """
+
+    shifts: int = 1
+    smoothing: tuple[float, ...] = ()
+    file_power: float = 0.0
+    blend: str = MEAN
+
+    def __post_init__(self) -> None:
+        shifts, weights, power = self.shifts, self.smoothing, self.file_power
+        good = is_whole(shifts) and 1 <= shifts <= _MOST_SHIFTS
+        require(good, "shifts", f"a whole number from 1 to {_MOST_SHIFTS}", shifts)
+        numbers = isinstance(weights, tuple) and all(is_number(one) and one >= 0 for one in weights)
+        odd = numbers and (not weights or (len(weights) % 2 == 1 and weights[len(weights) // 2] > 0))
+        wanted = f"an odd number of weights from 0, at most {_MOST_WEIGHTS}, that of the row itself above 0"
+        require(bool(odd and len(weights) <= _MOST_WEIGHTS), "smoothing", wanted, weights)
+        require(is_number(power) and 0 <= power <= 1, "file_power", "a number from 0 to 1", power)
+        require(self.blend in (MEAN, RANKS), "blend", f"{MEAN} or {RANKS}", self.blend)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what is left out keeps its default."""
+        values = known(cls, values)
+        if isinstance(values.get("smoothing"), list):
+            values["smoothing"] = tuple(values["smoothing"])
+        return cls(**values)
