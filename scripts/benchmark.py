@@ -21,6 +21,7 @@ import growth
 import learning
 import listening
 import page
+import runtimes
 
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.data.competition import open_competition
@@ -49,6 +50,7 @@ def listen(args):
 PARTS = {
     "caching": lambda args: caching.rows(args.competition),
     "answering": lambda args: answering.rows(),
+    "runtimes": lambda args: runtimes.rows(),
     "learning": lambda args: learning.rows(),
     "backwards": read_backwards,
     "listening": listen,

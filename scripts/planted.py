@@ -88,7 +88,8 @@ def methods(asked, decoder, twin, features, groups):
 
     masks, decoded, anatomy = find_masks(asked), decoder.masks(asked), decoder.anatomy
     yield "mask", masks
-    yield "mask, weighed by how loud each place is heard", as_heard(masks, power(asked.bands, features))
+    heard = as_heard(masks, power(asked.bands, features))
+    yield "mask, weighed by how loud each place is heard", heard
     yield "mask by a trained decoder (L-MAC)", decoded
     yield "mask by a trained decoder, weighed", as_heard(decoded, power(asked.bands, features))
     begun = find_masks(asked, replace(USUAL, steps=10), begin=decoded)
@@ -97,7 +98,9 @@ def methods(asked, decoder, twin, features, groups):
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
     yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
-    yield "occlusion", maps.occlusion(asked)
+    occluded = maps.occlusion(asked)
+    yield "occlusion", occluded
+    yield "mask, weighed, where occlusion agrees", heard * np.maximum(occluded, 0)
     yield "surrogate", maps.surrogate(asked)
     yield "control: random", controls.random_maps(asked.bands.shape)
     yield "control: loudness", controls.loudness_maps(asked.bands, features)

@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Quicker to begin with; the others are tested in `test_runtime`.
+os.environ.setdefault("BIRDCLEF_MIND_RUNTIME", "tensorflow")
 # Faults that nobody foresaw end a test with their traceback.
 os.environ.setdefault("BIRDCLEF_MIND_TRACEBACK", "1")
 

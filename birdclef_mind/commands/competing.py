@@ -146,7 +146,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
         count, unheard = write_events(network, root, args.events, terminal.track, form=args.format)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
-    for line in (*failed, *report.remarks):
+    for line in (*failed, *report.remarks, *report.notes):
         terminal.say(line)
     terminal.end(
         f"{counted(report.soundscapes, 'soundscape')}, {counted(report.rows, 'row')}, "

@@ -151,6 +151,8 @@ def _infer(
     )  # fmt: skip
     for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings, *report.remarks):
         terminal.say(line)
+    for line in report.notes:
+        terminal.say(line)
     terminal.end(
         f"{report.soundscapes} soundscapes, {report.rows} rows, {report.computed} of them computed, "
         f"in {time.monotonic() - started:.1f} s since the kernel began",

@@ -47,7 +47,7 @@ def _push(args: argparse.Namespace) -> None:
     pushing = Pushing(
         project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
         again=getattr(args, "again", False), competition=getattr(args, "competition", None) or config.competition,
-        model=config.listener,
+        model=config.listener, wheels=tuple(getattr(args, "wheels", ())),
     )  # fmt: skip
     kaggle = Kaggle(args.owner)
     if args.what == "push-dataset":
@@ -62,6 +62,11 @@ def _parser() -> Parser:
     dataset = group.add_parser(
         "push-dataset", prog="scripts/push-dataset", epilog=_STATUS_HELP,
         description="Put the package and its settings on Kaggle as a dataset, and wait until Kaggle serves it.",
+    )  # fmt: skip
+    dataset.add_argument(
+        "--wheel", dest="wheels", type=given_file, action="append", default=[], metavar="FILE",
+        help="a library's wheel that travels along, such as OpenVINO's, with which the kernel submit computes quicker; "
+        "may be given again",
     )  # fmt: skip
     kernels = group.add_parser(
         "push-kernel", prog="scripts/push-kernel", epilog=_STATUS_HELP,

@@ -20,6 +20,7 @@ from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.networks.bundle import Bundle, load
 from birdclef_mind.networks.calibration import Calibration
 from birdclef_mind.networks.predictor import Predictor, windows_for_rows
+from birdclef_mind.networks.runtime import fastest
 from birdclef_mind.sound.audio import read_windows
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.storage.progress import Say
@@ -64,6 +65,10 @@ class Answering(Protocol):
     def known(self) -> Known:
         """What is known beforehand."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines on how it computes, once it has answered."""
+
     def decode(self, path: Path) -> Any:
         """What `answer` takes, of a sound file; AudioError for one that gives nothing."""
 
@@ -79,6 +84,7 @@ class PictureAnswering:
 
     def __init__(self, bundle: Bundle, shifts: int = 1) -> None:
         self._bundle, self._shifts = bundle, shifts
+        self.notes: tuple[str, ...] = ()
         features = bundle.features
         self.known = Known(
             bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
@@ -88,7 +94,9 @@ class PictureAnswering:
     @cached_property
     def _predictor(self) -> Predictor:
         """Compiled when the first soundscape is answered for, when a valid file stands already."""
-        return Predictor(self._bundle)
+        runtime = fastest(self._bundle.members, self._bundle.features)
+        self.notes = (runtime.words,)
+        return Predictor(self._bundle, runtime.scores)
 
     def decode(self, path: Path) -> Any:
         """Windows as pictures."""
@@ -108,6 +116,8 @@ class PictureAnswering:
 
 class HeadAnswering:
     """A head on a listener; when time is short, each window is heard at fewer shifts."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, bundle: HeadBundle, listener: Listener) -> None:
         bundle.heard_by.require(listener)
@@ -156,6 +166,11 @@ class Averaged:
             first.classes, priors.tolist(), Calibration("sigmoid", 1.0, tuple(limits.tolist())), first.are,
             "; ".join(one.known.made_of for one in self._each), first.sample_rate_hz, first.length_s,
         )  # fmt: skip
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What each of them says, once."""
+        return tuple(dict.fromkeys(line for one in self._each for line in one.notes))
 
     def decode(self, path: Path) -> Any:
         """What each of them takes."""

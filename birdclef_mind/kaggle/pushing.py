@@ -47,7 +47,7 @@ class Pushing:
     every_s, most_s : how often to ask, and how long to wait at most. bears : answers lost in a row.
     dry : print and stage, and ask Kaggle nothing. again : push kernels anew that are complete there already.
     competition : its name in addresses on Kaggle, for the kernels; "" for the one that their files name.
-    model : there, for the kernels to listen with; "" for none.
+    model : there, for the kernels to listen with; "" for none. wheels : of libraries that travel in the dataset.
     """
 
     project: Path
@@ -60,6 +60,7 @@ class Pushing:
     again: bool = False
     competition: str = ""
     model: str = ""
+    wheels: tuple[Path, ...] = ()
 
     @property
     def patience(self) -> Patience:
@@ -78,7 +79,7 @@ def push_dataset(kaggle: Kaggle, pushing: Pushing, say: Say) -> str:
 
 def _push_dataset(kaggle: Kaggle, pushing: Pushing, work: Ledger, say: Say) -> str:
     folder, dataset = pushing.work / DATASET_FOLDER, f"{kaggle.owner}/{DATASET}"
-    build = stage_dataset(pushing.project, work, kaggle.owner, pushing.config)
+    build = stage_dataset(pushing.project, work, kaggle.owner, pushing.config, wheels=pushing.wheels)
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
     say(f"staged build {build} in {folder}: {names}")
     if pushing.dry:

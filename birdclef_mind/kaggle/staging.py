@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,22 @@ def claimed(work: Path) -> AbstractContextManager[Ledger]:
     return folders.claimed(work, "staging", KaggleError, shared=True)
 
 
-def stage_dataset(project: Path, work: Ledger, owner: str, config: Path | None = None) -> str:
+def stage_dataset(
+    project: Path, work: Ledger, owner: str, config: Path | None = None, *, wheels: Sequence[Path] = ()
+) -> str:
     """Write the dataset's folder below a claimed one, new and clean: wheel, settings, build; the build's id.
 
-    KaggleError where no wheel comes of the checkout.
+    `wheels` of other libraries travel along. KaggleError where no wheel comes of the checkout, and for others that are
+    none, or this program's own.
     """
+    for path in wheels:
+        if path.suffix != ".whl" or path.name.startswith("birdclef_mind"):
+            raise KaggleError(f"--wheel: expected another library's wheel, a file that ends in .whl, got {path}")
     build = build_id(project, config)
     with trees.rebuilt(work, DATASET_FOLDER, KaggleError) as out:
         _build_wheel(project, out)
+        for path in wheels:
+            shutil.copyfile(path, out / path.name)
         files.write_text(out / CONFIG_FILE, config.read_text(encoding="utf-8-sig") if config else 'labels = "all"\n')
         files.write_json(out / BUILD_FILE, {"build": build})
         metadata = {"id": f"{owner}/{DATASET}", "title": DATASET, "licenses": [{"name": "other"}]}

@@ -51,7 +51,7 @@ class SubmissionReport:
     ----------
     rows, computed : in all, and those that hold scores. problems : a line for each soundscape, or its rows, that kept
         priors. warnings : a line for whatever else is not as it was asked for. remarks : what is unusual, and how it
-        was taken. stayed : whether an earlier submission stays, since no row was computed.
+        was taken. stayed : whether an earlier submission stays, since no row was computed. notes : what computed it.
     """
 
     rows: int
@@ -62,6 +62,7 @@ class SubmissionReport:
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     stayed: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def write_submission(
@@ -151,7 +152,7 @@ def _write(
         warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(_remarks(sounds, table, sample is not None, known, form)), kept,
+        tuple(_remarks(sounds, table, sample is not None, known, form)), kept, answering.notes,
     )  # fmt: skip
     _write_log(out, known, report)
     return report
@@ -288,6 +289,7 @@ def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:
         *report.problems,
         *report.warnings,
         *report.remarks,
+        *report.notes,
     ]
     _write_lines(log_path(out), text)
 

@@ -13,5 +13,6 @@ bundle_tables  its history, scores and measures as tables
 bundle_folder  what a bundle's folder holds, and how it is written
 calibration    temperature and thresholds: scores that can be believed
 predictor      pictures and recordings to scores
+runtime        what computes scores on processors, the quickest that agrees
 events         when each bird sings
 """

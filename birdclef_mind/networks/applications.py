@@ -41,7 +41,9 @@ def application(name: str, picture: Any, noise_floor: bool) -> Any:
         channels = [both, picture]
     colours = layers.Concatenate(name="colours")(channels)
     build = getattr(keras.applications, APPLICATIONS[name])
-    base = build(include_top=False, weights=None, input_shape=(rows, frames, 3), name=BASE)
+    base = build(include_top=False, weights=None, input_shape=(rows, frames, 3))
+    # Some look up their own sizes by the name that they are given.
+    base.name = BASE
     return listen(base(colours))
 
 

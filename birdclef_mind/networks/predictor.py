@@ -31,11 +31,14 @@ def averaged(networks: Sequence[keras.Model], features: Features) -> Callable[[A
 
 
 class Predictor:
-    """Scores of a bundle's network for pictures, the mean of its members' where it has several; compiled once."""
+    """Scores of a bundle's network for pictures, the mean of its members' where it has several; compiled once.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `forward` computes them, from pixels (n, rows, frames, 1), uint8; None for TensorFlow's graph.
+    """
+
+    def __init__(self, bundle: Bundle, forward: Callable[[Array], Any] | None = None) -> None:
         self._classes = len(bundle.classes)
-        self._forward = averaged(bundle.members, bundle.features)
+        self._forward = averaged(bundle.members, bundle.features) if forward is None else forward
 
     def scores(self, pixels: Pixels) -> Array:
         """Scores (segments, classes), float32, of pixels (segments, rows, frames), uint8, in batches.

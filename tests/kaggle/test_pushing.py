@@ -368,6 +368,20 @@ def test_a_kernel_that_fails_shows_its_last_words(day, tmp_path):
         push_kernels(day.kaggle, pushing, ["submit"], day.said.append)
 
 
+def test_other_libraries_travel_along_and_are_taken_where_they_can_be(tmp_path):
+    wheel = tmp_path / "openvino-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("openvino/__init__.py", "")
+    with claimed(tmp_path / "w") as work:
+        build = stage_dataset(PROJECT, work, OWNER, wheels=[wheel])
+        assert build == stage_dataset(PROJECT, work, OWNER, wheels=[wheel])
+    assert (tmp_path / "w" / "dataset" / wheel.name).read_bytes() == wheel.read_bytes()
+    for name in ("openvino.zip", "birdclef_mind-9-py3-none-any.whl"):
+        (tmp_path / name).write_bytes(b"x")
+        with claimed(tmp_path / "w") as work, pytest.raises(KaggleError, match="expected another library's wheel"):
+            stage_dataset(PROJECT, work, OWNER, wheels=[tmp_path / name])
+
+
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     with claimed(tmp_path) as work:
         stage_dataset(PROJECT, work, OWNER)

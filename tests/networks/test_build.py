@@ -43,6 +43,17 @@ def test_what_cannot_be_built_is_refused(name, rows, message):
         networks.build(Network(name=name), rows, 313, 9)
 
 
+@pytest.mark.parametrize("name", ["efficientnetb0", "efficientnetv2b0", "mobilenetv3small", "convnexttiny"])
+def test_every_family_of_applications_is_built_and_its_weights_come_back(name, tmp_path, rng):
+    network = networks.build(Network(name=name), 32, 64, 3)
+    assert network.get_layer("base").count_params() > 900_000
+    pictures = rng.integers(0, 256, (2, 32, 64, 1)).astype("float32")
+    network.save_weights(tmp_path / "a.weights.h5")
+    again = networks.build(Network(name=name), 32, 64, 3)
+    again.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_allclose(again(pictures), network(pictures), atol=1e-6)
+
+
 RESNET = Network(name="resnet", answer="sigmoid", noise_floor=True)
 
 

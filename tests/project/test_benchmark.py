@@ -44,6 +44,17 @@ def test_training_and_answering_are_measured_beside_the_network():
     assert len(checked(answering.rows(recipes=[("classic", "mel32")], minutes=1))) == 4
 
 
+def test_runtimes_are_measured_beside_the_graph_and_agree(monkeypatch):
+    import runtimes
+
+    monkeypatch.setenv("BIRDCLEF_MIND_RUNTIME", "tensorflow")
+    found = list(runtimes.rows(networks=["classic"], preset="mel16", windows=8))
+    assert [row.work.partition(" (")[0] for row in found][:2] == [
+        "classic: a window, TensorFlow's graph", "classic: a window, TFLite",
+    ]  # fmt: skip
+    assert all(row.ratio > 0 and float(row.work.split("at most ")[1].split(" away")[0]) < 1e-3 for row in found[1:])
+
+
 @pytest.mark.slow
 def test_reading_backwards_is_measured_beside_loops():
     import backwards
