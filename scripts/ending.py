@@ -7,8 +7,6 @@ their scores tell who sings where, as they are and after each step. Run again, i
 docs/measurements.md --tables TITLE=WORK …` it writes the tables of several such folders there instead.
 """
 
-import argparse
-import json
 import shutil
 import sys
 from datetime import date
@@ -19,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
 from benchmarks.place import write_place
-from benchmarks.trials import each_once
+from benchmarks.trials import each_once, trial_parser, write_tables
 
 SHIFTS, SMOOTHING, FILE_POWER = 2, (0.1, 0.8, 0.1), 0.4
 # What each row of the table is: shifts, smoothing, power.
@@ -133,23 +131,15 @@ def work_through(args):
 
 def write_page(args):
     words = WORDS.format(date=f"{date.today():%d %B %Y}", shifts=SHIFTS, smoothing=SMOOTHING, power=FILE_POWER)
-    lines = [page.ENDING, "", words]
-    for given in args.tables:
-        title, _, folder = given.rpartition("=")
-        lines += ["", f"### {title}", "", *table(json.loads((Path(folder) / "results.json").read_text()))]
-    page.write_section(args.page, page.ENDING, "\n".join(lines) + "\n")
+    write_tables(args, page.ENDING, words, table)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
+    parser = trial_parser(__doc__)
     parser.add_argument("birds", type=Path, nargs="?", help="competition with test_sources.csv")
     parser.add_argument("weather", type=Path, nargs="?", help="competition with recordings of rain and sea")
     parser.add_argument("bundles", type=Path, nargs="*")
     parser.add_argument("--minutes", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
-    parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
     args = parser.parse_args()
     write_page(args) if args.page else work_through(args)
 

@@ -8,9 +8,7 @@ cue stands, where the network demonstrably uses it. Run again, it goes on. With 
 TITLE=WORK …` it writes the tables of several such folders there instead.
 """
 
-import argparse
 import functools
-import json
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -21,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
-from benchmarks.trials import each_once, run, trained
+from benchmarks.trials import each_once, run, trained, trial_parser, write_tables
 
 CUES = ("hum", "beep", "voice", "click", "band")
 # A cue is used where without it the score of the species falls by at least so much.
@@ -305,34 +303,24 @@ def when_words(results):
 
 
 def write_page(args):
-    lines = [page.PLANTED, "", WORDS.format(date=f"{date.today():%d %B %Y}", used=USED, asked=ASKED)]
-    for given in args.tables:
-        title, _, folder = given.rpartition("=")
-        results = json.loads((Path(folder) / "results.json").read_text())
-        lines += [
-            "",
-            f"### {title}",
-            "",
-            *table(results),
-            "",
-            " ".join(filter(None, [cascade_words(results), when_words(results)])),
-        ]
-    page.write_section(args.page, page.PLANTED, "\n".join(lines) + "\n")
+    words = WORDS.format(date=f"{date.today():%d %B %Y}", used=USED, asked=ASKED)
+    write_tables(args, page.PLANTED, words, lambda results: [*table(results), "", sentences(results)])
+
+
+def sentences(results):
+    """On weights that are out of order, and on the moments of cues that come and go."""
+    return " ".join(filter(None, [cascade_words(results), when_words(results)]))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
+    parser = trial_parser(__doc__)
     parser.add_argument("competition", type=Path, nargs="?")
     parser.add_argument("--species", nargs="+", help="whose recordings get a cue each")
     parser.add_argument("--preset", default="logmel128")
     parser.add_argument("--recipe", default="modern")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--level", type=float, default=-10.0)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--cues", nargs="+", default=CUES)
-    parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
-    parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
     args = parser.parse_args()
     if not args.page and len(set(args.species or [])) < len(args.cues):
         parser.error("--species: expected at least as many as there are cues, each another")

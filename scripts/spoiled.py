@@ -9,7 +9,6 @@ again, it goes on. With `--page docs/measurements.md --tables TITLE=WORK …` it
 there instead.
 """
 
-import argparse
 import csv
 import json
 import shutil
@@ -22,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmarks import page
-from benchmarks.trials import answered, each_once, learned, run, trained
+from benchmarks.trials import answered, each_once, learned, run, trained, trial_parser, write_tables
 
 SHARES = {"label": 0.10, "foreign": 0.05, "copy": 0.03}
 FOREIGN = ("hum", "voice")
@@ -207,24 +206,16 @@ def found_cell(results, name, kind):
 
 
 def write_page(args):
-    lines = [page.SPOILED, "", WORDS.format(date=f"{date.today():%d %B %Y}")]
-    for given in args.tables:
-        title, _, folder = given.rpartition("=")
-        lines += ["", f"### {title}", "", *table(json.loads((Path(folder) / "results.json").read_text()))]
-    page.write_section(args.page, page.SPOILED, "\n".join(lines) + "\n")
+    write_tables(args, page.SPOILED, WORDS.format(date=f"{date.today():%d %B %Y}"), table)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
+    parser = trial_parser(__doc__)
     parser.add_argument("competition", type=Path, nargs="?", help="with test soundscapes and truth.csv")
     parser.add_argument("--listener", type=Path)
     parser.add_argument("--preset", default="logmel128")
     parser.add_argument("--recipe", default="modern")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
-    parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
     args = parser.parse_args()
     write_page(args) if args.page else work_through(args)
 

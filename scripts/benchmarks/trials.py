@@ -1,8 +1,31 @@
-"""What trials on trained networks share: commands as a person gives them, and training that is not done twice."""
+"""What trials on trained networks share: commands as a person gives them, what is not done twice, tables of a page."""
 
+import argparse
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+from benchmarks import page
+
+
+def trial_parser(words):
+    """The arguments of every trial, explained by `words`; its inputs come after the first, WORK."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path, nargs="?", help="folder for all that is made")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--page", type=Path, help="page of Markdown that stands there already")
+    parser.add_argument("--tables", nargs="+", metavar="TITLE=WORK", default=[])
+    return parser
+
+
+def write_tables(args, heading, words, table):
+    """Write a section of a page: `words`, and the `table` of the results in each folder under its title."""
+    lines = [heading, "", words]
+    for given in args.tables:
+        title, _, folder = given.rpartition("=")
+        lines += ["", f"### {title}", "", *table(json.loads((Path(folder) / "results.json").read_text()))]
+    page.write_section(args.page, heading, "\n".join(lines) + "\n")
 
 
 def run(*words):
