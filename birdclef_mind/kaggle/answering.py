@@ -69,6 +69,9 @@ class Answering(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Lines on how it computes, once it has answered."""
 
+    def ready(self) -> None:
+        """Do beforehand what the first answer would wait for, so that it takes no longer than the others."""
+
     def decode(self, path: Path) -> Any:
         """What `answer` takes, of a sound file; AudioError for one that gives nothing."""
 
@@ -93,10 +96,14 @@ class PictureAnswering:
 
     @cached_property
     def _predictor(self) -> Predictor:
-        """Compiled when the first soundscape is answered for, when a valid file stands already."""
+        """Compiled when it is wanted, when a valid file stands already."""
         runtime = fastest(self._bundle.members, self._bundle.features)
         self.notes = (runtime.words,)
         return Predictor(self._bundle, runtime.scores)
+
+    def ready(self) -> None:
+        """Compile the network."""
+        _ = self._predictor
 
     def decode(self, path: Path) -> Any:
         """Windows as pictures."""
@@ -127,6 +134,9 @@ class HeadAnswering:
             bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
             f"listener {listener.name} {listener.digest}", None, ROW_S,
         )  # fmt: skip
+
+    def ready(self) -> None:
+        """The listener is ready when it is open."""
 
     def decode(self, path: Path) -> Any:
         """Windows as samples, with as much beyond each as all shifts need."""
@@ -171,6 +181,11 @@ class Averaged:
     def notes(self) -> tuple[str, ...]:
         """What each of them says, once."""
         return tuple(dict.fromkeys(line for one in self._each for line in one.notes))
+
+    def ready(self) -> None:
+        """Each of them gets ready."""
+        for one in self._each:
+            one.ready()
 
     def decode(self, path: Path) -> Any:
         """What each of them takes."""

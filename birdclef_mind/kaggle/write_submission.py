@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -182,6 +183,9 @@ def _compute(
     answering, clock, ending_s = work.answering, work.clock, work.ending_s
     length_s, ranks = answering.known.length_s, Ranks()
     problems: list[str] = []
+    if found:
+        with suppress(Exception):  # It is raised again, and told, where the first soundscape is answered for.
+            answering.ready()
     written, slowest_s = clock.now(), 0.0
     pool = ThreadPoolExecutor(_workers())
     # The next ones are on their way; no more of them than fit in memory.
@@ -283,16 +287,6 @@ def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, own: Known, fo
 
 
 def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:
-    text = [
-        own.made_of,
-        f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}",
-        *report.problems,
-        *report.warnings,
-        *report.remarks,
-        *report.notes,
-    ]
-    _write_lines(log_path(out), text)
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    write_own(path, "".join(f"{printable(line)}\n" for line in lines).encode("utf-8"))
+    counts = f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}"
+    lines = [own.made_of, counts, *report.problems, *report.warnings, *report.remarks, *report.notes]
+    write_own(log_path(out), "".join(f"{printable(line)}\n" for line in lines).encode("utf-8"))

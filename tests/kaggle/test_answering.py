@@ -61,6 +61,22 @@ def test_several_are_averaged_by_their_chances(answering, trained, sample_folder
     )  # fmt: skip
     np.testing.assert_allclose(found.scores, expected, atol=1e-6)
     assert both.hurry(0.1) == 1.0
+    assert both.notes == ("computed by TensorFlow",)
+
+
+def test_what_takes_long_once_is_done_before_time_is_taken(trained, sample_folder, tmp_path, monkeypatch):
+    answering, order = PictureAnswering(load(trained[0])), []
+    monkeypatch.setattr(PictureAnswering, "ready", lambda own: order.append("ready"))
+    answer = PictureAnswering.answer
+    monkeypatch.setattr(PictureAnswering, "answer", lambda own, given: (order.append("answer"), answer(own, given))[1])
+    write_submission(answering, sample_folder, tmp_path / "s.csv")
+    assert order == ["ready", "answer", "answer"]
+
+    def failing(own):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(PictureAnswering, "ready", failing)
+    assert write_submission(answering, sample_folder, tmp_path / "t.csv").computed == 6
 
 
 def test_shifts_cover_every_row_by_windows_that_overlap(trained, sample_folder):

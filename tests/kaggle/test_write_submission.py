@@ -316,6 +316,7 @@ def test_the_log_says_what_was_written_and_what_is_unusual(bundle, sample_folder
         "rows 6, computed 6, soundscapes 2",
         "soundscape_90001.ogg: 15.0 s long instead of 600",
         "soundscape_90002.ogg: 15.0 s long instead of 600",
+        "computed by TensorFlow",
     ]
 
 
