@@ -85,18 +85,16 @@ def one_place(args, seed):
             raw[str(bundle), shifts], names = heard(bundle, root, shifts)
     for step, (shifts, smoothing, power) in STEPS.items():
         submitting = Submitting(smoothing=smoothing, file_power=power)
-
-        def measured(scores, submitting=submitting):
-            return told({name: smoothed(own, submitting) for name, own in scores.items()}, names, truth)
-
         own = [raw[str(bundle), shifts] for bundle in args.bundles]
-        found["single"][step] = [measured(scores) for scores in own]
+        smooth = [{name: smoothed(rows, submitting) for name, rows in one.items()} for one in own]
+        found["single"][step] = [told(one, names, truth) for one in smooth]
         if len(own) > 1:
             cuts = np.cumsum([len(rows) for rows in own[0].values()])[:-1]
-            members = np.stack([np.concatenate(list(scores.values())) for scores in own])
-            for blend, together in zip(BLENDS, (members.mean(axis=0), mean_ranks(members)), strict=True):
-                each = dict(zip(own[0], np.split(together, cuts), strict=True))
-                found["blend"].setdefault(blend, {})[step] = measured(each)
+            members = np.stack([np.concatenate(list(one.values())) for one in smooth])
+            means = {name: smoothed(np.mean([one[name] for one in own], axis=0), submitting) for name in own[0]}
+            ranks = dict(zip(own[0], np.split(mean_ranks(members), cuts), strict=True))
+            for blend, together in zip(BLENDS, (means, ranks), strict=True):
+                found["blend"].setdefault(blend, {})[step] = told(together, names, truth)
     print(f"place {seed}: {found['single']['as they are']}", flush=True)
     return found
 

@@ -12,26 +12,25 @@ from birdclef_mind.kaggle.submission_table import Table
 
 
 class Ranks:
-    """Scores of every bundle for the rows of soundscapes, one soundscape after the other."""
+    """Scores of every bundle for the rows of soundscapes, one soundscape after the other, smoothed as is wanted.
 
-    def __init__(self) -> None:
-        self._rows: list[Sequence[str]] = []
+    Smoothed first, since a mean of ranks is no smoother score: most of a bird's rows are nearly silent, and far apart.
+    """
+
+    def __init__(self, submitting: Submitting) -> None:
+        self._submitting = submitting
+        self._row_ids: list[str] = []
         self._scores: list[Array] = []
 
     def add(self, row_ids: Sequence[str], members: Array) -> None:
         """Add a soundscape's rows, and the scores (members, rows, classes) of each bundle."""
-        self._rows.append(row_ids)
-        self._scores.append(np.asarray(members, np.float32))
+        self._row_ids += row_ids
+        self._scores.append(np.array([smoothed(own, self._submitting) for own in members], np.float32))
 
-    def fill(self, table: Table, submitting: Submitting) -> None:
-        """Fill a table with blended ranks, smoothed soundscape by soundscape."""
-        if not self._scores:
-            return
-        blended = mean_ranks(np.concatenate(self._scores, axis=1))
-        begin = 0
-        for row_ids in self._rows:
-            table.fill(row_ids, smoothed(blended[begin : begin + len(row_ids)], submitting))
-            begin += len(row_ids)
+    def fill(self, table: Table) -> None:
+        """Fill a table with the blended ranks of all rows."""
+        if self._scores:
+            table.fill(self._row_ids, mean_ranks(np.concatenate(self._scores, axis=1)))
 
 
 def mean_ranks(members: Array) -> Array:

@@ -181,7 +181,7 @@ def _compute(
     With `out` it is written there now and then.
     """
     answering, clock, ending_s = work.answering, work.clock, work.ending_s
-    length_s, ranks = answering.known.length_s, Ranks()
+    length_s, ranks = answering.known.length_s, Ranks(work.submitting)
     problems: list[str] = []
     if found:
         with suppress(Exception):  # It is raised again, and told, where the first soundscape is answered for.
@@ -221,7 +221,7 @@ def _compute(
                 written = clock.now()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    ranks.fill(table, work.submitting)
+    ranks.fill(table)
     return problems
 
 

@@ -99,13 +99,12 @@ def test_bundles_are_blended_by_ranks_and_smoothed_over_the_whole_file(answering
     assert (report.computed, report.problems) == (report.rows, ())
     found = rows_of(tmp_path / "s.csv")
     paths = sorted((sample_folder / "test_soundscapes").iterdir())
-    members = [both.answer(both.decode(path)).members for path in paths]
+    members = [[smoothed(own, submitting) for own in both.answer(both.decode(path)).members] for path in paths]
     ranks = mean_ranks(np.concatenate(members, axis=1).astype(np.float32))
     header = (tmp_path / "s.csv").read_text().splitlines()[0].split(",")[1:]
     order = [both.known.classes.names.index(name) for name in header]
     for number, path in enumerate(paths):
-        own = smoothed(ranks[3 * number : 3 * number + 3], submitting)
-        for row, values in enumerate(own):
+        for row, values in enumerate(ranks[3 * number : 3 * number + 3]):
             expected = np.minimum(values[order], 1 - 1e-6)
             np.testing.assert_allclose(found[f"{path.stem}_{5 * row + 5}"], expected, atol=1e-6)
 

@@ -53,17 +53,17 @@ def test_ranks_are_places_among_all_rows_and_keep_each_members_order(rng):
 def test_blended_ranks_fill_soundscape_by_soundscape(rng):
     filled = {}
     table = SimpleNamespace(fill=lambda ids, scores: filled.update(zip(ids, scores, strict=True)))
-    one, other, ranks = rng.random((2, 3, 2)), rng.random((2, 2, 2)), Ranks()
-    Ranks().fill(table, Submitting())
+    submitting = Submitting(smoothing=(0.2, 0.6, 0.2))
+    one, other, ranks = rng.random((2, 3, 2)), rng.random((2, 2, 2)), Ranks(submitting)
+    ranks.fill(table)
     assert filled == {}
     ranks.add(["a_5", "a_10", "a_15"], one)
     ranks.add(["b_5", "b_10"], other)
-    submitting = Submitting(smoothing=(0.2, 0.6, 0.2))
-    ranks.fill(table, submitting)
-    whole = mean_ranks(np.concatenate([one, other], axis=1).astype(np.float32))
-    for name, own in (("a", smoothed(whole[:3], submitting)), ("b", smoothed(whole[3:], submitting))):
-        for row, values in enumerate(own):
-            np.testing.assert_allclose(filled[f"{name}_{5 * row + 5}"], values)
+    ranks.fill(table)
+    members = [[smoothed(own, submitting) for own in scores] for scores in (one, other)]
+    whole = mean_ranks(np.concatenate(members, axis=1).astype(np.float32))
+    assert list(filled) == ["a_5", "a_10", "a_15", "b_5", "b_10"]
+    np.testing.assert_allclose(list(filled.values()), whole)
 
 
 @pytest.mark.parametrize(
