@@ -23,6 +23,12 @@ def pixels(bundle):
     return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
 
 
+@pytest.fixture
+def any_speed(monkeypatch):
+    """How quick anything is, no test asks."""
+    monkeypatch.setattr("birdclef_mind.networks.runtime.QUICKER", 0)
+
+
 def stand_in(monkeypatch, changed=lambda scores: scores, fault=None):
     """A library of that name which gives other scores than it should, or fails."""
 
@@ -41,7 +47,7 @@ def stand_in(monkeypatch, changed=lambda scores: scores, fault=None):
     monkeypatch.setitem(sys.modules, "openvino", SimpleNamespace(Core=Core, __version__="1.2.3-abc"))
 
 
-def test_openvino_answers_as_the_graph_does(bundle, pixels, monkeypatch):
+def test_openvino_answers_as_the_graph_does(bundle, pixels, any_speed, monkeypatch):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     monkeypatch.delenv(VARIABLE, raising=False)
     runtime = fastest(bundle.members, bundle.features)
@@ -55,7 +61,7 @@ def test_openvino_answers_as_the_graph_does(bundle, pixels, monkeypatch):
     np.testing.assert_allclose(together.scores(pixels), expected, atol=1e-4)
 
 
-def test_a_submission_says_what_computed_it(bundle, sample_folder, tmp_path, monkeypatch):
+def test_a_submission_says_what_computed_it(bundle, sample_folder, any_speed, tmp_path, monkeypatch):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     write_submission(bundle, sample_folder, tmp_path / "a.csv")
     monkeypatch.delenv(VARIABLE, raising=False)
@@ -83,6 +89,14 @@ def test_what_differs_or_fails_is_not_taken(bundle, pixels, monkeypatch, changed
     assert runtime.words.startswith("computed by TensorFlow, since") and words in runtime.words
     expected = averaged(bundle.members, bundle.features)(pixels).numpy()
     np.testing.assert_array_equal(np.asarray(runtime.scores(pixels)), expected)
+
+
+def test_what_is_no_quicker_is_not_taken(bundle, monkeypatch):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("birdclef_mind.networks.runtime.QUICKER", 1e9)
+    words = fastest(bundle.members, bundle.features).words
+    assert words.startswith("computed by TensorFlow, since OpenVINO is ") and words.endswith(" times as quick here")
 
 
 def test_where_it_is_not_wanted_or_not_there_tensorflow_computes(bundle, monkeypatch):

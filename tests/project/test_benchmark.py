@@ -48,6 +48,7 @@ def test_runtimes_are_measured_beside_the_graph_and_agree(monkeypatch):
     import runtimes
 
     monkeypatch.setenv("BIRDCLEF_MIND_RUNTIME", "tensorflow")
+    monkeypatch.setattr("birdclef_mind.networks.runtime.QUICKER", 0)
     found = list(runtimes.rows(networks=["classic"], preset="mel16", windows=8))
     assert [row.work.partition(" (")[0] for row in found][:2] == [
         "classic: a window, TensorFlow's graph", "classic: a window, TFLite",
