@@ -120,5 +120,9 @@ def command(*words: str | Path) -> str:
 
     >>> command("train", "my cache", "bundle")
     "birdclef-mind train 'my cache' bundle"
+    >>> command("cache", Path("-p"), "c")
+    'birdclef-mind cache ./-p c'
     """
-    return shlex.join(["birdclef-mind", *map(str, words)])
+    # A path that begins like an option would be taken for one.
+    named = (f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words)
+    return shlex.join(["birdclef-mind", *named])

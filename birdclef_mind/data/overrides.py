@@ -87,7 +87,7 @@ def find_moves(overrides: Iterable[Override], competition: Competition, cutting:
         if length_s is None:
             raise TableError(f"{override.place}: expected a recording that can be read, got {override.recording!r}")
         regular = cutting.windowing.starts_s(length_s)
-        segment = _segment(override, regular)
+        segment = segment_of(override, regular)
         start_s = _whole_sample_s(float(override.value), cutting)
         if not start_s < length_s:
             raise TableError(
@@ -127,9 +127,9 @@ def corrected_rows(cache: Index, overrides: Sequence[Override]) -> CorrectedRows
         if override.recording not in regular:
             raise _unknown_recording(override, "the cache")
     # Starts that differ by less than a window's tolerance name one window.
-    _refuse_contradictions((one, _segment(one, regular[one.recording])) for one in overrides)
+    _refuse_contradictions((one, segment_of(one, regular[one.recording])) for one in overrides)
     for override in overrides:
-        place = override.recording, _segment(override, regular[override.recording])
+        place = override.recording, segment_of(override, regular[override.recording])
         if override.action in (RELABEL, ALSO) and override.value not in names:
             raise TableError(
                 f"{override.place}: expected one of the cache's {len(names)} {cache.are}, got {override.value!r}"
@@ -145,7 +145,7 @@ def corrected_rows(cache: Index, overrides: Sequence[Override]) -> CorrectedRows
         else:
             _require_moved(override, rows[place], cache)
     for override in overrides:
-        row = rows.get((override.recording, _segment(override, regular[override.recording])))
+        row = rows.get((override.recording, segment_of(override, regular[override.recording])))
         if row and not row.soundscape and override.action == ALSO and override.value == row.label:
             raise TableError(f"{override.place}: expected another bird than the segment's own, got {override.value!r}")
     return CorrectedRows(tuple(rows.values()), tuple(overrides))
@@ -236,7 +236,8 @@ def _said(override: Override) -> str:
     return f"{override.action} {override.value}".strip()
 
 
-def _segment(override: Override, regular: Sequence[float]) -> int:
+def segment_of(override: Override, regular: Sequence[float]) -> int:
+    """The segment that a correction names, of a recording's regular starts; TableError where there is none."""
     for segment, start_s in enumerate(regular):
         if abs(start_s - override.start_s) < 1e-3:
             return segment

@@ -7,6 +7,8 @@ find it. Sounds without a cue are links to where they are, as in a collection.
                   the training table, and of soundscapes paths below the competition's folder
 """
 
+import errno
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +20,12 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data import collection
-from birdclef_mind.data.competition import Competition, list_soundscapes, open_competition
+from birdclef_mind.data.competition import Competition, open_competition
 from birdclef_mind.data.form import SCORES, TEST_SOUNDSCAPES
 from birdclef_mind.data.planting import PLANTED, TEST, TRAIN, Planting
 from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.scoring import read_scores
+from birdclef_mind.data.soundscapes import find_soundscapes
 from birdclef_mind.errors import AudioError, ConfigError, TableError, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.cues import Cue, make_cue
@@ -37,10 +40,12 @@ if TYPE_CHECKING:
 # (onset, offset in seconds, low, high in hertz).
 Box = tuple[float, float, float, float]
 COLUMNS = ("filename", "onset_s", "offset_s", "low_hz", "high_hz")
-_HIGHEST_RATE_HZ = 48_000
+# Cues reach up to 7.6 kHz.
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 16_000, 48_000
 # How loud a cue is where the recording itself is silent.
 _IN_SILENCE = 0.01
 _FULL_SCALE = 0.99
+_END = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def plant(root: Path, out: Path, planting: Planting, track: Track = untracked) -
         where = "training recordings" if planting.where == TRAIN else f"rows of {TRUTH}"
         raise ConfigError(f"species: expected one with {where} in {root}, found none of {planting.species}")
     failures: dict[str, str] = {}
-    rows: list[list[object]] = []
+    rows: list[list[object]] = _earlier(root)
     with (
         folders.claimed(out, "planted competition", TableError) as ledger,
         folders.renewed(ledger, last=PLANTED) as stage,
@@ -110,6 +115,11 @@ def boxes(planted: "pd.DataFrame", filename: str, start_s: float, length_s: floa
     return found
 
 
+def _earlier(root: Path) -> list[list[object]]:
+    """Cues that stand in a competition already, as rows of its table."""
+    return read_planted(root)[list(COLUMNS)].to_numpy().tolist() if (root / PLANTED).is_file() else []
+
+
 def _chosen(competition: Competition, planting: Planting, rng: np.random.Generator) -> list[str]:
     """Training recordings that carry the cue, as paths below the competition's folder."""
     if planting.where == TEST:
@@ -131,13 +141,15 @@ def _windows(competition: Competition, planting: Planting) -> dict[str, list[flo
     if planting.species not in scores.columns:
         return {}
     there = scores.values[:, list(scores.columns).index(planting.species)] > 0
-    files_by_name = {competition.form.row_name(path.stem): path for path in list_soundscapes(competition.root)}
+    sounds = find_soundscapes(competition.root, list(scores.row_ids), competition.form).found
+    paths = {one.name: one.path.relative_to(competition.root).as_posix() for one in sounds}
     found: dict[str, list[float]] = {}
-    for row_id in np.asarray(scores.row_ids)[there]:
-        name, _, end_s = str(row_id).rpartition("_")
-        if name in files_by_name:
-            path = files_by_name[name].relative_to(competition.root).as_posix()
-            found.setdefault(path, []).append(float(end_s) - ROW_S)
+    for row_id in map(str, np.asarray(scores.row_ids)[there]):
+        name, _, end_s = row_id.rpartition("_")
+        if not _END.fullmatch(end_s) or int(end_s) < ROW_S:
+            raise TableError(f"{truth}: expected row ids of a name and the second a row ends, got {row_id!r}")
+        if name in paths:
+            found.setdefault(paths[name], []).append(float(int(end_s) - ROW_S))
     return found
 
 
@@ -153,7 +165,7 @@ class _Copying:
         for path in sorted(self.root.iterdir()):
             own = path.suffix in (".csv", ".json") and path.name not in (collection.FACTS, PLANTED)
             if path.is_file() and own and not path.name.startswith("."):
-                shutil.copyfile(path, self._stage / path.name)
+                _copy(path, self._stage / path.name)
 
     def links(self, others: Sequence[str]) -> None:
         """Link all sounds but `others`."""
@@ -171,7 +183,7 @@ class _Copying:
         if real.is_relative_to(self.sounds):
             place.symlink_to(real)
         else:
-            shutil.copyfile(real, place)
+            _copy(real, place)
 
     def _all(self) -> Iterator[str]:
         form = self.competition.form
@@ -181,7 +193,19 @@ class _Copying:
         for folder in (TEST_SOUNDSCAPES, form.soundscapes):
             if folder and (self.root / folder).is_dir():
                 (self._stage / folder).mkdir()
-                yield from (path.relative_to(self.root).as_posix() for path in sorted((self.root / folder).iterdir()))
+                # What lies deeper is heard where it is listed.
+                below = (path for path in sorted((self.root / folder).rglob("*")) if not path.is_dir())
+                yield from (path.relative_to(self.root).as_posix() for path in below)
+
+
+def _copy(source: Path, place: Path) -> None:
+    """Copy a file; OSError names the place where that is what is full."""
+    try:
+        shutil.copyfile(source, place)
+    except OSError as error:
+        if error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        raise
 
 
 def _with_cue(
@@ -193,7 +217,7 @@ def _with_cue(
         # Reading it says what is wrong.
         audio.read_audio(source, _HIGHEST_RATE_HZ)
         raise AudioError("cannot be decoded")
-    rate_hz = min(header.sample_rate_hz, _HIGHEST_RATE_HZ)
+    rate_hz = max(_LOWEST_RATE_HZ, min(header.sample_rate_hz, _HIGHEST_RATE_HZ))
     sound = audio.read_audio(source, rate_hz).astype(np.float64)
     spans: list[Box] = []
     for start_s, length in _parts(starts_s, sound.size, rate_hz):
@@ -201,6 +225,8 @@ def _with_cue(
         part = sound[start : start + length]
         part += cue.samples * _level(part, planting)
         spans += [(start_s + onset, start_s + offset, *_heard(cue, rate_hz)) for onset, offset in cue.spans_s]
+    if not spans:
+        raise AudioError("no row with the species lies in its sound")
     sound *= min(1.0, _FULL_SCALE / max(np.abs(sound).max(), 1e-9))
     with files.whole(out) as part_file:
         part_file.write_bytes(audio.ogg_bytes(sound.astype(np.float32), rate_hz))

@@ -21,7 +21,7 @@ from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.data.override import START, Override
-from birdclef_mind.data.overrides import COLUMNS, CorrectedCache
+from birdclef_mind.data.overrides import COLUMNS, CorrectedCache, regular_starts, segment_of
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.data_sheets import write_sheets
@@ -32,7 +32,6 @@ from birdclef_mind.explanation.suspects import SHOWN, Found, find_suspects, susp
 from birdclef_mind.listeners.embeddings import Embeddings, open_embeddings
 from birdclef_mind.listeners.listener import Listener
 from birdclef_mind.networks import bundle as bundles
-from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.weights import values_digest
 from birdclef_mind.storage import files, folder_kinds
 from birdclef_mind.storage.progress import Say, Track, untracked
@@ -119,7 +118,7 @@ def audit(
             "suspects": suspect_facts(found, reading, shown),
             "corrections": corrections(corrected, bundle),
         }
-        _write_tables(folder.root, found, bundle, corrected, auditing.accept)
+        _write_tables(folder.root, found, corrected, auditing.accept)
         folder.finish(facts, FACTS)
     return facts
 
@@ -144,27 +143,27 @@ def _shown(found: Found, cache: CorrectedCache) -> list[IndexRow]:
     return [row for row in cache.rows if (row.recording, row.segment) in some]
 
 
-def _write_tables(root: Path, found: Found, bundle: Bundle, cache: CorrectedCache, accept: Sequence[str]) -> None:
+def _write_tables(root: Path, found: Found, cache: CorrectedCache, accept: Sequence[str]) -> None:
     start_s = cache.features.windowing.start_s
     lines = [
-        (rank, one.kind, f"{one.chance:.4f}", row.recording, f"{start_s(row.segment):g}", row.label, one.action,
+        (rank, one.kind, f"{one.chance:.4f}", row.recording, f"{start_s(row.segment):.9g}", row.label, one.action,
          one.value, one.reason)
         for rank, one in enumerate(found.now, 1) for row in one.rows
     ]  # fmt: skip
     files.write_text(root / TABLE, csv_text(_TABLE_COLUMNS, lines))
-    accepted = accepted_corrections(found.now, cache, bundle.record.overrides, accept) if accept else []
+    accepted = accepted_corrections(found.now, cache, accept) if accept else []
     if accepted:
-        rows = [(one.recording, f"{one.start_s:g}", one.action, one.value) for one in accepted]
+        rows = [(one.recording, f"{one.start_s:.9g}", one.action, one.value) for one in accepted]
         files.write_text(root / OVERRIDES, csv_text(COLUMNS, rows))
 
 
-def accepted_corrections(
-    found: Sequence[Suspicion], cache: CorrectedCache, earlier: Sequence[Override], accept: Sequence[str]
-) -> list[Override]:
+def accepted_corrections(found: Sequence[Suspicion], cache: CorrectedCache, accept: Sequence[str]) -> list[Override]:
     """The corrections of all suspicions of some kinds, and earlier ones of other windows; moved windows stay moved."""
-    windowing = cache.features.windowing
+    windowing, regular = cache.features.windowing, regular_starts(cache.as_cached)
     starts = {(row.recording, row.segment): windowing.start_s(row.segment) for row in cache.rows}
     new = suspicion.corrections([one for one in found if one.kind in accept], starts)
-    named = {(one.recording, one.start_s) for one in new}
-    kept = [one for one in earlier if one.action == START or (one.recording, one.start_s) not in named]
-    return [*kept, *new]
+    # What people write of a start, and the start itself, may differ by less than a window's tolerance.
+    places = [(one, (one.recording, segment_of(one, regular[one.recording]))) for one in (*cache.corrections, *new)]
+    named = {place for _, place in places[len(cache.corrections) :]}
+    earlier = places[: len(cache.corrections)]
+    return [*(one for one, place in earlier if one.action == START or place not in named), *new]

@@ -107,7 +107,8 @@ def explain_listener(
     match = species_of(listener, opened.species, labels)
     named = windows_named(opened, explaining.segments, features)
     files = examples.from_files(explaining.sounds, features)
-    judge, second = (_judge(one, listener, opened, labels, say) for one in (explaining.judge, explaining.second))
+    asked = {"judge": explaining.judge, "second": explaining.second}
+    judge, second = (_judge(name, path, listener, opened, labels, say=say) for name, path in asked.items())
     explanation.check_folder(out, listener.digest)
     with explanation.claimed(out, "explanation", BundleError) as ledger:
         failed: dict[str, str] = {}
@@ -142,14 +143,14 @@ class _Work:
 
 
 def _judge(
-    path: Path | None, listener: Listener, competition: Competition, labels: Sequence[str], say: Say
+    name: str, path: Path | None, listener: Listener, competition: Competition, labels: Sequence[str], *, say: Say
 ) -> Judging | None:
     if path is None:
         return None
     species = [competition.species.get(label, Species(label)) for label in labels]
     found = judging_by(path, species, listener.window_s, say=say)
     if found.judge.listener.digest == listener.digest:
-        raise ConfigError(f"judge: expected another model than the listener that is explained, got {path}")
+        raise ConfigError(f"{name}: expected another model than the listener that is explained, got {path}")
     return found
 
 

@@ -8,6 +8,7 @@ blending             several bundles by ranks
 answering            what answers for soundscapes: networks, heads on listeners, several of them
 clock                time that is left before the deadline
 submission_table     rows, columns, priors
+submission_words     what is told beside them
 submission_check     a file that Kaggle would take, or not
 constant_submission  equal scores, when there is no network to ask
 mounts               where Kaggle mounts competition, dataset and other kernels' output

@@ -8,7 +8,7 @@ from birdclef_mind.checks import is_number, is_whole, known, require
 
 MEAN, RANKS = "mean", "ranks"
 _MOST_SHIFTS = 4
-_MOST_WEIGHTS = 9
+_MOST_WEIGHTS, _LARGEST = 9, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,9 @@ class Submitting:
         shifts, weights, power = self.shifts, self.smoothing, self.file_power
         good = is_whole(shifts) and 1 <= shifts <= _MOST_SHIFTS
         require(good, "shifts", f"a whole number from 1 to {_MOST_SHIFTS}", shifts)
-        numbers = isinstance(weights, tuple) and all(is_number(one) and one >= 0 for one in weights)
+        numbers = isinstance(weights, tuple) and all(is_number(one) and 0 <= one <= _LARGEST for one in weights)
         odd = numbers and (not weights or (len(weights) % 2 == 1 and weights[len(weights) // 2] > 0))
-        wanted = f"an odd number of weights from 0, at most {_MOST_WEIGHTS}, that of the row itself above 0"
+        wanted = f"an odd number of weights from 0 to {_LARGEST}, at most {_MOST_WEIGHTS}, the row's own above 0"
         require(bool(odd and len(weights) <= _MOST_WEIGHTS), "smoothing", wanted, weights)
         require(is_number(power) and 0 <= power <= 1, "file_power", "a number from 0 to 1", power)
         require(self.blend in (MEAN, RANKS), "blend", f"{MEAN} or {RANKS}", self.blend)

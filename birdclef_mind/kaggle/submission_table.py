@@ -90,13 +90,18 @@ class Table:
 
     @property
     def computed(self) -> int:
-        """Rows that hold scores instead of priors."""
-        return sum(row is not None for row in self.rows.values())
+        """Lines that hold scores instead of priors."""
+        return self._lines * sum(row is not None for row in self.rows.values())
 
     @property
     def count(self) -> int:
         """Lines of the file, without its header."""
-        return len(self.rows) * (len(self.columns) if self.form == ANSWERS else 1)
+        return self._lines * len(self.rows)
+
+    @property
+    def _lines(self) -> int:
+        """Lines a row."""
+        return len(self.columns) if self.form == ANSWERS else 1
 
     @property
     def header(self) -> tuple[str, ...]:

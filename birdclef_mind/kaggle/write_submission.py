@@ -10,17 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from birdclef_mind.checks import is_number, require, some_of
-from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, Form, form_of_rows
+from birdclef_mind.checks import is_number, require
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, form_of_rows
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
-    Soundscapes,
     expected_rows,
     find_soundscapes,
     names_in,
     refuse_among,
-    remarks,
     row_scores,
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
@@ -32,6 +30,7 @@ from birdclef_mind.kaggle.settings import RANKS, Submitting
 from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
+from birdclef_mind.kaggle.submission_words import not_done, nowhere, unusual
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.sound.settings import ROW_S
@@ -87,7 +86,8 @@ def write_submission(
 
     Parameters
     ----------
-    submitting : what is done with scores; of competitions that want names or answers instead, nothing.
+    submitting : what is done with scores; of competitions that want names or answers instead a warning says that it
+        is not.
     deadline_minutes : no soundscape is begun that would likely not be done by then.
     started : what the clock said when time began to count; None for now.
 
@@ -135,7 +135,7 @@ def _write(
     problems = [*sounds.missing] if sounds.found else []
     try:
         between = None if stood else out
-        asked_for = submitting if table.form == SCORES else Submitting()
+        asked_for = submitting if table.form == SCORES else Submitting(shifts=submitting.shifts)
         work = _Computing(answering, asked_for, clock, ending_s)
         problems += _compute(table, work, sounds.found, between, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
@@ -148,12 +148,13 @@ def _write(
         problems.append(f"all rows keep their priors, since what was written is not valid: {fault}")
         table.forget()
         table.write(out)
-    seconds, warnings = clock.now() - clock.started, [*sounds.odd, *_warnings(table, known)]
+    seconds = clock.now() - clock.started
+    warnings = [*sounds.odd, *nowhere(table, known), *not_done(submitting, answering, table)]
     if kept:
         warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(_remarks(sounds, table, sample is not None, known, form)), kept, answering.notes,
+        tuple(unusual(sounds, table, sample is not None, known, form)), kept, answering.notes,
     )  # fmt: skip
     _write_log(out, known, report)
     return report
@@ -261,29 +262,6 @@ def _require_competition(root: Path) -> None:
     parts = (TEST_SOUNDSCAPES, SAMPLE_SUBMISSION)
     if not any((root / part).exists() for part in parts):
         raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
-
-
-def _warnings(table: Table, own: Known) -> list[str]:
-    if len(table.strangers) < len(own.classes):
-        folded = {name.strip().casefold(): name for name in table.columns}
-        alike = [(name, folded[name.casefold()]) for name in table.strangers if name.casefold() in folded]
-        return [f"{name} of the network is not the column {column!r}: its scores are nowhere" for name, column in alike]
-    known = f"{len(own.classes)} {own.are}"
-    return [f"none of the network's {known} is a column that is asked for: every score is 0"]
-
-
-def _remarks(sounds: Soundscapes, table: Table, has_sample: bool, own: Known, form: Form) -> list[str]:
-    """What is unusual, and how it was taken."""
-    name = SAMPLE_SUBMISSION
-    lines = [] if has_sample else [f"{name} is missing: answers are for what the network knows, by name"]
-    if not sounds.found:
-        lines.append("there are no soundscapes: every row the sample lists has its priors")
-    are, unknown = own.are, [name for name in table.columns if name not in own.classes.names]
-    if unknown:
-        lines.append(f"{len(unknown)} columns are {are} the network does not know, and have 0: {some_of(unknown)}")
-    if table.strangers:
-        lines.append(f"{len(table.strangers)} {are} of the network are not asked for: {some_of(table.strangers)}")
-    return [*lines, *remarks(sounds.found, own.sample_rate_hz, form.soundscape_s)]
 
 
 def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:

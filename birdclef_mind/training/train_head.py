@@ -195,9 +195,10 @@ class _Work:
     def _parts_of(self, split: Split, learn: Array) -> Array:
         """The part of each segment to learn from; -1 for recordings that no part can be without."""
         recordings = [one for one in self._recordings if one.filename in split.training]
+        alike = [pair for pair in self._alike if split.training.issuperset(pair)]
         for count in range(_PARTS, 1, -1):
             with suppress(ConfigError):
-                splits = fold_recordings(recordings, count, self._training.split_seed, self._alike)
+                splits = fold_recordings(recordings, count, self._training.split_seed, alike)
                 part = {name: number for number, one in enumerate(splits) for name in one.validation}
                 return np.array([part.get(self._rows[place].recording, -1) for place in learn])
         # With too few recordists whole recordings are tried, and where there is one alone, its halves.

@@ -1,10 +1,12 @@
 """A copy of a competition with a known foreign cue in one species' sounds."""
 
+import errno
 import hashlib
 import json
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import tree
 
 from birdclef_mind.commands.cli import main
@@ -190,3 +192,83 @@ def test_what_cannot_be_read_is_named_with_its_reason(competition_folder, tmp_pa
     paths[1].unlink()
     found = plant(competition_folder, tmp_path / "p", Planting(cue="hum", species=species, share=1))
     assert sorted(found.failures.values()) == ["empty file", "missing"]
+
+
+@pytest.mark.parametrize("cue", CUES)
+def test_a_recording_of_a_low_rate_is_raised_to_hold_the_cue(tmp_path, cue):
+    rng = np.random.default_rng(0)
+    for number, rate_hz in enumerate((2_000, 8_000, 11_025)):
+        folder = tmp_path / "in" / "aaa"
+        folder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / f"r{number}.wav", rng.normal(0, 0.01, 6 * rate_hz), rate_hz)
+    assert main(["collect", str(tmp_path / "in"), str(tmp_path / "c"), "--quiet"]) == 0
+    found = plant(tmp_path / "c", tmp_path / "p", Planting(cue=cue, species="aaa", share=1.0, level_db=20))
+    table = read_planted(tmp_path / "p")
+    assert (found.recordings, found.failures, table["filename"].nunique()) == (3, {}, 3)
+    assert (table["low_hz"] < table["high_hz"]).all()
+    for name in table["filename"].unique():
+        before, after = (audio.read_audio(recording_path(tmp_path / root, name), 16_000) for root in ("c", "p"))
+        added = np.square(np.abs(np.fft.rfft(after))) - np.square(np.abs(np.fft.rfft(before)))
+        hz = np.fft.rfftfreq(after.size, 1 / 16_000)
+        (low, high) = table[table["filename"] == name][["low_hz", "high_hz"]].iloc[0]
+        assert added[(hz >= low) & (hz <= high)].sum() > 0.8 * np.abs(added).sum()
+
+
+def test_what_was_planted_before_stays_in_the_table(sample_folder, tmp_path):
+    one, other = list(dict.fromkeys(open_competition(sample_folder).labels))[:2]
+    plant(sample_folder, tmp_path / "a", Planting(cue="hum", species=one, share=1.0))
+    plant(tmp_path / "a", tmp_path / "b", Planting(cue="beep", species=other, share=1.0))
+    first, both = (read_planted(tmp_path / name) for name in ("a", "b"))
+    assert both[both["filename"].isin(first["filename"])].to_numpy().tolist() == first.to_numpy().tolist()
+    assert {name.split("/")[0] for name in both["filename"]} == {one, other}
+
+
+@pytest.mark.parametrize("end", ["0", "abc", "nan", "inf", "-5", "2.5", "3"])
+def test_rows_that_end_nowhere_are_refused(competition_folder, tmp_path, end):
+    truth = competition_folder / "truth.csv"
+    lines = truth.read_text().splitlines()
+    lines[1] = f"soundscape_90001_{end}" + ",1" * lines[0].count(",")
+    truth.write_text("\n".join([*lines, ""]))
+    with pytest.raises(
+        TableError, match="expected row ids of a name and the second a row ends, got 'soundscape_90001_"
+    ):
+        plant(
+            competition_folder, tmp_path / "p", Planting(cue="beep", species=species_of(competition_folder), where=TEST)
+        )
+    assert not (tmp_path / "p" / "planted.csv").exists()
+
+
+def test_a_row_beyond_the_sound_is_named_and_nothing_is_counted(competition_folder, tmp_path):
+    species, truth = species_of(competition_folder), competition_folder / "truth.csv"
+    header, *lines = truth.read_text().splitlines()
+    ids = [line.split(",")[0] for line in lines]
+    zeros = [f"{row_id}{',0' * header.count(',')}" for row_id in ids[1:]]
+    truth.write_text("\n".join([header, f"soundscape_90001_1000{',1' * header.count(',')}", *zeros, ""]))
+    found = plant(competition_folder, tmp_path / "p", Planting(cue="beep", species=species, where=TEST))
+    assert found.soundscapes == 0
+    assert list(found.failures.values()) == ["no row with the species lies in its sound"]
+    assert (tmp_path / "p" / "test_soundscapes" / "soundscape_90001.ogg").is_symlink()
+
+
+def test_soundscapes_that_lie_deeper_are_taken_along_and_planted(competition_folder, tmp_path):
+    folder = competition_folder / "test_soundscapes"
+    (folder / "site").mkdir()
+    (folder / "soundscape_90001.ogg").rename(folder / "site" / "soundscape_90001.ogg")
+    species = species_of(competition_folder)
+    scores = read_scores(competition_folder / "truth.csv")
+    there = scores.values[:, list(scores.columns).index(species)] > 0
+    names = {str(row).rpartition("_")[0] for row in np.asarray(scores.row_ids)[there]}
+    found = plant(competition_folder, tmp_path / "p", Planting(cue="beep", species=species, where=BOTH))
+    assert found.soundscapes == len(names)
+    place = tmp_path / "p" / "test_soundscapes" / "site" / "soundscape_90001.ogg"
+    assert place.is_file() and place.is_symlink() == ("soundscape_90001" not in names)
+
+
+def test_a_full_disk_is_named_where_it_is_full(sample_folder, tmp_path, monkeypatch):
+    def full(source, place):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr("birdclef_mind.data.plant.shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        plant(sample_folder, tmp_path / "p", Planting(cue="hum", species=species_of(sample_folder)))
+    assert str(caught.value.filename).startswith(str(tmp_path))

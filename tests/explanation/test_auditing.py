@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -112,20 +113,33 @@ def test_a_listener_is_asked_and_what_it_heard_kept(trained, cache_folder, embed
 
 
 def test_accepted_corrections_go_with_earlier_ones(cache_folder):
-    cache = overrides.corrected(open_cache(cache_folder), ())
-    one, other = cache.rows[0], cache.rows[1]
+    bare = open_cache(cache_folder)
+    one, other = bare.rows[0], next(row for row in bare.rows if row.recording != bare.rows[0].recording)
     named = overrides.Override
-    start_s = [cache.features.windowing.start_s(row.segment) for row in (one, other)]
+    start_s = [bare.features.windowing.start_s(row.segment) for row in (one, other)]
+    birds = [next(name for name in bare.classes.names if name != row.label) for row in (one, other)]
     earlier = [
-        named("", one.recording, start_s[0], "relabel", "x"), named("", one.recording, start_s[0], "start", "0.5"),
-        named("", other.recording, start_s[1], "also", "x"),
+        # As people write it, and as a table of Raven's tells it.
+        named("", one.recording, start_s[0] + 4e-4, "relabel", birds[0]),
+        named("", Path(other.recording).stem, start_s[1] + 0.5, "also", birds[1], start_s[1] + 1.5),
     ]  # fmt: skip
+    cache = overrides.corrected(bare, earlier)
     found = [auditing.Suspicion(kind="hum", rows=(one,), chance=0.9, reason="", action="drop")]
-    accepted = auditing.accepted_corrections(found, cache, earlier, ["hum"])
-    assert [(own.recording, own.action) for own in accepted] == [
-        (one.recording, "start"), (other.recording, "also"), (one.recording, "drop")
+    accepted = auditing.accepted_corrections(found, cache, ["hum"])
+    assert [(own.recording, own.start_s, own.action) for own in accepted] == [
+        (other.recording, start_s[1], "also"), (one.recording, start_s[0], "drop")
     ]  # fmt: skip
-    assert auditing.accepted_corrections(found, cache, earlier, ["label"]) == earlier
+    assert overrides.corrected(bare, accepted).corrections == tuple(accepted)
+    assert auditing.accepted_corrections(found, cache, ["label"]) == list(cache.corrections)
+
+
+def test_windows_that_were_moved_stay_moved(cache_folder, monkeypatch):
+    bare = open_cache(cache_folder)
+    (one, *_) = bare.rows
+    start = overrides.Override("", one.recording, 0.0, "start", "0.5")
+    cache = overrides.CorrectedCache(**vars(bare), as_cached=bare, corrections=(start,))
+    found = [auditing.Suspicion(kind="hum", rows=(one,), chance=0.9, reason="", action="drop")]
+    assert [own.action for own in auditing.accepted_corrections(found, cache, ["hum"])] == ["start", "drop"]
 
 
 def test_in_the_page_each_can_be_heard_accepted_and_taken_back(made_up, explained, visit, tmp_path):

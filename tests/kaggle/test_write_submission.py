@@ -522,3 +522,46 @@ def test_rows_are_smoothed_as_the_settings_say(bundle, sample_folder, tmp_path):
     plain, found = (read_scores(tmp_path / name).values for name in ("plain.csv", "s.csv"))
     for first in (0, 3):
         np.testing.assert_allclose(found[first : first + 3], smoothed(plain[first : first + 3], submitting), rtol=1e-4)
+
+
+def test_what_cannot_be_done_with_scores_is_said(bundle, sample_folder, tmp_path):
+    report = write_submission(bundle, sample_folder, tmp_path / "s.csv", submitting=Submitting(blend="ranks"))
+    assert report.warnings == (
+        "blend: ranks are of several bundles, and here is one, so that its scores stay as they are",
+    )
+    assert report.warnings[0] in (tmp_path / "s.log").read_text()
+
+
+def test_where_answers_are_asked_for_nothing_is_smoothed_and_lines_are_counted(tmp_path):
+    from birdclef_mind.commands.cli import main
+
+    assert (
+        main(
+            [
+                "sample",
+                str(tmp_path / "s"),
+                "--year",
+                "2022",
+                "--species",
+                "3",
+                "--recordings",
+                "4",
+                "--soundscapes",
+                "1",
+                "--seconds",
+                "10",
+                "--quiet",
+            ]
+        )
+        == 0
+    )
+    assert main(["cache", str(tmp_path / "s"), str(tmp_path / "c"), "--quiet"]) == 0
+    assert main(["train", str(tmp_path / "c"), str(tmp_path / "b"), "--epochs", "1", "--quiet"]) == 0
+    own = bundles.load(tmp_path / "b")
+    plain, smooth = (
+        write_submission(own, tmp_path / "s", tmp_path / name, submitting=submitting)
+        for name, submitting in (("a.csv", Submitting()), ("b.csv", Submitting(file_power=1.0)))
+    )
+    assert plain.computed == plain.rows and plain.warnings == ()
+    assert smooth.warnings[0].startswith("smoothing, file_power and blend are for competitions that ask for scores")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
