@@ -134,6 +134,17 @@ def test_recordings_that_sound_alike_are_pairs(rng):
     assert alike_recordings(embeddings[:, :, :8], recordings) == []
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_recordings_that_sound_alike_may_be_held_out_together(sample_embeddings, tmp_path, monkeypatch, quick, seed):
+    authors = {row.recording: row.author for row in open_embeddings(sample_embeddings).rows}
+    by_author = [[name for name in authors if authors[name] == author] for author in dict.fromkeys(authors.values())]
+    pairs = [tuple(own[:2]) for own in by_author if len(own) > 1]
+    monkeypatch.setattr("birdclef_mind.training.train_head.alike_recordings", lambda *given: pairs)
+    report = train_head(open_embeddings(sample_embeddings), tmp_path / "h", HeadTraining(split_seed=seed))
+    held_out = set(report.bundle.record.validation_recordings)
+    assert held_out and all((one in held_out) == (other in held_out) for one, other in pairs)
+
+
 def test_without_anything_to_learn_from_it_is_said(sample_embeddings, tmp_path):
     embeddings = open_embeddings(sample_embeddings)
     nobody = replace(embeddings, rows=tuple(replace(row, silent=True) for row in embeddings.rows))
