@@ -21,7 +21,7 @@ from birdclef_mind.data.cache import FACTS as CACHE_FACTS
 from birdclef_mind.data.competition import open_competition
 from birdclef_mind.data.form import SAMPLE_SUBMISSION, form_of_rows
 from birdclef_mind.errors import BirdclefMindError, ConfigError, DivergedError, TableError, printable, reason_of
-from birdclef_mind.kaggle.mounts import find_competition, find_folder
+from birdclef_mind.kaggle.mounts import find_competition, find_folder, take_wheel
 from birdclef_mind.kaggle.staging import BUILD_FILE, CONFIG_FILE
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import refuse_others, write_own
@@ -138,6 +138,7 @@ def submit(inputs: Path, out: Path, build: str, started: float) -> None:
 def _infer(
     inputs: Path, root: Path, place: Path, config: Config, *, minutes: float, started: float, terminal: Terminal
 ) -> None:
+    take_wheel(inputs, "openvino")
     import_tensorflow_quietly()
     from birdclef_mind.commands import listening
     from birdclef_mind.kaggle.write_submission import write_submission

@@ -73,7 +73,8 @@ class Resting(Generic[_Asking]):
 
         Parameters
         ----------
-        ways : methods by name, the first of which found the masks. against : controls by name.
+        ways : methods by name, which give maps (n, n_mels, frames), the first of them the masks.
+        against : controls by name, which give maps (n, n_mels, frames).
         """
         share, notes = max(_LEAST_SHARE, float(masks.mean())), []
         own: dict[str, dict[str, Interval]] = {}

@@ -23,7 +23,7 @@ class Ranks:
         self._scores: list[Array] = []
 
     def add(self, row_ids: Sequence[str], members: Array) -> None:
-        """Add a soundscape's rows, and the scores (members, rows, classes) of each bundle."""
+        """Add a soundscape's rows, and in `members` each bundle's scores of them, (members, rows, classes)."""
         self._row_ids += row_ids
         self._scores.append(np.array([smoothed(own, self._submitting) for own in members], np.float32))
 

@@ -35,19 +35,7 @@ def get_package():
     sys.path.insert(0, str(module.parent.parent))
 
 
-def get_openvino():
-    """Take the library that computes quicker, where it travels in the dataset; without it all goes on."""
-    wheel, module = find("openvino-*.whl"), find("openvino/__init__.py")
-    if wheel and wheel.is_file():
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
-        subprocess.run(install, check=False)
-        importlib.invalidate_caches()
-    elif module:
-        sys.path.append(str(module.parent.parent))
-
-
 get_package()
-get_openvino()
 
 from birdclef_mind.commands.kernels import submit  # noqa: E402
 from birdclef_mind.errors import BirdclefMindError  # noqa: E402

@@ -1,8 +1,10 @@
 """The whole day on Kaggle, on this machine: the real `kaggle` program, the real kernels, no network."""
 
+import importlib.util
 import io
 import json
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from birdclef_mind.data.sample_submission import read_sample_submission
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.errors import ConfigError, KaggleError, TableError
 from birdclef_mind.kaggle.answering import PictureAnswering
-from birdclef_mind.kaggle.mounts import find_folder
+from birdclef_mind.kaggle.mounts import find_folder, take_wheel
 from birdclef_mind.kaggle.rehearsal import OWNER, Rehearsing, rehearse
 from birdclef_mind.kaggle.rehearsal_mounts import Mounts
 from birdclef_mind.kaggle.staging import KERNELS, claimed, find_project, stage_dataset, stage_kernel
@@ -223,6 +225,19 @@ def test_inputs_are_found_by_what_they_hold(tmp_path, place):
     assert find_folder(tmp_path, "bundle.json", "a bundle") == folder
 
 
+def test_a_library_that_travels_along_is_taken_and_one_that_cannot_be_leaves_all_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "travelling-1-py3-none-any.whl").write_bytes(b"no wheel")
+    take_wheel(tmp_path / "a", "travelling")
+    take_wheel(tmp_path / "nowhere", "travelling")
+    assert importlib.util.find_spec("travelling") is None
+    (tmp_path / "b" / "me" / "travelling").mkdir(parents=True)
+    (tmp_path / "b" / "me" / "travelling" / "__init__.py").write_text("")
+    take_wheel(tmp_path / "b", "travelling")
+    assert importlib.util.find_spec("travelling") is not None
+
+
 def test_sounds_and_depths_are_not_searched(tmp_path):
     for place in ("competitions/birdclef-2023/train_audio/abc", "a/b/c/d/e"):
         (tmp_path / place).mkdir(parents=True)
@@ -406,7 +421,7 @@ def test_a_listener_that_is_not_mounted_leaves_the_network_alone(trained, headed
     inputs = tmp_path / "input"
     shutil.copytree(headed[0], inputs / "notebooks" / "me" / "train" / "head")
     network = load(trained[0])
-    found = listening.answering(inputs, network, MODEL, Terminal(quiet=False))
+    found = listening.answering(inputs, network, Config(listener=MODEL), Terminal(quiet=False))
     assert isinstance(found, PictureAnswering)
     said = capsys.readouterr().out
     assert "the listener does not answer, the network does so alone" in said
