@@ -40,7 +40,7 @@ def test_what_a_kernel_keeps_the_next_one_learns_from(mounted, trained, monkeypa
     assert {row.recording for row in kept.rows} == {one.filename for one in mounted.competition.recordings}
     head = listening.train_head(mounted.inputs, outputs / "head", mounted.config, terminal)
     assert listening.find_head(mounted.inputs) == head
-    found = listening.answering(mounted.inputs, load(trained[0]), MODEL, terminal)
+    found = listening.answering(mounted.inputs, load(trained[0]), mounted.config, terminal)
     assert isinstance(found, Averaged)
     assert "model: CC0 1.0; yes" in capsys.readouterr().out
 
