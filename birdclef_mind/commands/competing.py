@@ -5,7 +5,6 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from birdclef_mind.commands.arguments import given_file, number, numbers, one_of, place, whole
 from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_config, add_jobs
@@ -19,15 +18,12 @@ from birdclef_mind.commands.words import (
 )
 from birdclef_mind.data.event_tables import CSV, FORMATS
 from birdclef_mind.errors import ConfigError
-from birdclef_mind.kaggle.settings import MEAN, RANKS
+from birdclef_mind.kaggle.settings import MEAN, RANKS, Submitting
 from birdclef_mind.storage.places import reached
 
 _LAYOUT = one_of("2026", "2025", "both")
 _EVENTS = one_of(*FORMATS)
 _BLEND = one_of(MEAN, RANKS)
-
-if TYPE_CHECKING:
-    from birdclef_mind.kaggle.settings import Submitting
 
 
 def add_dry_run(group: Group) -> None:
@@ -156,10 +152,9 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     return 1 if failed else 0
 
 
-def _submitting(args: argparse.Namespace) -> "Submitting":
+def _submitting(args: argparse.Namespace) -> Submitting:
     """The settings of a file, with what the command line says in their place; ConfigError for what cannot be."""
     from birdclef_mind.commands.config import Config
-    from birdclef_mind.kaggle.settings import Submitting
 
     names = ("shifts", "smoothing", "file_power", "blend")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class AskedEars:
     features: Features
     together: int = 4
 
-    @property
+    @cached_property
     def bands(self) -> Array:
         """Power a mel band and frame, (n, n_mels, frames), float32."""
         spectra = samples_to_spectra(np.asarray(self.samples, np.float32), self.features)

@@ -162,8 +162,10 @@ def accepted_corrections(found: Sequence[Suspicion], cache: CorrectedCache, acce
     windowing, regular = cache.features.windowing, regular_starts(cache.as_cached)
     starts = {(row.recording, row.segment): windowing.start_s(row.segment) for row in cache.rows}
     new = suspicion.corrections([one for one in found if one.kind in accept], starts)
-    # What people write of a start, and the start itself, may differ by less than a window's tolerance.
-    places = [(one, (one.recording, segment_of(one, regular[one.recording]))) for one in (*cache.corrections, *new)]
-    named = {place for _, place in places[len(cache.corrections) :]}
-    earlier = places[: len(cache.corrections)]
-    return [*(one for one, place in earlier if one.action == START or place not in named), *new]
+
+    def window(one: Override) -> tuple[str, int]:
+        # What people write of a start, and the start itself, may differ by less than a window's tolerance.
+        return one.recording, segment_of(one, regular[one.recording])
+
+    named = set(map(window, new))
+    return [*(one for one in cache.corrections if one.action == START or window(one) not in named), *new]

@@ -8,7 +8,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.evidence import controls, maps
+from birdclef_mind.evidence import maps
 from birdclef_mind.evidence.asked import Asked, asked_of
 from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.masks import find_masks
@@ -109,13 +109,7 @@ class _Deciding:
             "integrated_gradients": maps.integrated_gradients,
             "grad_cam": lambda asked: maps.grad_cam(asked, anatomy, _last_map(anatomy)),
         }
-        against: dict[str, Callable[[Asked], Array]] = {
-            "twin": lambda asked: find_masks(self._asked_of(twin)),
-            "another": lambda asked: controls.anothers(masks, self._groups),
-            "loudness": lambda asked: controls.loudness_maps(asked.bands, self._features),
-            "random": lambda asked: controls.random_maps(asked.bands.shape),
-        }
-        return resting.measured(masks, parts, ways, against)
+        return resting.measured(masks, parts, ways, {"twin": lambda asked: find_masks(self._asked_of(twin))})
 
     def _asked_of(self, anatomy: Anatomy) -> Asked:
         front = Front(self._features)

@@ -52,8 +52,8 @@ class Rested(TypedDict):
 
     `share` is the share of a picture that each keeps, its highest places; the first, `mask`, keeps its own, softly.
     Measures: see `evidence.measures`; "same_by_second" is the share of kept parts that an independent network calls as
-    it called the whole; "deletion" and "insertion" are areas under curves. "stability" is
-    told of methods alone, and of networks of this program.
+    it called the whole; "deletion" and "insertion" are areas under curves; "stability" is told of methods
+    alone, and of networks of this program.
     """
 
     segments: int

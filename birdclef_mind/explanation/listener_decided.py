@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.evidence import controls, maps
+from birdclef_mind.evidence import maps
 from birdclef_mind.evidence.asked_ears import AskedEars
 from birdclef_mind.evidence.masks import find_masks, least_masks
 from birdclef_mind.explanation.card_facts import ExampleCard
@@ -89,13 +89,9 @@ class _Deciding:
         ways: dict[str, Callable[[AskedEars], Array]] = {MASK: self._find}
         if self._find is find_masks:
             ways[_SURROGATE] = _surrogate
-        against: dict[str, Callable[[AskedEars], Array]] = {
-            "another": lambda asked: controls.anothers(masks, self._groups),
-            "loudness": lambda asked: controls.loudness_maps(asked.bands, features),
-            "random": lambda asked: controls.random_maps(asked.bands.shape),
-        }
+        against: dict[str, Callable[[AskedEars], Array]] = {}
         if twin is not None:
-            against = {"twin": lambda asked: self._find(self._asked_of(twin)), **against}
+            against["twin"] = lambda asked: self._find(self._asked_of(twin))
         return resting.measured(masks, parts, ways, against)
 
     def _asked_of(self, reading: ListenerReading) -> AskedEars:

@@ -9,7 +9,7 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.fidelity import Interval, with_interval
 from birdclef_mind.errors import ConfigError, Obstacle
-from birdclef_mind.evidence import measures
+from birdclef_mind.evidence import controls, measures
 from birdclef_mind.evidence.asked import Asking
 from birdclef_mind.explanation.evidence_facts import Rested, Said
 from birdclef_mind.sound.pictures import Pictures
@@ -74,7 +74,7 @@ class Resting(Generic[_Asking]):
         Parameters
         ----------
         ways : methods by name, which give maps (n, n_mels, frames), the first of them the masks.
-        against : controls by name, which give maps (n, n_mels, frames).
+        against : controls by name, which give maps (n, n_mels, frames), beside those that every one has.
         """
         share, notes = max(_LEAST_SHARE, float(masks.mean())), []
         own: dict[str, dict[str, Interval]] = {}
@@ -85,8 +85,13 @@ class Resting(Generic[_Asking]):
                 own[name] = self._measures(kept, found, way)
             except (ConfigError, Obstacle) as error:
                 notes.append(f"{name}: {error}")
+        every: dict[str, Callable[[_Asking], Array]] = {
+            "another": lambda asked: controls.anothers(masks, self.groups),
+            "loudness": lambda asked: controls.loudness_maps(asked.bands, self.features),
+            "random": lambda asked: controls.random_maps(asked.bands.shape),
+        }
         others = {}
-        for name, control in against.items():
+        for name, control in {**against, **every}.items():
             found = control(self.asked)
             others[name] = self._measures(self.split(measures.strongest(found, share)), found, None)
         return {"segments": len(masks), "share": round(share, 4), "methods": own, "controls": others, "notes": notes}

@@ -1,5 +1,7 @@
 """Ears that hear samples are asked as networks that see pictures are: with gradients and without."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,7 +86,7 @@ def test_sound_that_comes_later_is_the_same_sound_turned():
 def test_a_map_that_moves_with_the_sound_is_steady_and_one_that_stays_is_not():
     asked = ears(1)
     bands = asked.bands * np.linspace(0, 1, FEATURES.frames)
-    moving = AskedEars(**{**vars(asked), "samples": asked.samples * np.linspace(0, 1, asked.samples.shape[1])})
+    moving = replace(asked, samples=asked.samples * np.linspace(0, 1, asked.samples.shape[1]))
     found = moving.bands
     assert stability(found, lambda own: own.bands, moving, 5)[0] > 0.95
     assert stability(bands, lambda own: bands, asked, 30)[0] < 0.95
