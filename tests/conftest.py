@@ -85,6 +85,22 @@ def year_folder(once):
     return folder
 
 
+@pytest.fixture(scope="session")
+def heard_2024(year_folder, embedded, once):
+    """A folder with caches and embeddings of the invented 2024: with labels, and of what nobody labelled, `untold`."""
+
+    def make(folder):
+        from birdclef_mind.commands.cli import main
+
+        folder.mkdir()
+        root = year_folder(2024)
+        for name, flags in (("told", ()), ("untold", ("--unlabelled",))):
+            assert main(["cache", str(root), str(folder / f"{name}_cache"), "--jobs", "1", *flags]) in (0, 1)
+            embed(embedded.listener, root, folder / name, unlabelled=bool(flags))
+
+    return once("heard_2024", make)
+
+
 @pytest.fixture
 def competition_folder(sample_folder, tmp_path):
     """A copy of the sample that a test may spoil."""

@@ -4,12 +4,14 @@ cli           `birdclef-mind`: words to a command, errors to one sentence and a 
 data          sample, collect, cache, embed
 auditing      audit: what may be wrong with the training data
 proving       plant: a case whose truth is known
-training      train, train-decoders, runs
+training      train, runs
+decoders      train-decoders: what redraws the input from layers
 heads         train --listener
 explaining    explain, compare, report
 competing     dry-run, infer, score, rehearse
 pushing       `scripts/push-dataset` and `scripts/push-kernel`
 listening     what the kernels do with a listener
+teaching      what the kernels do with soundscapes that nobody labelled
 kernels       what each of the four Kaggle kernels does
 dry_run       the whole way once, on the invented sample
 runs          trainings side by side

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.commands import auditing, competing, data, explaining, proving, training
+from birdclef_mind.commands import auditing, competing, data, decoders, explaining, proving, training
 from birdclef_mind.commands.arguments import Parser
 from birdclef_mind.commands.parsers import STATUS_HELP, Group
 from birdclef_mind.commands.surroundings import settle
@@ -19,7 +19,7 @@ COMMANDS: tuple[Callable[[Group], None], ...] = (
     data.add_embed,
     training.add_train,
     training.add_runs,
-    training.add_train_decoders,
+    decoders.add_train_decoders,
     explaining.add_explain,
     auditing.add_audit,
     explaining.add_compare,

@@ -133,8 +133,9 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     )
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
     report = write_submission(
-        answering, root, args.out, submitting=submitting, deadline_minutes=minutes, track=terminal.track
-    )
+        answering, root, args.out, submitting=submitting, deadline_minutes=minutes,
+        say=terminal.say, track=terminal.track,
+    )  # fmt: skip
     left = "not computed" if report.stayed else "kept its priors"
     failed = [*(f"{left}: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]

@@ -24,12 +24,14 @@ class Config:
     """All settings of a run: which competition and birds, which pictures, how networks are trained, how much is shown.
 
     `competition` is its name in addresses on Kaggle, such as "birdclef-2026"; "" for the one that the kernels name.
+    `rounds` is how often soundscapes that nobody labelled teach, at most; 0 for never.
     `listener` is a model on Kaggle that the kernels listen with, as OWNER/MODEL/FRAMEWORK/VARIATION/VERSION; "" for
     none.
     """
 
     competition: str = ""
     listener: str = ""
+    rounds: int = 0
     labels: str | tuple[str, ...] = "all"
     features: Features = PRESETS["mel32"]
     training: Training = field(default_factory=Training)
@@ -53,9 +55,12 @@ class Config:
         listener = values.get("listener", "")
         good = isinstance(listener, str) and (not listener or _MODEL.fullmatch(listener))
         require(bool(good), "listener", "a model on Kaggle as OWNER/MODEL/FRAMEWORK/VARIATION/VERSION", listener)
+        rounds = values.get("rounds", 0)
+        require(is_whole(rounds) and rounds >= 0, "rounds", "a whole number from 0", rounds)
         return cls(
             competition=str(competition),
             listener=str(listener),
+            rounds=rounds,
             labels=tuple(map(str, labels)) if is_list else str(labels),
             features=Features.from_dict({"preset": "mel32", **features}),
             training=Training.from_dict(values.get("training", {})),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # What concerns a network that reads pictures; a head chooses for itself.
 _OF_PICTURES = (
     "recipe", "model", "weights", "epochs", "batch_size", "learning_rate", "patience", "loss", "without", "fold",
-    "before", "decoders", "config", "teacher", "unlabelled",
+    "before", "decoders", "config", "teacher", "unlabelled", "soundscapes", "rounds",
+    "heard",
 )  # fmt: skip
 
 

@@ -75,6 +75,11 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     if heard:
         listening.embed(heard, out / "embeddings", competition, birds, terminal)
         places.append(("embeddings", out / "embeddings"))
+    if config.rounds:
+        from birdclef_mind.commands.teaching import cache_soundscapes
+
+        own = cache_soundscapes(out, config, competition, birds, ears=heard, terminal=terminal)
+        places.append(("soundscapes", own))
     terminal.end(f"{report.recordings} recordings, {report.segments} segments{failed}", places)
 
 
@@ -83,7 +88,7 @@ def train(inputs: Path, out: Path, build: str) -> None:
     config, terminal = check_build(inputs, build), Terminal(quiet=False)
     import_tensorflow_quietly()
     from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
-    from birdclef_mind.commands import listening
+    from birdclef_mind.commands import listening, teaching
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.networks.bundle import FACTS as BUNDLE_FACTS
     from birdclef_mind.networks.bundle import load
@@ -94,10 +99,13 @@ def train(inputs: Path, out: Path, build: str) -> None:
     place, ended = out / "bundle", "the best epoch before is kept"
     try:
         extras = Extras(teacher=listening.teacher(inputs) if config.listener else None)
-        report = train_network(cache, place, config.training, extras, say=terminal.say, track=terminal.track)
-        bundle, ended = report.bundle, f"epoch {report.best_epoch} is kept"
-        if report.scores:
-            terminal.say("\n".join(score_lines(report.scores)))
+        if config.rounds:
+            bundle, ended = teaching.train_in_rounds(inputs, place, config, cache, extras=extras, terminal=terminal)
+        else:
+            report = train_network(cache, place, config.training, extras, say=terminal.say, track=terminal.track)
+            bundle, ended = report.bundle, f"epoch {report.best_epoch} is kept"
+            if report.scores:
+                terminal.say("\n".join(score_lines(report.scores)))
     except DivergedError as error:
         if not (place / BUNDLE_FACTS).is_file():
             raise
@@ -148,7 +156,7 @@ def _infer(
     answering = listening.answering(inputs, network, config, terminal) if config.listener else network
     report = write_submission(
         answering, root, place, submitting=config.submitting, deadline_minutes=minutes, started=started,
-        track=terminal.track,
+        say=terminal.say, track=terminal.track,
     )  # fmt: skip
     for line in (*(f"kept its priors: {problem}" for problem in report.problems), *report.warnings, *report.remarks):
         terminal.say(line)

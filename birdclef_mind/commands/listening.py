@@ -65,9 +65,13 @@ def ears(inputs: Path, config: Config, competition: Competition, classes: Classe
     return Ears(model, HeardBy.of(listener, Hearing(windowing=config.features.windowing), match))
 
 
-def embed(own: Ears, out: Path, competition: Competition, classes: Classes, terminal: Terminal) -> None:
-    """Keep what the listener makes of every segment of the pictures."""
-    report = write_embeddings(own.model, own.heard_by, competition, classes, out, track=terminal.track)
+def embed(
+    own: Ears, out: Path, competition: Competition, classes: Classes, terminal: Terminal, *, unlabelled: bool = False
+) -> None:
+    """Keep what the listener makes of every segment of the pictures, or of soundscapes that nobody labelled."""
+    report = write_embeddings(
+        own.model, own.heard_by, competition, classes, out, unlabelled=unlabelled, track=terminal.track
+    )
     for failure in report.failures:
         terminal.say(f"failed: {failure.recording}: {failure.reason}")
 

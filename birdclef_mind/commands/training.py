@@ -1,4 +1,4 @@
-"""The commands that train: networks, decoders; and the list of trainings."""
+"""The command that trains networks, and the list of trainings."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from birdclef_mind.commands.arguments import given_file, number, one_of, place, whole
 from birdclef_mind.commands.heads import train_on_listener
@@ -28,10 +28,15 @@ from birdclef_mind.storage.places import reached
 from birdclef_mind.training.recipe import LOSSES, RECIPES
 
 if TYPE_CHECKING:
+    from birdclef_mind.data.cache import Cache
+    from birdclef_mind.training.origin import Extras
     from birdclef_mind.training.recipe import Training
+    from birdclef_mind.training.results import Scores
+    from birdclef_mind.training.soft_labels import UnlabelledSoundscapes
 
 _RECIPE = one_of(*RECIPES)
 _LOSS = one_of(*LOSSES)
+_ROUNDS = 2
 _SHARE = number(0, 0.5, or_equal=True)
 
 
@@ -62,6 +67,15 @@ def add_train(group: Group) -> None:
     parser.add_argument(
         "--unlabelled", type=reached, nargs=2, metavar=("CACHE", "EMBEDDINGS"),
         help="sounds to learn from the teacher alone: `cache --unlabelled` and `embed --unlabelled` make them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--soundscapes", type=reached, metavar="CACHE",
+        help="soundscapes to learn from, made by `cache --unlabelled`: each round a network labels them for the next",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=COUNT, help=f"rounds with soundscapes, at most (default: {_ROUNDS})")
+    parser.add_argument(
+        "--heard", type=reached, metavar="EMBEDDINGS",
+        help="what a listener made of the soundscapes, by `embed --unlabelled`: it labels them, too",
     )  # fmt: skip
     parser.add_argument(
         "--epochs", type=COUNT, help="passes over the training segments, at most (default: the recipe's)"
@@ -108,8 +122,6 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.listeners.embeddings import open_embeddings
     from birdclef_mind.training.origin import Extras
-    from birdclef_mind.training.train import train as train_network
-    from birdclef_mind.training.train_folds import train_folds
     from birdclef_mind.training.unlabelled import Unlabelled
 
     _refuse_kept_place(args.out)
@@ -128,72 +140,66 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         unlabelled = Unlabelled(open_cache(args.unlabelled[0]), open_embeddings(args.unlabelled[1]))
     extras = Extras(overrides, args.before, args.weights, teacher, unlabelled)
     started = time.perf_counter()
-    if args.folds is not None:
-        found = train_folds(
-            cache, args.out, training, args.folds, args.fold, extras=extras, say=terminal.say, track=terminal.track
-        )
-        scores, complete = found.scores, not found.untaught
-        words = f"{fold_words(found, args.folds)}, in {time.perf_counter() - started:.0f} s"
-    else:
-        report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
-        scores, complete = report.scores, not report.untaught
-        took_s = time.perf_counter() - started
-        words = f"{counted(len(report.history), 'epoch')} in {took_s:.0f} s; epoch {report.best_epoch} is kept"
+    done = _trained(args, terminal, cache, training, extras)
+    words = f"{done.words}, in {time.perf_counter() - started:.0f} s"
     if args.decoders and (args.out / "bundle.json").is_file():
         from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
         from birdclef_mind.networks.bundle import load
 
         train_bundle_decoders(args.out, load(args.out), cache, decoding, say=terminal.say, track=terminal.track)
-    if scores:
-        terminal.say("\n".join(["", *score_lines(scores), *change_lines(scores), *honesty_lines(scores), ""]))
+    if done.scores:
+        lines = [*score_lines(done.scores), *change_lines(done.scores), *honesty_lines(done.scores)]
+        terminal.say("\n".join(["", *lines, ""]))
     elif args.folds is None:
         terminal.say("no recording was held out, so nothing is measured")
-    terminal.end(words, _training_places(args, bool(scores)))
-    return 0 if complete else 1
+    terminal.end(words, _training_places(args, bool(done.scores)))
+    return 0 if done.complete else 1
 
 
-def add_train_decoders(group: Group) -> None:
-    """Add `train-decoders` to the commands."""
-    parser = add_command(
-        group, "train-decoders", train_decoders,
-        "teach one small network a layer to redraw the input; interrupted, it goes on when run again",
-        "train-decoders runs/bundle runs/cache",
-    )  # fmt: skip
-    parser.add_argument("bundle", type=place, help="folder written by `train`")
-    parser.add_argument("cache", type=reached, help="the cache it was trained on")
-    parser.add_argument("--epochs", type=COUNT, help="passes over the training segments, at most (default: 30)")
-    parser.add_argument("--seed", type=SEED, help="of weights and order (default: 111)")
-    add_config(parser, "[decoding]")
+class _Done(NamedTuple):
+    """What a training came to: words, measures, and whether every bird had a segment to learn from."""
+
+    words: str
+    scores: "Scores | None"
+    complete: bool
 
 
-def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Train decoders for a bundle and keep them in it."""
-    import_tensorflow_quietly()
-    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
-    from birdclef_mind.backwards.settings import Decoding
-    from birdclef_mind.commands.config import Config
+def _trained(
+    args: argparse.Namespace, terminal: Terminal, cache: "Cache", training: "Training", extras: "Extras"
+) -> _Done:
+    """Train one network, one a fold, or one a round."""
+    from birdclef_mind.training.train import train as train_network
+    from birdclef_mind.training.train_folds import train_folds
+    from birdclef_mind.training.train_rounds import train_rounds
+
+    if args.soundscapes:
+        rounds = train_rounds(
+            cache, args.out, training, _soundscapes(args, terminal), args.rounds or _ROUNDS,
+            extras=extras, say=terminal.say, track=terminal.track,
+        )  # fmt: skip
+        return _Done(
+            f"{counted(len(rounds.rounds) - 1, 'round')} after the first network; round {rounds.best} is kept",
+            rounds.scores, not rounds.untaught,
+        )  # fmt: skip
+    if args.folds is not None:
+        found = train_folds(
+            cache, args.out, training, args.folds, args.fold, extras=extras, say=terminal.say, track=terminal.track
+        )
+        return _Done(fold_words(found, args.folds), found.scores, not found.untaught)
+    report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
+    words = f"{counted(len(report.history), 'epoch')}; epoch {report.best_epoch} is kept"
+    return _Done(words, report.scores, not report.untaught)
+
+
+def _soundscapes(args: argparse.Namespace, terminal: Terminal) -> "UnlabelledSoundscapes":
     from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.listeners.embeddings import open_embeddings
+    from birdclef_mind.training.soft_labels import UnlabelledSoundscapes
 
-    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
-    started = time.perf_counter()
-    decoders = train_bundle_decoders(
-        args.bundle,
-        load(args.bundle),
-        open_cache(args.cache),
-        replace(Config.read(args.config).decoding if args.config else Decoding(), **given),
-        say=terminal.say,
-        track=terminal.track,
-    )
-    terminal.end(
-        f"{counted(len(decoders.networks), 'decoder')}, {counted(decoders.epochs, 'epoch')} "
-        f"in {time.perf_counter() - started:.0f} s",
-        [
-            ("bundle", args.bundle),
-            ("next", command("explain", args.bundle, args.cache, args.bundle.parent / "explanation")),
-        ],
-    )
-    return 0
+    heard = open_embeddings(args.heard) if args.heard else None
+    if heard:
+        terminal.say(f"soundscapes heard by {heard.heard_by.name}: {heard.heard_by.licence}")
+    return UnlabelledSoundscapes(open_cache(args.soundscapes), heard)
 
 
 def add_runs(group: Group) -> None:
@@ -222,12 +228,12 @@ def runs(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def _refuse_kept_place(out: Path) -> None:
     """Refuse a place in a bundle at which this program keeps networks of its own, and lets them go with the bundle."""
-    from birdclef_mind.networks.bundle_folder import FOLD, SECOND
+    from birdclef_mind.networks.bundle_folder import FOLD, ROUND, SECOND
 
-    if (out.name == SECOND or out.name.startswith(FOLD)) and (out.parent / BUNDLE).is_file():
+    if (out.name == SECOND or out.name.startswith((FOLD, ROUND))) and (out.parent / BUNDLE).is_file():
         raise ConfigError(
-            f"{out}: expected another name: in a bundle, {SECOND} and {FOLD}… are where `explain` and `train --folds` "
-            "keep networks of theirs, which go with the bundle"
+            f"{out}: expected another name: in a bundle, {SECOND}, {FOLD}… and {ROUND}… are where `explain` and "
+            "`train` keep networks of theirs, which go with the bundle"
         )
 
 
@@ -244,6 +250,11 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
         raise ConfigError("--before: expected --overrides beside it, the corrections that are measured")
     if args.unlabelled and not args.teacher:
         raise ConfigError("--unlabelled: expected --teacher beside it, whose opinion of these sounds is learned")
+    for name in ("rounds", "heard"):
+        if getattr(args, name) and not args.soundscapes:
+            raise ConfigError(f"--{name}: expected --soundscapes beside it, the cache of soundscapes to learn from")
+    if args.soundscapes and args.folds is not None:
+        raise ConfigError("--soundscapes: expected it without --folds; each round is a network of its own")
     if args.fold is not None and args.folds is None:
         raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
     base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")
@@ -257,9 +268,11 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
 
 
 def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:
-    from birdclef_mind.networks.bundle_folder import HISTORY, OUT_OF_FOLD, SCORES, VALIDATION
+    from birdclef_mind.networks.bundle_folder import HISTORY, OUT_OF_FOLD, ROUNDS, SCORES, VALIDATION
 
     places: list[tuple[str, str | Path]] = [("bundle", args.out)]
+    if args.soundscapes:
+        places.append(("rounds", args.out / ROUNDS))
     if args.folds is None:
         places.append(("history", args.out / HISTORY))
     if measured:

@@ -33,7 +33,8 @@ NAMES_OF_TABLES = (
 _LISTED = 3
 # A label that is no column, as tables of 2024 have some.
 _OUTSIDE = "samout1"
-# Sites of soundscapes to learn from.
+# Soundscapes to learn from that somebody labelled, where anybody did; and sites of them.
+_LABELLED = 8
 _SITES = ("S05", "S22", "COR", "SSW")
 
 
@@ -132,13 +133,13 @@ def names_of_tests(form: Form, count: int) -> list[str]:
 
 
 def training_names(form: Form) -> list[str]:
-    """Names of soundscapes to learn from: of two sites each, where somebody labelled them six, else two."""
+    """Names of soundscapes to learn from: of two sites each, six or ten where somebody labelled some, else two."""
     if not form.soundscapes:
         return []
     if form.dated:
         return [f"{91_001 + number}_{_SITES[2 + number % 2]}_20190{5 + number % 2}01" for number in range(6)]
     if form.labelled:
-        return [f"BC{form.year}_Train_{91_001 + number}_{_SITES[number % 2]}_20211231_201500" for number in range(8)]
+        return [f"BC{form.year}_Train_{91_001 + number}_{_SITES[number % 2]}_20211231_201500" for number in range(10)]
     return [f"H0{1 + number}_20230420_0{number}4000_{92_001 + number}" for number in range(2)]
 
 
@@ -170,11 +171,14 @@ def truth(form: Form, species: Sequence[Species], heard: Sequence[Heard]) -> str
 
 
 def write_labels(out: Path, form: Form, heard: Sequence[Heard]) -> None:
-    """Write what sings in the windows of labelled soundscapes: in 2026 each row twice, and none where nothing sings."""
+    """Write what sings in the windows of labelled soundscapes: in 2026 each row twice, and none where nothing sings.
+
+    The ninth and later ones nobody labelled.
+    """
     if not form.labelled:
         return
     rows: list[list[Any]] = []
-    for one in heard:
+    for one in heard[:_LABELLED]:
         for number, present in enumerate(one.windows):
             end_s = (number + 1) * ROW_S
             if form.dated:

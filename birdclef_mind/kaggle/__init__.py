@@ -6,6 +6,7 @@ settings             what is done with scores: shifts, smoothing, blending
 smoothing            rows of a soundscape in the light of each other
 blending             several bundles by ranks
 answering            what answers for soundscapes: networks, heads on listeners, several of them
+plan                 how thoroughly soundscapes are heard, by the time that is left
 clock                time that is left before the deadline
 submission_table     rows, columns, priors
 submission_words     what is told beside them

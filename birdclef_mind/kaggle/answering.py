@@ -1,5 +1,6 @@
 """What answers for soundscapes: a network that reads pictures, a head on a listener, or several of them averaged."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.kaggle.plan import Planned, Way
 from birdclef_mind.listeners.embeddings import Arrays
 from birdclef_mind.listeners.head_bundle import HeadBundle, is_head, load_head
 from birdclef_mind.listeners.hearing import Hearing, hear_windows
@@ -58,7 +60,7 @@ class Answer:
     members: Array | None = None
 
 
-class Answering(Protocol):
+class Answering(Planned, Protocol):
     """Answers for soundscapes; `decode` may be called in several threads, `answer` in one."""
 
     @property
@@ -69,6 +71,10 @@ class Answering(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Lines on how it computes, once it has answered."""
 
+    @property
+    def reads(self) -> str:
+        """Says what `decode` gives now; whoever says the same takes the same."""
+
     def ready(self) -> None:
         """Do beforehand what the first answer would wait for, so that it takes no longer than the others."""
 
@@ -78,15 +84,14 @@ class Answering(Protocol):
     def answer(self, decoded: Any) -> Answer:
         """Scores of a soundscape."""
 
-    def hurry(self, share: float) -> float:
-        """Take at most that share of the time for each soundscape from now on, as far as there is a way; the share."""
-
 
 class PictureAnswering:
     """A network that reads pictures; when time is short, each row is covered by fewer windows."""
 
     def __init__(self, bundle: Bundle, shifts: int = 1) -> None:
-        self._bundle, self._shifts = bundle, shifts
+        self._bundle = bundle
+        self.ways = tuple(Way(1, one) for one in range(shifts, 0, -1))
+        self.way = self.ways[0]
         self.notes: tuple[str, ...] = ()
         features = bundle.features
         self.known = Known(
@@ -107,18 +112,28 @@ class PictureAnswering:
 
     def decode(self, path: Path) -> Any:
         """Windows as pictures."""
-        return windows_for_rows(path, self._bundle, self._shifts)
+        shifts = self.way.shifts
+        return shifts, *windows_for_rows(path, self._bundle, shifts)
+
+    @property
+    def reads(self) -> str:
+        """Says what `decode` gives: the same for all that read the same pictures."""
+        return f"{self._bundle.features.for_rows.fingerprint()} {self.way.shifts}"
 
     def answer(self, decoded: Any) -> Answer:
         """Scores of pictures."""
-        starts_s, pictures = decoded
-        return Answer(starts_s, self._predictor.scores(pictures.pixels))
+        shifts, starts_s, pictures = decoded
+        # What was decoded beforehand may be for more shifts than there is time for now.
+        every = shifts // self.way.shifts if shifts % self.way.shifts == 0 else 1
+        return Answer(starts_s[::every], self._predictor.scores(pictures.pixels[::every]))
 
-    def hurry(self, share: float) -> float:
-        """Cover each row by fewer windows, once at least; the share of them that is left."""
-        before = self._shifts
-        self._shifts = _fewer(before, share)
-        return self._shifts / before
+    def take(self, way: Way) -> None:
+        """Cover each row so often."""
+        self.way = way
+
+    def cost(self, way: Way) -> float:
+        """As often as rows are covered."""
+        return float(way.shifts)
 
 
 class HeadAnswering:
@@ -129,34 +144,54 @@ class HeadAnswering:
     def __init__(self, bundle: HeadBundle, listener: Listener) -> None:
         bundle.heard_by.require(listener)
         self._bundle, self._listener = bundle, listener
-        self.hearing = Hearing(windowing=Windowing(length_s=ROW_S, step_s=ROW_S), shifts=bundle.heard_by.hearing.shifts)
+        self.ways = tuple(Way(1, one) for one in range(bundle.heard_by.hearing.shifts, 0, -1))
+        self.way = self.ways[0]
         self.known = Known(
             bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
             f"listener {listener.name} {listener.digest}", None, ROW_S,
         )  # fmt: skip
+
+    @property
+    def hearing(self) -> Hearing:
+        """How windows are heard."""
+        return Hearing(windowing=Windowing(length_s=ROW_S, step_s=ROW_S), shifts=self.way.shifts)
+
+    @property
+    def reads(self) -> str:
+        """As of `PictureAnswering`."""
+        return f"{self._listener.digest} {self.way.shifts}"
 
     def ready(self) -> None:
         """The listener is ready when it is open."""
 
     def decode(self, path: Path) -> Any:
         """Windows as samples, with as much beyond each as all shifts need."""
-        return list(read_windows(path, self.hearing.cutting(self._listener)))
+        hearing = self.hearing
+        return hearing, list(read_windows(path, hearing.cutting(self._listener)))
 
     def answer(self, decoded: Any) -> Answer:
         """Scores of windows that the listener hears."""
-        heard = hear_windows(decoded, self._listener, self.hearing, self._bundle.heard_by.match)
+        hearing, windows = decoded
+        # What was decoded beforehand holds the sound of fewer shifts too, not that of more.
+        hearing = min(hearing, self.hearing, key=lambda one: one.shifts)
+        heard = hear_windows(windows, self._listener, hearing, self._bundle.heard_by.match)
         return Answer(heard.starts_s, self._bundle.scores(Arrays(heard.embeddings, heard.opinion)))
 
-    def hurry(self, share: float) -> float:
-        """Hear each window at fewer shifts, once at least; the share of them that is left."""
-        before = self.hearing.shifts
-        shifts = _fewer(before, share)
-        self.hearing = Hearing(windowing=self.hearing.windowing, shifts=shifts)
-        return shifts / before
+    def take(self, way: Way) -> None:
+        """Hear each window at so many shifts."""
+        self.way = way
+
+    def cost(self, way: Way) -> float:
+        """As many as there are shifts."""
+        return float(way.shifts)
 
 
 class Averaged:
-    """Several at once: the mean of their chances."""
+    """Several at once: the mean of their chances.
+
+    When time is short the last ones given leave first, then each row is covered less often: at the place made of real
+    sounds, shifts add more than further networks do.
+    """
 
     def __init__(self, each: Sequence[Answering]) -> None:
         self._each = tuple(each)
@@ -168,6 +203,12 @@ class Averaged:
                     f"{len(other.known.classes)} others"
                 )
         self._places = [[one.known.classes.names.index(name) for name in first.classes.names] for one in self._each]
+        # Seconds that each takes for a soundscape that it covers once, as measured last.
+        self._took_s = [1.0] * len(self._each)
+        most = max(one.way.shifts for one in self._each)
+        fewer = [Way(count, most) for count in range(len(self._each), 0, -1)]
+        self.ways = (*fewer, *(Way(1, shifts) for shifts in range(self._each[0].way.shifts - 1, 0, -1)))
+        self.way = self.ways[0]
         own = list(zip(self._each, self._places, strict=True))
         count = len(first.classes)
         priors = np.mean([np.array(one.known.priors)[places] for one, places in own], axis=0)
@@ -188,28 +229,47 @@ class Averaged:
             one.ready()
 
     def decode(self, path: Path) -> Any:
-        """What each of them takes."""
-        return [one.decode(path) for one in self._each]
+        """What each of them takes; it is made once for all that read the same."""
+        made: dict[str, Any] = {}
+        for one in self._each[: self.way.members]:
+            if one.reads not in made:
+                made[one.reads] = one.decode(path)
+        return [made[one.reads] for one in self._each[: self.way.members]]
 
     def answer(self, decoded: Any) -> Answer:
         """The mean of what each of them answers for rows of 5 s."""
         found = []
-        for one, places, own in zip(self._each, self._places, decoded, strict=True):
+        # What was decoded beforehand may be for more of them, or fewer.
+        some = zip(range(self.way.members), self._each, self._places, decoded, strict=False)
+        for number, one, places, own in some:
+            begun = time.perf_counter()
             answer = one.answer(own)
+            self._took_s[number] = (time.perf_counter() - begun) / one.way.shifts
             rows = row_scores(answer.starts_s, answer.scores, one.known.length_s)
             found.append(one.known.calibration.chances(rows)[:, places])
         count = min(map(len, found))
         members = np.stack([rows[:count] for rows in found])
         return Answer(tuple(float(row * ROW_S) for row in range(count)), members.mean(axis=0), members)
 
-    def hurry(self, share: float) -> float:
-        """Each takes less time; the largest share of all."""
-        return max(one.hurry(share) for one in self._each)
+    @property
+    def reads(self) -> str:
+        """As of `PictureAnswering`."""
+        return "; ".join(one.reads for one in self._each[: self.way.members])
 
+    def take(self, way: Way) -> None:
+        """Ask so many of them, and let each cover rows as often as it can and is asked to."""
+        self.way = way
+        for one in self._each[: way.members]:
+            one.take(self._own(one, way))
 
-def _fewer(shifts: int, share: float) -> int:
-    """So large a share of some shifts, one at least."""
-    return max(1, int(shifts * min(1.0, share)))
+    def cost(self, way: Way) -> float:
+        """Seconds for a soundscape, as they were measured last, of all that are asked."""
+        own = zip(self._each[: way.members], self._took_s, strict=False)
+        return sum(took_s * self._own(one, way).shifts for one, took_s in own)
+
+    @staticmethod
+    def _own(one: Answering, way: Way) -> Way:
+        return Way(1, min(way.shifts, one.ways[0].shifts))
 
 
 def open_answering(

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from birdclef_mind.kaggle.answering import Answering
-
 # Work is begun only when so many times what it took at its slowest fits before the deadline.
 SPARE = 1.5
 
@@ -22,15 +20,3 @@ class Clock:
         if self.deadline_minutes is None:
             return None
         return self.deadline_minutes * 60 - (self.now() - self.started) - needed_s
-
-    def hurry(self, answering: Answering, needed_s: float, ending_s: float) -> float:
-        """Take less time for each soundscape where all that are left would take too long; the share from now on.
-
-        Parameters
-        ----------
-        needed_s : for the soundscapes that are left, as it has been measured. ending_s : for what comes afterwards.
-        """
-        left_s = self.spare_s(ending_s)
-        if left_s is None or SPARE * needed_s <= left_s:
-            return 1.0
-        return answering.hurry(max(left_s, 0.0) / (SPARE * needed_s))

@@ -26,6 +26,7 @@ from birdclef_mind.kaggle.answering import Answering, Known, PictureAnswering
 from birdclef_mind.kaggle.blending import Ranks
 from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
+from birdclef_mind.kaggle.plan import Plan
 from birdclef_mind.kaggle.settings import RANKS, Submitting
 from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.submission_check import find_fault
@@ -38,7 +39,7 @@ from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
 from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import write_own
-from birdclef_mind.storage.progress import Track, untracked
+from birdclef_mind.storage.progress import Say, Track, untracked
 
 _WRITE_EVERY_S = 60.0
 
@@ -52,6 +53,7 @@ class SubmissionReport:
     rows, computed : in all, and those that hold scores. problems : a line for each soundscape, or its rows, that kept
         priors. warnings : a line for whatever else is not as it was asked for. remarks : what is unusual, and how it
         was taken. stayed : whether an earlier submission stays, since no row was computed. notes : what computed it.
+    plan : how thoroughly soundscapes were heard, and from which on.
     """
 
     rows: int
@@ -63,6 +65,7 @@ class SubmissionReport:
     remarks: tuple[str, ...] = ()
     stayed: bool = False
     notes: tuple[str, ...] = ()
+    plan: tuple[str, ...] = ()
 
 
 def write_submission(
@@ -74,6 +77,7 @@ def write_submission(
     deadline_minutes: float | None = None,
     started: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    say: Say = lambda line: None,
     track: Track = untracked,
 ) -> SubmissionReport:
     """Classify every window of every test soundscape of the competition at `root`, into the file `out`.
@@ -88,7 +92,8 @@ def write_submission(
     ----------
     submitting : what is done with scores; of competitions that want names or answers instead a warning says that it
         is not.
-    deadline_minutes : no soundscape is begun that would likely not be done by then.
+    deadline_minutes : no soundscape is begun that would likely not be done by then, and where all that are left would
+        not, they are heard less thoroughly, see `plan`, which `say` tells.
     started : what the clock said when time began to count; None for now.
 
     Raises
@@ -105,12 +110,13 @@ def write_submission(
     refuse_among(root, out)
     refuse_outputs(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    own = Clock(clock, started, deadline_minutes)
     with locks.held(out, ConfigError):
-        return _write(answering, root, out, submitting, clock=Clock(clock, started, deadline_minutes), track=track)
+        return _write(answering, root, out, submitting, clock=own, say=say, track=track)
 
 
 def _write(
-    answering: Answering, root: Path, out: Path, submitting: Submitting, *, clock: Clock, track: Track
+    answering: Answering, root: Path, out: Path, submitting: Submitting, *, clock: Clock, say: Say, track: Track
 ) -> SubmissionReport:
     sample, form, known = sample_of(root), form_of_rows(root), answering.known
     table = Table(known, sample, form.rows)
@@ -132,11 +138,12 @@ def _write(
         write_own(log_path(out), f"{known.made_of}\nunder way: every row has its priors\n".encode())
     # What it took to write priors and read them again it takes at the end too, and perhaps once before.
     ending_s = 2 * SPARE * (clock.now() - begun)
+    plan = Plan(answering, clock, len(sounds.found), ending_s, say)
     problems = [*sounds.missing] if sounds.found else []
     try:
         between = None if stood else out
         asked_for = submitting if table.form == SCORES else Submitting(shifts=submitting.shifts)
-        work = _Computing(answering, asked_for, clock, ending_s)
+        work = _Computing(answering, asked_for, clock, plan)
         problems += _compute(table, work, sounds.found, between, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
@@ -154,7 +161,7 @@ def _write(
         warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(
         table.count, table.computed, len(sounds.found), seconds, tuple(problems), tuple(warnings),
-        tuple(unusual(sounds, table, sample is not None, known, form)), kept, answering.notes,
+        tuple(unusual(sounds, table, sample is not None, known, form)), kept, answering.notes, tuple(plan.lines),
     )  # fmt: skip
     _write_log(out, known, report)
     return report
@@ -166,12 +173,12 @@ def _fault_of(table: Table, out: Path) -> str | None:
 
 @dataclass(frozen=True)
 class _Computing:
-    """Who answers, what is done with the answers, and how much time there is; `ending_s` of it is for writing."""
+    """Who answers, what is done with the answers, how much time there is, and how it is shared out."""
 
     answering: Answering
     submitting: Submitting
     clock: Clock
-    ending_s: float
+    plan: Plan
 
 
 def _compute(
@@ -181,24 +188,23 @@ def _compute(
 
     With `out` it is written there now and then.
     """
-    answering, clock, ending_s = work.answering, work.clock, work.ending_s
+    answering, clock, plan = work.answering, work.clock, work.plan
     length_s, ranks = answering.known.length_s, Ranks(work.submitting)
     problems: list[str] = []
     if found:
         with suppress(Exception):  # It is raised again, and told, where the first soundscape is answered for.
             answering.ready()
-    written, slowest_s = clock.now(), 0.0
+    ended = written = clock.now()
     pool = ThreadPoolExecutor(_workers())
     # The next ones are on their way; no more of them than fit in memory.
     coming = ahead(pool, partial(_decoded, answering=answering), found, _workers())
     try:
         for number, (one, decoded) in enumerate(track(coming, len(found), "soundscapes")):
             try:
-                spare_s = clock.spare_s(SPARE * slowest_s + ending_s)
+                spare_s = clock.spare_s(SPARE * plan.slowest_s + plan.ending_s)
                 if spare_s is not None and spare_s < 0:
                     raise TimeoutError
                 given, hole = decoded.result(timeout=spare_s)
-                begun = clock.now()
                 answer = answering.answer(given)
                 scores = row_scores(answer.starts_s, answer.scores, length_s)
                 # Behind a hole sound comes too early, so that its rows would be those of another time.
@@ -207,11 +213,10 @@ def _compute(
                 table.fill(row_ids, smoothed(scores, work.submitting))
                 if answer.members is not None and work.submitting.blend == RANKS:
                     ranks.add(row_ids, answer.members[:, : len(scores)])
-                took_s = clock.now() - begun
-                slowest_s = max(slowest_s, took_s)
-                # What is measured is what all the others will take.
-                slowest_s *= clock.hurry(answering, took_s * (len(found) - number - 1), ending_s)
                 problems += _unfilled(table, one, hole)
+                # From one's end to the next one's, so that waiting for sound to be decoded counts.
+                begun, ended = ended, clock.now()
+                plan.measured(ended - begun)
             except TimeoutError:
                 problems += [f"{_file(late)}: no time left before the deadline" for late in found[number:]]
                 break
@@ -266,5 +271,5 @@ def _require_competition(root: Path) -> None:
 
 def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:
     counts = f"rows {report.rows}, computed {report.computed}, soundscapes {report.soundscapes}"
-    lines = [own.made_of, counts, *report.problems, *report.warnings, *report.remarks, *report.notes]
+    lines = [own.made_of, counts, *report.problems, *report.warnings, *report.remarks, *report.notes, *report.plan]
     write_own(log_path(out), "".join(f"{printable(line)}\n" for line in lines).encode("utf-8"))

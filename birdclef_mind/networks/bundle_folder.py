@@ -3,6 +3,7 @@
 Besides the bundle it holds what training measured and drew, what explaining adds, and each fold in a folder of its own.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -26,8 +27,12 @@ HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE = "history.png", "confusion
 ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5"))
 SECOND = "second"
 FOLD = "fold_"
+# A round of learning from soundscapes, and what they were taken to hold in it.
+ROUND, ROUNDS = "round_", "rounds.csv"
+SOFT_LABELS = "soft_labels.csv"
 _OTHERS = (
     HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
+    SOFT_LABELS, ROUNDS,
 )  # fmt: skip
 
 
@@ -58,6 +63,13 @@ def renewed(ledger: Ledger) -> Iterator[Path]:
     _remove_curves(out, done)
 
 
+def copied(source: Path, stage: Path) -> None:
+    """Copy a bundle and its measures from its folder into an empty one; what explaining added stays behind."""
+    for name in (bundles.FACTS, bundles.WEIGHTS, *_OTHERS):
+        if name != SETTINGS and (source / name).is_file():
+            shutil.copyfile(source / name, stage / name)
+
+
 def _remove_curves(out: Path, until: float = float("inf")) -> None:
     """Take away curves that were last written by some time."""
     for path in (out / LOGS).glob(f"*{LOG_SUFFIX}"):
@@ -68,7 +80,7 @@ def _remove_curves(out: Path, until: float = float("inf")) -> None:
 def _stays(name: str) -> bool:
     """Whether it is no part of one network: settings, folds, curves, and what trainings that were stopped left."""
     stopped = name.startswith(f"{TRAINING}.") and name.endswith(checkpoint.ENDING)
-    return name == SETTINGS or stopped or name.startswith((FOLD, f"{LOGS}/"))
+    return name in (SETTINGS, SOFT_LABELS) or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:
@@ -78,7 +90,7 @@ def own_files(out: Path) -> list[str]:
     numbered = ("member_*.weights.h5", f"*.*{checkpoint.ENDING}")
     weights = [path.name for pattern in numbered for path in out.glob(pattern)]
     names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
-    folds = [path.name for path in (out / SECOND, *sorted(out.glob(f"{FOLD}*")))]
+    folds = [path.name for path in (out / SECOND, *sorted(out.glob(f"{FOLD}*")), *sorted(out.glob(f"{ROUND}*")))]
     below = [f"{fold}/{name}" for fold in folds for name in own_files(out / fold)]
     logs = [path.relative_to(out).as_posix() for path in (out / LOGS).glob("events.out.tfevents.*")]
     return [name for name in (*names, *below, *logs) if (out / name).is_file()]

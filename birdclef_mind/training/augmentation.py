@@ -5,17 +5,22 @@ Sounds that meet add their powers: a mixed picture is the one their sum would ha
 """
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
 
 from birdclef_mind.training.recipe import Augmentation
 
+NOTHING_LAID: Mapping[str, Any] = MappingProxyType({})
 _STRIPES = 2
 # How much quieter than a picture's loudest place a second song, sound without a bird and noise may be laid over it, and
 # how noise may fall or rise with pitch.
 _SECOND_DB = (-10.0, 0.0)
 _UNDER_DB = (-12.0, 0.0)
+# How much quieter or louder a window of soundscapes is than the picture that it is laid over.
+_BESIDE_DB = (-6.0, 6.0)
 _NOISE_DB = (-70.0, -15.0)
 _NOISE_TILT_DB = (-30.0, 10.0)
 
@@ -50,7 +55,7 @@ def augment(
     augmentation: Augmentation,
     range_db: float,
     *,
-    under: Any = None,
+    laid: Mapping[str, Any] = NOTHING_LAID,
     strength: Any = 1.0,
 ) -> tuple[Any, Any]:
     """Pictures (n, rows, frames) and their targets, changed as `augmentation` says.
@@ -58,15 +63,18 @@ def augment(
     Parameters
     ----------
     seed : (2,), int. range_db : decibels from 0 to 255.
-    under : pictures without a bird to mix in, (n, rows, frames), black for none.
-    strength : 0 to 1, how much of gain, noise, mixing and masks is wanted; what lies `under` is chosen elsewhere.
+    laid : pictures to mix in, each (n, rows, frames), black for none: "under", without a bird, and "beside", of
+        soundscapes, whose birds the targets have already.
+    strength : 0 to 1, how much of gain, noise, mixing and masks is wanted; what is laid over is chosen elsewhere.
     """
     draws = Draws(seed, tf.shape(pictures)[0])
     steps_per_db = 255 / range_db
+    if "beside" in laid:
+        pictures = lay_over(pictures, laid["beside"], draws, steps_per_db, _BESIDE_DB)
     if augmentation.mixup:
         pictures, targets = mix_up(pictures, targets, draws, augmentation.mixup * strength, steps_per_db)
-    if augmentation.background and under is not None:
-        pictures = mix_under(pictures, under, draws, steps_per_db)
+    if augmentation.background and "under" in laid:
+        pictures = lay_over(pictures, laid["under"], draws, steps_per_db)
     if augmentation.noise:
         pictures = add_noise(pictures, draws, augmentation.noise * strength, steps_per_db)
     if augmentation.gain_db:
@@ -100,11 +108,13 @@ def mix_up(pictures: Any, targets: Any, draws: Draws, share: float, steps_per_db
     return tf.where(chosen, sum_of_powers(pictures, second, steps_per_db), pictures), tf.maximum(targets, wanted)
 
 
-def mix_under(pictures: Any, under: Any, draws: Draws, steps_per_db: float) -> Any:
-    """Lay sound without a bird under pictures, where there is some; targets stay."""
-    some = tf.reduce_max(under, axis=(1, 2), keepdims=True) > 0
-    level = draws.uniform(*_UNDER_DB, 1, 1) * steps_per_db
-    mixed = sum_of_powers(pictures, tf.where(some, under + level, 0.0), steps_per_db)
+def lay_over(
+    pictures: Any, others: Any, draws: Draws, steps_per_db: float, louder_db: tuple[float, float] = _UNDER_DB
+) -> Any:
+    """Lay other sound over pictures, both (n, rows, frames), where there is some; targets stay."""
+    some = tf.reduce_max(others, axis=(1, 2), keepdims=True) > 0
+    level = draws.uniform(*louder_db, 1, 1) * steps_per_db
+    mixed = sum_of_powers(pictures, tf.where(some, others + level, 0.0), steps_per_db)
     return tf.where(some, mixed, pictures)
 
 

@@ -53,7 +53,8 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
     Returns
     -------
     Batches of ({"pixels", "under", "seed", "strength"}, targets): (batch, rows, frames, 1), uint8, twice, (batch, 2),
-    int32, and (batch,), float32, how strongly they are to be changed. What is done to pictures beyond choosing and
+    int32, and (batch,), float32, how strongly they are to be changed; with soundscapes "beside", as "under", too. What
+    is done to pictures beyond choosing and
     moving windows is left to the device. A batch that would not be full is left out, other segments in every epoch: a
     few pictures alone would sway what a network normalises by.
     """
@@ -63,28 +64,29 @@ def training_dataset(material: Material, training: Training, epoch: int) -> tf.d
     strength = training.augmentation.strength(epoch, training.epochs)
 
     def shaped(draws: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        types = [tf.uint8, tf.uint8, tf.int32, tf.float32]
+        names = ("pixels", "under", "beside") if material.beside else ("pixels", "under")
+        types = [tf.int32, tf.float32, *[tf.uint8 for _ in names]]
         take = partial(take_draws, material, plan, training.seed * 10_007 + epoch)
-        pixels, below, seeds, wanted = tf.numpy_function(take, [draws], types, stateful=False)
-        for pictures in (pixels, below):
-            pictures.set_shape((None, *shape, 1))
+        seeds, wanted, *pictures = tf.numpy_function(take, [draws], types, stateful=False)
+        for one in pictures:
+            one.set_shape((None, *shape, 1))
         seeds.set_shape((None, 2))
         wanted.set_shape((None, numbers))
         strengths = tf.fill(tf.shape(draws), tf.constant(strength, tf.float32))
-        return {"pixels": pixels, "under": below, "seed": seeds, "strength": strengths}, wanted
+        return {**dict(zip(names, pictures, strict=True)), "seed": seeds, "strength": strengths}, wanted
 
     size = min(training.batch_size, material.draws)
     draws = tf.data.Dataset.range(material.draws).batch(size, drop_remainder=True)
     return _untuned(draws.map(_as_written(shaped), num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
-def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple[Array, Array, Array, Array]:
+def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple[Array, ...]:
     """What `training_dataset` gives for some draws (n,) of an epoch, but for the strength.
 
     Returns
     -------
-    Pictures, and those to lay under them, (n, rows, frames, 1), uint8; seeds (n, 2), int32; targets (n, classes), and
-    behind them what a listener teaches, where there is one.
+    Seeds (n, 2), int32; targets (n, classes), and behind them what a listener teaches, where there is one; pictures,
+    those to lay under them and, with soundscapes, beside them, (n, rows, frames, 1), uint8.
     """
     places = plan.places[draws]
     pixels = moved_windows(material, places, plan.shifts[draws])
@@ -98,7 +100,13 @@ def take_draws(material: Material, plan: Plan, seed: int, draws: Array) -> tuple
         share = plan.shifts[draws] / step_frames(material.features)
         taught = between(material.lessons, places, material.following[places], share)
         wanted = np.concatenate([wanted, taught], axis=1)
-    return pixels[..., None], below[..., None], seeds.astype(np.int32), wanted
+    pictures = [pixels, below]
+    if material.beside:
+        beside, some = plan.beside[draws], plan.beside[draws] >= 0
+        pictures.append(material.beside.pictures.pixels[beside] * some[:, None, None].astype(np.uint8))
+        # What either holds is heard in both together.
+        wanted = np.where(some[:, None], np.maximum(wanted, material.beside.wanted[beside]), wanted)
+    return (seeds.astype(np.int32), wanted, *(one[..., None] for one in pictures))
 
 
 def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -21,6 +21,21 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Windows of soundscapes with soft labels, that are laid over training segments.
+
+    Attributes
+    ----------
+    pictures : of the windows. wanted : (windows, numbers), float32, soft labels, and behind them what a listener
+        teaches of them where one does. odds : how likely each is drawn, (windows,), summing to 1.
+    """
+
+    pictures: Pictures
+    wanted: Targets
+    odds: Array
+
+
+@dataclass(frozen=True)
 class Material:
     """Training segments and what is needed to draw from them.
 
@@ -34,6 +49,7 @@ class Material:
         birds, (n,).
     draws : segments an epoch shows. lessons : what a listener makes of each, (segments, numbers), see `teacher`; None
         without one. Segments that only a listener has told of stand last, see `unlabelled`; their targets are 0.
+    beside : windows of soundscapes that are laid over them; None without any.
     """
 
     pictures: Pictures
@@ -45,6 +61,7 @@ class Material:
     draws: int
     features: Features
     lessons: Array | None = None
+    beside: Beside | None = None
 
     def pixels(self, places: Array) -> Array:
         """Pixels of the segments at some places (n,): (n, rows, frames), uint8, as the cache has them."""
@@ -57,17 +74,19 @@ class Material:
 
 @dataclass(frozen=True)
 class Plan:
-    """An epoch's draws, in order: segments, how many frames later each begins, how far it is turned, what is under it.
+    """An epoch's draws, in order: segments, how many frames later each begins, how far it is turned, what is laid over.
 
     Attributes
     ----------
-    places, shifts, turns, under : (draws,), int64; `under` is -1 where no segment without a bird is mixed in.
+    places, shifts, turns, under, beside : (draws,), int64; `under` is -1 where no segment without a bird is mixed in,
+        `beside` where no window of soundscapes is.
     """
 
     places: Array
     shifts: Array
     turns: Array
     under: Array
+    beside: Array
 
 
 def gather_material(
@@ -127,9 +146,7 @@ def plan_epoch(material: Material, training: Training, epoch: int) -> Plan:
     """
     rng = np.random.default_rng([training.seed, epoch])
     draws, augmentation = material.draws, training.augmentation
-    ladder = np.cumsum(material.odds)
-    rungs = (rng.random() + np.arange(draws)) / draws
-    places = rng.permutation(np.minimum(np.searchsorted(ladder / ladder[-1], rungs, "right"), len(ladder) - 1))
+    places = _spread(material.odds, draws, rng)
     movable = augmentation.shift & (material.following[places] >= 0)
     frames, step = material.features.frames, step_frames(material.features)
     shifts = np.where(movable, rng.integers(0, step + 1, draws), 0)
@@ -139,7 +156,19 @@ def plan_epoch(material: Material, training: Training, epoch: int) -> Plan:
         chosen = material.birdless[rng.integers(0, material.birdless.size, draws)]
         share = augmentation.background * augmentation.strength(epoch, training.epochs)
         under = np.where(rng.random(draws) < share, chosen, -1)
-    return Plan(places, shifts, turns, under)
+    beside = np.full(draws, -1)
+    if material.beside:
+        chosen = _spread(material.beside.odds, draws, rng)
+        share = augmentation.soundscapes * augmentation.strength(epoch, training.epochs)
+        beside = np.where(rng.random(draws) < share, chosen, -1)
+    return Plan(places, shifts, turns, under, beside)
+
+
+def _spread(odds: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Places (draws,), in random order, so that each comes up as often as its odds (n,) say, rounded either way."""
+    ladder = np.cumsum(odds)
+    rungs = (rng.random() + np.arange(draws)) / draws
+    return rng.permutation(np.minimum(np.searchsorted(ladder / ladder[-1], rungs, "right"), len(ladder) - 1))
 
 
 def step_frames(features: Features) -> int:

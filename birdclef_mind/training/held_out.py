@@ -124,7 +124,7 @@ def parts(cache: CorrectedCache, pictures: Pictures, split: Split, training: Tra
     # Recordings that nobody listened to are on no side of the split, even where corrections tell what is in them.
     learn = [row for row in both.learn if row.told and row.recording in split.training]
     check = [row for row in both.check if row.told and row.segment % step == 0]
-    return Parts(part(learn, training.secondary_weight), part(check, 0.0))
+    return Parts(part(learn, training.secondary_target), part(check, 0.0))
 
 
 def apart(cache: Index) -> int:

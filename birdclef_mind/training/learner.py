@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.training.augmentation import augment
-from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.losses import loss_of, smoothed
+from birdclef_mind.training.recipe import MASKED, Training
 from birdclef_mind.training.teacher import Teacher
 
 # A gradient that is longer, such as that of a batch of noise alone, is cut to this length.
@@ -47,11 +48,12 @@ class Learner(keras.Model):  # type: ignore[misc]
         Of labels it is the mean over the segments that are told.
         """
         count = self.network.output.shape[-1]
-        teacher = self._teacher if y.shape[1] > count else None
+        teacher, labels = self._teacher if y.shape[1] > count else None, y[:, :count]
         if teacher:
             told = 1 - y[:, count]
+            labels = tf.where(told[:, None] > 0, labels, MASKED)
             sample_weight = told * (tf.cast(tf.size(told), tf.float32) / tf.maximum(tf.reduce_sum(told), 1.0))
-        own = super().compute_loss(x, y[:, :count], y_pred[:, :count], sample_weight, training)
+        own = super().compute_loss(x, labels, y_pred[:, :count], sample_weight, training)
         return own + teacher.loss(y[:, count:], y_pred) if teacher else own
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -67,11 +69,13 @@ class Learner(keras.Model):  # type: ignore[misc]
 
     def changed(self, given: Any, targets: Any) -> tuple[Any, Any]:
         """The pictures (n, rows, frames) and targets of a batch as the augmentation changes them."""
-        pictures, under = (tf.cast(given[name], tf.float32)[..., 0] for name in ("pixels", "under"))
+        names = [name for name in ("pixels", "under", "beside") if name in given]
+        pictures, *others = (tf.cast(given[name], tf.float32)[..., 0] for name in names)
         augmentation, strength = self._training.augmentation, given["strength"][0]
         return augment(
-            pictures, targets, given["seed"][0], augmentation, self._range_db, under=under, strength=strength
-        )
+            pictures, targets, given["seed"][0], augmentation, self._range_db,
+            laid=dict(zip(names[1:], others, strict=True)), strength=strength,
+        )  # fmt: skip
 
     def _softened(self, targets: Any) -> Any:
         """Targets (n, classes), drawn by label smoothing towards an even share of all classes; lessons stay."""
@@ -80,7 +84,7 @@ class Learner(keras.Model):  # type: ignore[misc]
         if self._training.loss == "cross_entropy":
             # A softmax shares one whole among the birds of a segment.
             targets = targets / tf.maximum(tf.reduce_sum(targets, axis=1, keepdims=True), 1e-6)
-        return tf.concat([targets * (1 - smoothing) + smoothing / targets.shape[1], lessons], axis=1)
+        return tf.concat([smoothed(targets, smoothing), lessons], axis=1)
 
 
 def compile_learner(learner: Learner, training: Training, steps_an_epoch: int) -> None:
@@ -97,14 +101,9 @@ def compile_learner(learner: Learner, training: Training, steps_an_epoch: int) -
     if training.optimizer == "adamw":
         # Decay draws weights to 0, which is no place for a gain or a level.
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "bands"])
-    losses = {
-        "cross_entropy": keras.losses.CategoricalCrossentropy(),
-        "binary": keras.losses.BinaryCrossentropy(),
-        "focal": keras.losses.BinaryFocalCrossentropy(gamma=2.0),
-    }
     # Now, since a state that is gone on from has a place for every variable.
     optimizer.build(learner.trainable_variables)
-    learner.compile(optimizer, losses[training.loss], metrics=[SurestIsRight(name="accuracy")])
+    learner.compile(optimizer, loss_of(training), metrics=[SurestIsRight(name="accuracy")])
 
 
 @keras.saving.register_keras_serializable("birdclef_mind")

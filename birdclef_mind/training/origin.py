@@ -16,6 +16,7 @@ from birdclef_mind.networks.bundle_folder import SETTINGS
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.soft_labels import SoftLabels
 from birdclef_mind.training.unlabelled import Unlabelled
 
 
@@ -29,6 +30,7 @@ class Extras:
         them, to be measured beside the new one; None for the one that stands in `out`.
     weights : a file to begin the maps of a `keras.applications` network with. teacher : embeddings of a listener, which
         the network learns to give, and to answer like. unlabelled : more sounds to learn that from.
+    soft : soundscapes with soft labels, that are laid over training segments.
     """
 
     overrides: Sequence[Override] = ()
@@ -36,6 +38,7 @@ class Extras:
     weights: Path | None = None
     teacher: Embeddings | None = None
     unlabelled: Unlabelled | None = None
+    soft: SoftLabels | None = None
 
 
 NO_EXTRAS: Extras = Extras()
@@ -49,6 +52,7 @@ def made_from(cache: Cache, pictures: Pictures, extras: Extras) -> dict[str, str
         "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
         **({"teacher": _taught_by(extras.teacher)} if extras.teacher else {}),
         **({"unlabelled": _heard_besides(extras.unlabelled)} if extras.unlabelled else {}),
+        **({"soft_labels": extras.soft.digest} if extras.soft else {}),
     }
 
 

@@ -10,7 +10,10 @@ from birdclef_mind.checks import is_number, is_whole, known, require, table_of
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks.settings import Network
 
-LOSSES = ("cross_entropy", "binary", "focal")
+LOSSES = ("cross_entropy", "binary", "focal", "soft_auc")
+SECONDARY = ("weight", "mask")
+# A target of which nothing is learned. No other is this number: labels are 0, 1 or a share, soft labels of four digits.
+MASKED = 2.0**-20
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine")
 MONITORS = ("val_accuracy", "val_loss", "last")
@@ -29,6 +32,8 @@ class Augmentation:
     gain_db : a level up to so much up or down.
     noise, mixup, background : share of the pictures that get noise, a second song (its birds are wanted too), or a
         segment without a bird.
+    soundscapes : share of the pictures over which a window of soundscapes is laid, whose soft labels are wanted too;
+        only where soundscapes are given.
     time_mask, frequency_mask : two stripes of up to this share of the frames, or the bands, are blackened.
     ease_in : share of the epochs over which gain, noise, mixing and masks grow from nothing; hidden under all of them,
         quiet songs take a network long to find.
@@ -41,6 +46,7 @@ class Augmentation:
     noise: float = 0.0
     mixup: float = 0.0
     background: float = 0.0
+    soundscapes: float = 0.0
     time_mask: float = 0.0
     frequency_mask: float = 0.0
     ease_in: float = 0.0
@@ -51,7 +57,7 @@ class Augmentation:
         for name in ("prefer_sound", "gain_db"):
             value = getattr(self, name)
             require(is_number(value) and value >= 0, name, "a number from 0", value)
-        for name in ("noise", "mixup", "background", "time_mask", "frequency_mask", "ease_in"):
+        for name in ("noise", "mixup", "background", "soundscapes", "time_mask", "frequency_mask", "ease_in"):
             value = getattr(self, name)
             require(is_number(value) and 0 <= value <= 1, name, "a share from 0 to 1", value)
 
@@ -80,9 +86,11 @@ class Training:
     validation_share : share of the recordings held out, in [0, 0.5]; nothing is measured at 0.
     monitor : the validation measure whose best epoch is kept: "val_accuracy" or "val_loss"; "last" keeps the last.
     seed, split_seed : of weights and order, and of which recordings are held out.
-    loss : "cross_entropy" (one bird a segment), "binary" or "focal" (any number of birds).
-    label_smoothing : how far targets are drawn towards an even share of all birds. secondary_weight : target of a bird
-        that may be somewhere in the recording.
+    loss : "cross_entropy" (one bird a segment), "binary" or "focal" (any number of birds), or "soft_auc": that of every
+        two segments the one that holds a bird is given the higher score, with `entropy_share` times the binary one.
+    label_smoothing : how far targets are drawn towards an even share of all birds.
+    secondary : what is learned of a bird that may be somewhere in the recording: "weight" for a target of
+        `secondary_weight`, "mask" for nothing at all.
     balance : a recording is drawn with a weight of its bird's number of recordings to the power of minus this.
     optimizer : "adam", or "adamw" with its `weight_decay`. schedule : of the learning rate, "constant" or "cosine",
         after `warmup_epochs` of climbing.
@@ -90,6 +98,7 @@ class Training:
     teacher_embedding, teacher_opinion : how much it counts, beside the labels, that the network's embedding leads to a
         listener's (cosine), and that it answers as the listener does; only where a teacher is given.
     unlabelled_share : of an epoch's draws, sounds without labels that the teacher has heard, where they are given.
+    label_power : chances that networks give for soundscapes are raised to this power before they are learned from.
     """
 
     model: str = "classic"
@@ -102,7 +111,9 @@ class Training:
     seed: int = 111
     split_seed: int = 111
     loss: str = "cross_entropy"
+    entropy_share: float = 0.25
     label_smoothing: float = 0.0
+    secondary: str = "weight"
     secondary_weight: float = 0.0
     balance: float = 0.0
     optimizer: str = "adam"
@@ -113,6 +124,7 @@ class Training:
     teacher_embedding: float = 2.0
     teacher_opinion: float = 8.0
     unlabelled_share: float = 0.5
+    label_power: float = 1.0
     augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
@@ -127,15 +139,18 @@ class Training:
             require(is_whole(value) and 0 <= value < 2**31, name, "a whole number from 0 to 2147483647", value)
         for name, choices in (
             ("monitor", MONITORS), ("loss", LOSSES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES),
+            ("secondary", SECONDARY),
         ):  # fmt: skip
             value = getattr(self, name)
             require(value in choices, name, f"one of {', '.join(choices)}", value)
         for name in ("label_smoothing", "secondary_weight", "unlabelled_share"):
             value = getattr(self, name)
             require(is_number(value) and 0 <= value < 1, name, "a share from 0 to below 1", value)
-        for name in ("balance", "weight_decay", "teacher_embedding", "teacher_opinion"):
+        for name in ("balance", "weight_decay", "teacher_embedding", "teacher_opinion", "entropy_share", "label_power"):
             value = getattr(self, name)
             require(is_number(value) and value >= 0, name, "a number from 0", value)
+        fits = self.secondary == "weight" or self.loss != "cross_entropy"
+        require(fits, "secondary", "weight, where the loss is cross_entropy", self.secondary)
         warmup = self.warmup_epochs
         require(is_whole(warmup) and 0 <= warmup < self.epochs, "warmup_epochs", "fewer than the epochs", warmup)
         require(isinstance(self.model, str), "model", "the name of a network", self.model)
@@ -146,6 +161,11 @@ class Training:
         """The network this trains."""
         answer = "softmax" if self.loss == "cross_entropy" else "sigmoid"
         return Network(name=self.model, answer=answer, noise_floor=self.noise_floor)
+
+    @property
+    def secondary_target(self) -> float:
+        """What is wanted of a bird that may be somewhere in the recording."""
+        return MASKED if self.secondary == "mask" else self.secondary_weight
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -123,6 +123,8 @@ def train_split(
         more = extras.unlabelled.rows({row.recording for row in cache.rows})
         say(f"{len(more)} segments of {len({row.recording for row in more})} recordings without labels beside them")
         material = with_unlabelled(material, extras.unlabelled, more, training)
+    if extras.soft:
+        material = replace(material, beside=extras.soft.beside(extras.teacher is not None))
     for line in resting(material, training):
         say(line)
     state = Checkpoint(ledger, TRAINING, _key(material, check, training, source))
@@ -197,7 +199,7 @@ def refuse_unfit(cache: Cache, training: Training, extras: Extras = NO_EXTRAS) -
     if len(cache.classes) < 2:
         only = cache.classes.names[0]
         raise StoreError(f"{cache.root}: expected at least two {cache.are} to tell apart, got {only} alone")
-    names = ("gain_db", "noise", "mixup", "background")
+    names = ("gain_db", "noise", "mixup", "background", "soundscapes")
     asked = [name for name in names if getattr(training.augmentation, name)]
     if asked and cache.features.kind != "logmel":
         raise ConfigError(

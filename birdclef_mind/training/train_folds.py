@@ -78,8 +78,8 @@ def train_folds(
     done: dict[int, Bundle] = {}
     trained, kept, untaught = list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
-        found = _done(folder, cache)
-        if found and not _kept(found, training, split, extras, source):
+        found = bundle_like(folder, cache)
+        if found and not trained_alike(found, training, split, extras, source):
             found = None
         if found:
             done[number] = found
@@ -103,7 +103,7 @@ def train_folds(
         return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks), tuple(untaught))
 
 
-def _done(folder: Path, cache: Cache) -> Bundle | None:
+def bundle_like(folder: Path, cache: Cache) -> Bundle | None:
     """The bundle of a fold for the same pictures and birds; None without one."""
     try:
         return bundles.load_like(folder, cache.features.fingerprint(), cache.classes.names)
@@ -111,7 +111,7 @@ def _done(folder: Path, cache: Cache) -> Bundle | None:
         return None
 
 
-def _kept(bundle: Bundle, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]) -> bool:
+def trained_alike(bundle: Bundle, training: Training, split: Split, extras: Extras, source: Mapping[str, Any]) -> bool:
     """Whether a fold was trained in the same way on the same pictures."""
     record = bundle.record
     return (

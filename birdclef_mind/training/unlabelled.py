@@ -24,25 +24,43 @@ class Unlabelled:
 
     def refuse_unlike(self, cache: Cache, teacher: Embeddings) -> None:
         """StoreError where its pictures are made in another way than those of a cache, or somebody else heard them."""
-        own, other = self.cache.features.fingerprint(), cache.features.fingerprint()
-        if own != other:
-            raise StoreError(
-                f"{self.cache.root}: expected pictures of the features {other}, as in {cache.root}, got {own}"
-            )
-        if self.embeddings.heard_by.fingerprint() != teacher.heard_by.fingerprint():
-            raise StoreError(
-                f"{self.embeddings.root}: expected what {teacher.heard_by.name} heard, as in {teacher.root}, with the "
-                "same shifts and species"
-            )
+        refuse_unlike(self.cache, cache)
+        refuse_others_ears(self.embeddings, teacher)
 
     def rows(self, others: Collection[str]) -> tuple[IndexRow, ...]:
         """Its segments that are not silent, but for those of other recordings; StoreError where none is left."""
-        rows = tuple(row for row in self.cache.heard if row.recording not in others)
-        if not rows:
-            raise StoreError(
-                f"{self.cache.root}: expected sounds that the other cache does not hold, found none that is not silent"
-            )
-        return rows
+        return rows_besides(self.cache, others)
+
+
+def refuse_unlike(cache: Cache, other: Cache, *, any_step: bool = False) -> None:
+    """StoreError where pictures of a cache are made in another way than those of the other, or overlap otherwise."""
+    both = (cache.features, other.features)
+    own, wanted = ((one.side_by_side if any_step else one).fingerprint() for one in both)
+    if own != wanted:
+        raise StoreError(f"{cache.root}: expected pictures of the features {wanted}, as in {other.root}, got {own}")
+
+
+def refuse_others_ears(heard: Embeddings, teacher: Embeddings, *, any_step: bool = False) -> None:
+    """StoreError where somebody else heard than the teacher, or in another way; with `any_step` steps may differ."""
+    own = heard.heard_by
+    if any_step:
+        hearing = replace(own.hearing, windowing=teacher.heard_by.hearing.windowing)
+        own = replace(own, hearing=hearing)
+    if own.fingerprint() != teacher.heard_by.fingerprint():
+        raise StoreError(
+            f"{heard.root}: expected what {teacher.heard_by.name} heard, as in {teacher.root}, with the same shifts "
+            "and species"
+        )
+
+
+def rows_besides(cache: Cache, others: Collection[str]) -> tuple[IndexRow, ...]:
+    """Segments that are not silent, but for those of other recordings; StoreError where none is left."""
+    rows = tuple(row for row in cache.heard if row.recording not in others)
+    if not rows:
+        raise StoreError(
+            f"{cache.root}: expected sounds that the other cache does not hold, found none that is not silent"
+        )
+    return rows
 
 
 def with_unlabelled(

@@ -6,6 +6,7 @@ sings from one perch for a while, so often, so loud and so far away.
 """
 
 import csv
+import shutil
 
 import numpy as np
 import scipy.signal
@@ -23,27 +24,95 @@ FAR, FAR_HZ, ECHO, ECHO_S = 0.5, 5_000, 0.5, 0.6
 
 def write_place(birds, weather, out, seed, minutes):
     """A competition of test soundscapes with their truth, of the test clips of `birds` and the weather of another."""
-    from birdclef_mind.data.competition import open_competition
-    from birdclef_mind.sound import audio
-
     rng = np.random.default_rng(seed)
     perches, labels = songs_of(birds)
+    names = [f"soundscape_{41_000 + 1000 * seed + number}" for number in range(minutes)]
+    heard = write_minutes(out / "test_soundscapes", names, (perches, labels), skies_of(weather), rng)
+    write_truth(out, labels, heard)
+
+
+def write_place_to_learn_from(birds, weather, out, seed, minutes):
+    """The same with soundscapes to learn from, as 2026 had them; `minutes` of the test, without labels and with them.
+
+    Of each bird's test recordings every other one sings in the test alone; of the others every other clip sings where
+    nobody labelled, and the rest where somebody did. So with the weather. OUT/clips is a competition of the training
+    clips alone, OUT/whole has all.
+    """
+    rng = np.random.default_rng(seed)
+    (perches, labels), skies = songs_of(birds), skies_of(weather)
+    parts = {"test": {}, "untold": {}, "told": {}}
+    for label, recordings in perches.items():
+        names = list(rng.permutation(sorted(recordings)))
+        parts["test"][label] = {name: recordings[name] for name in names[::2]}
+        for part, first in (("untold", 0), ("told", 1)):
+            own = {name: recordings[name][first::2] for name in names[1::2]}
+            parts[part][label] = {name: clips for name, clips in own.items() if clips}
+    parts = {part: {label: own for label, own in one.items() if own} for part, one in parts.items()}
+    whole, clips = out / "whole", out / "clips"
+    for root in (whole, clips):
+        root.mkdir(parents=True)
+        (root / "train_audio").symlink_to((birds / "train_audio").resolve())
+        shutil.copyfile(birds / "train_metadata.csv", root / "train_metadata.csv")
+    for place, (part, count) in enumerate(zip(parts, minutes, strict=True)):
+        kind = "Test" if part == "test" else "Train"
+        names = [
+            f"BC2026_{kind}_{1000 * place + number:04d}_S{number % 4:02d}_20260501_0{number % 4}0000"
+            for number in range(count)
+        ]
+        own = {label: sounds[place::3] for label, sounds in skies.items()}
+        heard = write_minutes(whole / f"{kind.lower()}_soundscapes", names, (parts[part], labels), own, rng)
+        if part == "test":
+            write_truth(whole, labels, heard)
+        elif part == "told":
+            write_table(
+                whole / "train_soundscapes_labels.csv",
+                [
+                    ["filename", "start", "end", "primary_label"],
+                    *[
+                        [f"{name}.ogg", ROW_S * row, ROW_S * (row + 1), ";".join(np.array(labels)[there]) or "nocall"]
+                        for name, rows in heard.items()
+                        for row, there in enumerate(rows)
+                    ],
+                ],
+            )
+    write_table(whole / "taxonomy.csv", [["primary_label"], *[[label] for label in labels]])
+
+
+def skies_of(weather):
+    """Recordings of each weather."""
+    from birdclef_mind.data.competition import open_competition
+
     opened = open_competition(weather)
-    skies = {label: [opened.audio_path(one) for one in opened.recordings if one.label == label] for label in WEATHER}
-    (out / "test_soundscapes").mkdir(parents=True)
-    header, truth = ["row_id", *labels], []
-    for number in range(minutes):
-        sky = skies[WEATHER[number % len(WEATHER)]]
-        sound, heard = one_minute(perches, labels, sky, rng)
-        name = f"soundscape_{41_000 + 1000 * seed + number}"
-        (out / "test_soundscapes" / f"{name}.ogg").write_bytes(audio.ogg_bytes(sound, RATE_HZ))
-        truth += [[f"{name}_{ROW_S * (row + 1)}", *map(int, there)] for row, there in enumerate(heard)]
-    for table, rows in (
-        ("truth.csv", truth),
-        ("sample_submission.csv", [[row[0], *[0] * len(labels)] for row in truth]),
-    ):
-        with (out / table).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *rows])
+    return {label: [opened.audio_path(one) for one in opened.recordings if one.label == label] for label in WEATHER}
+
+
+def write_minutes(folder, names, singers, skies, rng):
+    """A minute of sound by each name, of `singers`: clips by label, and all labels; which birds each row holds."""
+    from birdclef_mind.sound import audio
+
+    folder.mkdir(parents=True, exist_ok=True)
+    heard = {}
+    for number, name in enumerate(names):
+        sound, heard[name] = one_minute(*singers, skies[WEATHER[number % len(WEATHER)]], rng)
+        (folder / f"{name}.ogg").write_bytes(audio.ogg_bytes(sound, RATE_HZ))
+    return heard
+
+
+def write_truth(out, labels, heard):
+    """What is heard in the rows of each soundscape, and a sample submission."""
+    header = ["row_id", *labels]
+    truth = [
+        [f"{name}_{ROW_S * (row + 1)}", *map(int, there)]
+        for name, rows in heard.items()
+        for row, there in enumerate(rows)
+    ]
+    write_table(out / "truth.csv", [header, *truth])
+    write_table(out / "sample_submission.csv", [header, *[[row[0], *[0] * len(labels)] for row in truth]])
+
+
+def write_table(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
 
 
 def songs_of(birds):

@@ -218,3 +218,52 @@ def test_settings_with_a_byte_order_mark_are_read(inputs, tmp_path):
     (tmp_path / "build.json").write_text(json.dumps({"build": BUILD}))
     (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf" + CONFIG.encode())
     assert kernels.check_build(tmp_path, BUILD).training.epochs == 1
+
+
+ROUNDS = """rounds = 1
+[features]
+preset = "logmel128"
+[training]
+model = "small"
+epochs = 1
+batch_size = 4
+loss = "binary"
+[training.augmentation]
+roll = false
+soundscapes = 1.0
+[decoding]
+epochs = 1
+steps = 2
+[showing]
+examples = 1
+seeds = 1
+sheets = 3
+"""
+
+
+def test_soundscapes_teach_in_the_form_of_2026(year_folder, inputs, tmp_path, capsys):
+    know_small()
+    root = tmp_path / "input"
+    dataset = root / "datasets" / "me" / "birdclef-mind"
+    shutil.copytree(inputs / "datasets" / "me" / "birdclef-mind", dataset)
+    shutil.copytree(year_folder(2026), root / "competitions" / "birdclef-2026")
+    (dataset / "config.toml").write_text(ROUNDS)
+    for name, kernel in (("cache-images", kernels.cache_images), ("train", kernels.train)):
+        kernel(root, out(root, name), BUILD)
+    said = capsys.readouterr().out
+    assert "round 1: mean average precision" in said and "of 1 is kept" in said
+    assert (out(root, "cache-images") / "soundscapes" / "cache" / "cache.json").is_file()
+    assert (out(root, "train") / "bundle" / "round_1" / "soft_labels.csv").is_file()
+    assert (out(root, "train") / "bundle" / "decoders.json").is_file()
+    kernels.submit(root, tmp_path / "submit", BUILD, time.monotonic())
+    assert (tmp_path / "submit" / "submission.csv").is_file()
+    kernels.explain(root, tmp_path / "explain", BUILD)
+    assert (tmp_path / "explain" / "report.html").is_file()
+
+
+def test_rounds_need_soundscapes_that_nobody_labelled(inputs, tmp_path):
+    root = tmp_path / "input"
+    shutil.copytree(inputs, root, ignore=shutil.ignore_patterns("notebooks"))
+    (root / "datasets" / "me" / "birdclef-mind" / "config.toml").write_text("rounds = 1\n")
+    with pytest.raises(ConfigError, match="rounds: expected a competition with soundscapes that nobody labelled"):
+        kernels.cache_images(root, tmp_path / "out", BUILD)

@@ -11,7 +11,7 @@ from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import BundleError, ConfigError, ListenerError
 from birdclef_mind.kaggle.answering import Averaged, HeadAnswering, PictureAnswering, open_answering
 from birdclef_mind.kaggle.blending import mean_ranks
-from birdclef_mind.kaggle.clock import Clock
+from birdclef_mind.kaggle.plan import Way
 from birdclef_mind.kaggle.settings import Submitting
 from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.write_submission import write_submission
@@ -60,7 +60,7 @@ def test_several_are_averaged_by_their_chances(answering, trained, sample_folder
          for one, own in zip((network, answering), each, strict=True)], axis=0,
     )  # fmt: skip
     np.testing.assert_allclose(found.scores, expected, atol=1e-6)
-    assert both.hurry(0.1) == 1.0
+    assert both.ways == (Way(2, 1), Way(1, 1))
     assert both.notes == ("computed by TensorFlow",)
 
 
@@ -88,7 +88,10 @@ def test_shifts_cover_every_row_by_windows_that_overlap(trained, sample_folder):
     np.testing.assert_allclose(found.scores[::2], plain.scores, atol=1e-6)
     rows = row_scores(found.starts_s, found.scores, 5.0)
     np.testing.assert_allclose(rows[1], found.scores[1:4].T @ [0.25, 0.5, 0.25])
-    assert twice.hurry(0.6) == 0.5 and twice.hurry(0.6) == 1.0
+    assert twice.ways == (Way(1, 2), Way(1, 1))
+    decoded = twice.decode(path)
+    twice.take(Way(1, 1))
+    np.testing.assert_allclose(twice.answer(decoded).scores, plain.scores, atol=1e-6)
     assert twice.answer(twice.decode(path)).starts_s == plain.starts_s
 
 
@@ -114,19 +117,35 @@ def test_bundles_of_other_classes_are_not_averaged(answering, little):
         Averaged([answering, PictureAnswering(load(little.bundle))])
 
 
-def test_when_time_is_short_windows_are_heard_at_fewer_shifts(answering):
-    answering.hearing = Hearing(shifts=8)
-    clock = Clock(lambda: 100.0, 0.0, 2.0)
-    # 20 s are left, less 2 to end; 90 are needed for all that is left, with some to spare.
-    assert clock.hurry(answering, 60.0, 2.0) == pytest.approx(1 / 8)
-    assert answering.hearing.shifts == 1
-    assert clock.hurry(answering, 60.0, 2.0) == 1.0
-    assert Clock(lambda: 100.0, 0.0, None).hurry(answering, 1e9, 2.0) == 1.0
+def test_what_was_decoded_for_more_is_answered_by_those_who_are_left(answering, trained, sample_folder):
+    both = Averaged([PictureAnswering(load(trained[0]), 2), answering])
+    assert both.ways == (Way(2, 2), Way(1, 2), Way(1, 1))
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    decoded = both.decode(path)
+    assert len(both.answer(decoded).members) == 2
+    both.take(Way(1, 1))
+    np.testing.assert_allclose(both.answer(decoded).members, both.answer(both.decode(path)).members, atol=1e-6)
+    later = both.decode(path)
+    both.take(Way(2, 2))
+    assert len(both.answer(later).members) == 1 and len(both.answer(both.decode(path)).members) == 2
+
+
+def test_one_picture_of_a_window_serves_all_networks_that_read_it(trained, sample_folder, monkeypatch):
+    from birdclef_mind.kaggle import answering as module
+
+    bundle, made, real = load(trained[0]), [], module.windows_for_rows
+    monkeypatch.setattr(module, "windows_for_rows", lambda *given: (made.append(given), real(*given))[1])
+    three = Averaged([PictureAnswering(bundle, 2), PictureAnswering(bundle, 2), PictureAnswering(bundle)])
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    answer = three.answer(three.decode(path))
+    assert [shifts for _, _, shifts in made] == [2, 1]
+    np.testing.assert_array_equal(answer.members[0], answer.members[1])
 
 
 def test_a_slow_listener_does_not_pass_the_deadline(answering, sample_folder, tmp_path):
     now = [0.0]
-    answering.hearing, real = Hearing(shifts=4), answering.answer
+    answering.ways, real = tuple(Way(1, shifts) for shifts in (4, 3, 2, 1)), answering.answer
+    answering.take(answering.ways[0])
 
     def slow(decoded):
         now[0] += 10.0 * answering.hearing.shifts

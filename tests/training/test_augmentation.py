@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from birdclef_mind.sound.pictures import samples_to_pictures
 from birdclef_mind.sound.settings import PRESETS
-from birdclef_mind.training.augmentation import Draws, add_noise, augment, mask, mix_under, mix_up, sum_of_powers
+from birdclef_mind.training.augmentation import Draws, add_noise, augment, lay_over, mask, mix_up, sum_of_powers
 from birdclef_mind.training.recipe import Augmentation
 
 FEATURES = PRESETS["logmel128"]
@@ -72,13 +72,26 @@ def test_weaker_targets_stay_weak_when_mixed(pictures):
 def test_what_lies_under_is_heard_and_changes_no_target(pictures, targets, rng):
     under = rng.uniform(200, 255, pictures.shape).astype(np.float32)
     under[:20] = 0
-    mixed = mix_under(pictures, tf.constant(under), draws(40), STEPS).numpy()
+    mixed = lay_over(pictures, tf.constant(under), draws(40), STEPS).numpy()
     np.testing.assert_array_equal(mixed[:20], pictures[:20])
     assert (mixed[20:] != pictures.numpy()[20:]).any(axis=(1, 2)).all()
     _, wanted = augment(
-        pictures, targets, [1, 2], Augmentation(roll=False, background=1.0), 80.0, under=tf.constant(under)
+        pictures, targets, [1, 2], Augmentation(roll=False, background=1.0), 80.0, laid={"under": tf.constant(under)}
     )
     np.testing.assert_array_equal(wanted, targets)
+
+
+def test_windows_of_soundscapes_are_laid_over_whatever_else_is_wanted(pictures, targets, rng):
+    beside = rng.uniform(200, 255, pictures.shape).astype(np.float32)
+    beside[:20] = 0
+    plain = Augmentation(roll=False)
+    laid, wanted = augment(pictures, targets, [1, 2], plain, 80.0, laid={"beside": tf.constant(beside)})
+    np.testing.assert_array_equal(laid[:20], pictures[:20])
+    np.testing.assert_array_equal(wanted, targets)
+    # Both are loudest at 255, and neither is more than 6 dB louder than the other.
+    changed = np.abs(laid.numpy() - pictures.numpy())[20:]
+    assert changed.any(axis=(1, 2)).all()
+    assert laid.numpy().max() == 255
 
 
 def test_noise_fills_what_is_dark_and_leaves_what_is_loud():

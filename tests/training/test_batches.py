@@ -6,7 +6,7 @@ import pytest
 from birdclef_mind.sound.pictures import Pictures, PixelScale, roll_frames
 from birdclef_mind.sound.settings import Features, Windowing
 from birdclef_mind.training.batches import picture_dataset, take_draws, take_pictures, training_dataset
-from birdclef_mind.training.draws import Material, plan_epoch
+from birdclef_mind.training.draws import Beside, Material, plan_epoch
 from birdclef_mind.training.recipe import Augmentation, Training
 
 FEATURES = Features(
@@ -48,7 +48,7 @@ def test_batches_are_what_their_draws_take(material):
     training = Training(batch_size=5, seed=3, augmentation=Augmentation(roll=True, background=0.5))
     whole = take_draws(material, plan_epoch(material, training, 2), 3 * 10_007 + 2, np.arange(COUNT))
     shown = collected(training_dataset(material, training, 2))
-    for name, wanted in zip(("pixels", "under", "seed", "targets"), whole, strict=True):
+    for name, wanted in zip(("seed", "targets", "pixels", "under"), whole, strict=True):
         assert shown[name].dtype == wanted.dtype
         np.testing.assert_array_equal(shown[name], wanted)
     pixels, targets = material.pictures.pixels, material.targets
@@ -56,6 +56,24 @@ def test_batches_are_what_their_draws_take(material):
     first, first_wanted = next(picture_dataset(pixels, targets, 5).as_numpy_iterator())
     np.testing.assert_array_equal(first, pictures)
     np.testing.assert_array_equal(first_wanted, wanted)
+
+
+def test_windows_of_soundscapes_come_beside_with_their_labels(material, rng):
+    wanted = np.round(rng.random((6, COUNT)), 4).astype(np.float32)
+    odds = np.array([0, 0.5, 0.1, 0.2, 0.2, 0])
+    beside = Beside(Pictures(material.pictures.pixels[:6][::-1], material.pictures.scale[:6]), wanted, odds)
+    both, training = replace(material, beside=beside), plain(soundscapes=0.6)
+    plan = plan_epoch(both, training, 1)
+    some = plan.beside >= 0
+    assert 0.3 < some.mean() < 0.9 and not np.isin(plan.beside, [0, 5]).any()
+    shown = collected(training_dataset(both, training, 1))
+    np.testing.assert_array_equal(shown["beside"][some, ..., 0], beside.pictures.pixels[plan.beside[some]])
+    assert not shown["beside"][~some].any()
+    own = material.targets[plan.places]
+    np.testing.assert_array_equal(shown["targets"][~some], own[~some])
+    np.testing.assert_array_equal(shown["targets"][some], np.maximum(own[some], wanted[plan.beside[some]]))
+    # What else an epoch shows is as without them.
+    np.testing.assert_array_equal(plan.places, plan_epoch(material, training, 1).places)
 
 
 def test_training_shows_each_segment_once_in_a_new_order_every_epoch(material):

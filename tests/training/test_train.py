@@ -148,7 +148,7 @@ def test_half_precision_trains_whole_weights(cache_folder, tmp_path, monkeypatch
 
 def test_a_recipe_in_decibels_needs_pictures_in_decibels(cache_folder, tmp_path):
     with pytest.raises(
-        ConfigError, match=r"gain_db, noise, mixup, background: expected pictures in decibels, got 'mel'"
+        ConfigError, match=r"gain_db, noise, mixup, background, soundscapes: expected pictures in decibels, got 'mel'"
     ):
         train(open_cache(cache_folder), tmp_path / "b", recipe("modern"))
     assert not (tmp_path / "b").exists()

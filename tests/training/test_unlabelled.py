@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import embed
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
@@ -27,20 +26,14 @@ QUICK = Training(model="small", epochs=1, batch_size=4)
 
 
 @pytest.fixture(scope="module")
-def heard(year_folder, embedded, once):
+def heard(heard_2024):
     """Caches and embeddings of the invented 2024: with labels, and of the soundscapes that nobody labelled."""
-
-    def make(folder):
-        folder.mkdir()
-        root = year_folder(2024)
-        for name, flags in (("told", ()), ("untold", ("--unlabelled",))):
-            assert main(["cache", str(root), str(folder / f"{name}_cache"), "--jobs", "1", *flags]) in (0, 1)
-            embed(embedded.listener, root, folder / name, unlabelled=bool(flags))
-
-    root = once("heard_2024", make)
-    stores = {name: (open_cache(root / f"{name}_cache"), open_embeddings(root / name)) for name in ("told", "untold")}
+    stores = {
+        name: (open_cache(heard_2024 / f"{name}_cache"), open_embeddings(heard_2024 / name))
+        for name in ("told", "untold")
+    }
     return SimpleNamespace(
-        root=root, cache=stores["told"][0], teacher=stores["told"][1], unlabelled=Unlabelled(*stores["untold"])
+        root=heard_2024, cache=stores["told"][0], teacher=stores["told"][1], unlabelled=Unlabelled(*stores["untold"])
     )
 
 
