@@ -27,7 +27,18 @@ WORDS = {
     "--accept": ["nix", "label,nix", "Label"], "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"],
 }  # fmt: skip
 # Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
-FOLDERS = {"--before", "--competition", "--second", "--judge", "--listener", "--with", "--teacher", "--unlabelled"}
+FOLDERS = {
+    "--before",
+    "--competition",
+    "--second",
+    "--judge",
+    "--listener",
+    "--with",
+    "--teacher",
+    "--unlabelled",
+    "--soundscapes",
+    "--heard",
+}
 FILES = {"--events"}
 
 

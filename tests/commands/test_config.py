@@ -131,7 +131,10 @@ def test_config_is_read_from_toml(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs = 3", "config.toml: epochs: expected one of competition, listener, rounds, labels, features, training"),
+        (
+            "epochs = 3",
+            "config.toml: epochs: expected one of competition, listener, rounds, labels, features, training",
+        ),
         ("[training]\nepoch = 3", "epoch: expected one of model, epochs"),
         ("[training", "config.toml: expected TOML"),
         (
