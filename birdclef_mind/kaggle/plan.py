@@ -4,11 +4,11 @@ from collections import deque
 from statistics import fmean
 from typing import NamedTuple, Protocol
 
-from birdclef_mind.kaggle.clock import Clock
+from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.storage.progress import Say
 
-# What is left must fit so many times. A more thorough way is gone back to only where it fits by as much again.
-_ROOM = 1.2
+# What is left must fit so many times; more often where a more thorough way is gone back to, so that ways last.
+_ROOM, _ROOM_TO_GO_BACK = 1.1, 1.25
 # Of so many soundscapes before, the mean is what the next ones are thought to take.
 _LATELY = 8
 
@@ -67,8 +67,7 @@ class Plan:
         left, left_s = self._count - self._done, self._clock.spare_s(self.ending_s)
         if left_s is None or not left:
             return
-        # The last may be slower than those before, where something else has begun to work on this machine.
-        expected_s = left * max(fmean(self._lately_s), a_unit_s)
+        expected_s = left * fmean(self._lately_s)
         way = self._fitting(expected_s, left_s, before)
         planned.take(way)
         if self._done > 1 and way == before:
@@ -84,7 +83,8 @@ class Plan:
         """The most thorough way in which `expected_s`, times its cost, fits; else the quickest."""
         ways = self._planned.ways
         for place, way in enumerate(ways):
-            room = _ROOM if place >= ways.index(before) else _ROOM**2
-            if room * expected_s * self._planned.cost(way) <= left_s:
+            room = _ROOM if place >= ways.index(before) else _ROOM_TO_GO_BACK
+            # The last is begun only where what the slowest took fits with some to spare.
+            if (room * expected_s + SPARE * self._slowest_s) * self._planned.cost(way) <= left_s:
                 return way
         return ways[-1]

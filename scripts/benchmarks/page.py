@@ -14,6 +14,8 @@ PLANTED = "## Planted causes"
 SPOILED = "## Spoiled data"
 # What `scripts/ending.py` writes.
 ENDING = "## At the end"
+# What `scripts/teaching.py` writes.
+TEACHING = "## Soundscapes teach"
 # How the titles end of parts that were measured alone, which are all in the whole page.
 ALONE = ", measured alone"
 LIBRARIES = ("birdclef_mind", "numpy", "scipy", "soundfile", "keras", "tensorflow", "librosa")
