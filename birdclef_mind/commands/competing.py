@@ -92,6 +92,10 @@ def add_infer(group: Group) -> None:
         "--file-power", type=number(0, 1, or_equal=True), metavar="POWER",
         help="of the mean of the three highest scores in the soundscape, which scores are multiplied by (default: 0)",
     )  # fmt: skip
+    parser.add_argument(
+        "--habits", type=number(0, 1, or_equal=True), metavar="POWER",
+        help="how much site and hour in names of files count, by labelled soundscapes that taught (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--blend", type=_BLEND, help="several bundles by mean (default) or ranks")
     add_config(parser, "[submitting]")
     parser.add_argument(
@@ -157,7 +161,7 @@ def _submitting(args: argparse.Namespace) -> Submitting:
     """The settings of a file, with what the command line says in their place; ConfigError for what cannot be."""
     from birdclef_mind.commands.config import Config
 
-    names = ("shifts", "smoothing", "file_power", "blend")
+    names = ("shifts", "smoothing", "file_power", "habits", "blend")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if given.get("blend") == RANKS and not args.others:
         raise ConfigError("--blend: expected --with beside ranks, since one bundle alone has the ranks it has")

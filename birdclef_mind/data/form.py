@@ -1,5 +1,6 @@
 """Which year's competition a folder holds: its tables, folders, rows, measure, minutes. Nothing else knows a year."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,19 @@ METADATA, TRAIN = "train_metadata.csv", "train.csv"
 SCORES, NAMES, ANSWERS = "scores", "names", "answers"
 # Kaggle stops a run at a form's minutes; loading and writing need a few of them.
 _RESERVE_MINUTES = 10.0
+
+
+_CLOCK = re.compile(r"_\d{8}_([01]\d|2[0-3])[0-5]\d[0-5]\d(?=_|$)")
+
+
+def hour_of(stem: str) -> int | None:
+    """The hour at which a soundscape begins, from its file's name without an ending; None where that does not tell.
+
+    >>> hour_of("BC2026_Train_0039_S22_20211231_201500"), hour_of("H02_20230420_074000"), hour_of("7019_COR_20190904")
+    (20, 7, None)
+    """
+    found = _CLOCK.search(stem)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)

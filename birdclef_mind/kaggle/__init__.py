@@ -5,6 +5,7 @@ outputs              where submission, log and events may be written
 settings             what is done with scores: shifts, smoothing, blending
 smoothing            rows of a soundscape in the light of each other
 blending             several bundles by ranks
+answer               what is known beforehand, and an answer
 answering            what answers for soundscapes: networks, heads on listeners, several of them
 plan                 how thoroughly soundscapes are heard, by the time that is left
 clock                time that is left before the deadline

@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
-from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.kaggle.answer import Answer, Known
 from birdclef_mind.kaggle.plan import Planned, Way
 from birdclef_mind.listeners.embeddings import Arrays
 from birdclef_mind.listeners.head_bundle import HeadBundle, is_head, load_head
@@ -26,38 +24,6 @@ from birdclef_mind.networks.runtime import fastest
 from birdclef_mind.sound.audio import read_windows
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.storage.progress import Say
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of an answer before any soundscape is heard.
-
-    Attributes
-    ----------
-    priors : share of the training segments with each class. are : what to call the classes.
-    made_of : what it reads, for the log. sample_rate_hz : that it learned from, None where any will do.
-    length_s : of the windows that it answers for.
-    """
-
-    classes: Classes
-    priors: Sequence[float]
-    calibration: Calibration
-    are: str
-    made_of: str
-    sample_rate_hz: int | None
-    length_s: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Windows of a soundscape: their starts in seconds, and their scores (windows, classes).
-
-    `members` are the scores of each where several answer together, (members, windows, classes).
-    """
-
-    starts_s: tuple[float, ...]
-    scores: Array
-    members: Array | None = None
 
 
 class Answering(Planned, Protocol):
@@ -96,7 +62,7 @@ class PictureAnswering:
         features = bundle.features
         self.known = Known(
             bundle.classes, bundle.priors, bundle.calibration, bundle.record.are,
-            f"features {features.fingerprint()}", features.sample_rate_hz, features.windowing.length_s,
+            f"features {features.fingerprint()}", features.sample_rate_hz, features.windowing.length_s, bundle.habits,
         )  # fmt: skip
 
     @cached_property
@@ -203,8 +169,8 @@ class Averaged:
                     f"{len(other.known.classes)} others"
                 )
         self._places = [[one.known.classes.names.index(name) for name in first.classes.names] for one in self._each]
-        # Seconds that each takes for a soundscape that it covers once, as measured last.
-        self._took_s = [1.0] * len(self._each)
+        # Seconds that each takes for a soundscape that it covers once, none before it was measured.
+        self._took_s = [0.0] * len(self._each)
         most = max(one.way.shifts for one in self._each)
         fewer = [Way(count, most) for count in range(len(self._each), 0, -1)]
         self.ways = (*fewer, *(Way(1, shifts) for shifts in range(self._each[0].way.shifts - 1, 0, -1)))
@@ -215,7 +181,7 @@ class Averaged:
         limits = np.mean([one.known.calibration.limits(count)[places] for one, places in own], axis=0)
         self.known = Known(
             first.classes, priors.tolist(), Calibration("sigmoid", 1.0, tuple(limits.tolist())), first.are,
-            "; ".join(one.known.made_of for one in self._each), first.sample_rate_hz, first.length_s,
+            "; ".join(one.known.made_of for one in self._each), first.sample_rate_hz, first.length_s, first.habits,
         )  # fmt: skip
 
     @property
@@ -244,7 +210,9 @@ class Averaged:
         for number, one, places, own in some:
             begun = time.perf_counter()
             answer = one.answer(own)
-            self._took_s[number] = (time.perf_counter() - begun) / one.way.shifts
+            took_s, before_s = (time.perf_counter() - begun) / one.way.shifts, self._took_s[number]
+            # Mostly what it took before, so that one that something else slowed down does not tell alone.
+            self._took_s[number] = 0.8 * before_s + 0.2 * took_s if before_s else took_s
             rows = row_scores(answer.starts_s, answer.scores, one.known.length_s)
             found.append(one.known.calibration.chances(rows)[:, places])
         count = min(map(len, found))
@@ -263,9 +231,9 @@ class Averaged:
             one.take(self._own(one, way))
 
     def cost(self, way: Way) -> float:
-        """Seconds for a soundscape, as they were measured last, of all that are asked."""
+        """Seconds for a soundscape, as they were measured, of all that are asked; as often as each where none was."""
         own = zip(self._each[: way.members], self._took_s, strict=False)
-        return sum(took_s * self._own(one, way).shifts for one, took_s in own)
+        return sum((took_s or 1.0) * self._own(one, way).shifts for one, took_s in own)
 
     @staticmethod
     def _own(one: Answering, way: Way) -> Way:

@@ -8,9 +8,9 @@ from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.storage.progress import Say
 
 # What is left must fit so many times; more often where a more thorough way is gone back to, so that ways last.
-_ROOM, _ROOM_TO_GO_BACK = 1.1, 1.25
+_ROOM, _ROOM_TO_GO_BACK = 1.1, 1.4
 # Of so many soundscapes before, the mean is what the next ones are thought to take.
-_LATELY = 8
+_LATELY = 16
 
 
 class Way(NamedTuple):

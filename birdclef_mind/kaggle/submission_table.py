@@ -10,7 +10,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.answers import answer_header, answer_lines, names_cell
 from birdclef_mind.data.form import ANSWERS, NAMES, SCORES
 from birdclef_mind.data.sample_submission import SampleSubmission
-from birdclef_mind.kaggle.answering import Known
+from birdclef_mind.kaggle.answer import Known
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.tables import table_writer
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, Form
 from birdclef_mind.data.soundscapes import Soundscapes, remarks
-from birdclef_mind.kaggle.answering import Answering, Averaged, Known
+from birdclef_mind.kaggle.answer import Known
+from birdclef_mind.kaggle.answering import Answering, Averaged
 from birdclef_mind.kaggle.settings import RANKS, Submitting
 from birdclef_mind.kaggle.submission_table import Table
 
@@ -24,8 +25,11 @@ def not_done(submitting: Submitting, answering: Answering, table: Table) -> Iter
     """A line for whatever is asked for and cannot be done here."""
     plain = Submitting(shifts=submitting.shifts)
     if table.form != SCORES and submitting != plain:
-        yield "smoothing, file_power and blend are for competitions that ask for scores: nothing of it is done here"
-    elif submitting.blend == RANKS and not isinstance(answering, Averaged):
+        yield "smoothing, file_power, habits and blend are for competitions that ask for scores: nothing is done here"
+        return
+    if submitting.habits and not (answering.known.habits.sites or answering.known.habits.hours):
+        yield "habits: the network learned from no labelled soundscapes whose names tell site or hour: nothing changes"
+    if submitting.blend == RANKS and not isinstance(answering, Averaged):
         yield "blend: ranks are of several bundles, and here is one, so that its scores stay as they are"
 
 

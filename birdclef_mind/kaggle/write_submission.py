@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from birdclef_mind.arrays import Array
 from birdclef_mind.checks import is_number, require
-from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, form_of_rows
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, Form, form_of_rows, hour_of
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
@@ -22,7 +23,8 @@ from birdclef_mind.data.soundscapes import (
     row_scores,
 )  # fmt: skip
 from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
-from birdclef_mind.kaggle.answering import Answering, Known, PictureAnswering
+from birdclef_mind.kaggle.answer import Known
+from birdclef_mind.kaggle.answering import Answering, PictureAnswering
 from birdclef_mind.kaggle.blending import Ranks
 from birdclef_mind.kaggle.clock import SPARE, Clock
 from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
@@ -143,7 +145,7 @@ def _write(
     try:
         between = None if stood else out
         asked_for = submitting if table.form == SCORES else Submitting(shifts=submitting.shifts)
-        work = _Computing(answering, asked_for, clock, plan)
+        work = _Computing(answering, asked_for, clock, plan, form)
         problems += _compute(table, work, sounds.found, between, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
@@ -179,6 +181,13 @@ class _Computing:
     submitting: Submitting
     clock: Clock
     plan: Plan
+    form: Form
+
+    def at(self, one: Soundscape) -> Callable[[Array], Array]:
+        """What changes scores (…, classes) by where and when a soundscape was recorded."""
+        habits, stem = self.answering.known.habits, one.path.stem
+        site, hour, power = self.form.site_of(stem), hour_of(stem), self.submitting.habits
+        return partial(habits.likelier, site=site, hour=hour, power=power)
 
 
 def _compute(
@@ -206,13 +215,14 @@ def _compute(
                     raise TimeoutError
                 given, hole = decoded.result(timeout=spare_s)
                 answer = answering.answer(given)
-                scores = row_scores(answer.starts_s, answer.scores, length_s)
+                there, members = work.at(one), answer.members
+                scores = there(row_scores(answer.starts_s, answer.scores, length_s))
                 # Behind a hole sound comes too early, so that its rows would be those of another time.
                 scores = scores if hole is None else scores[: int(hole // ROW_S)]
                 row_ids = [one.row_id(row) for row in range(len(scores))]
                 table.fill(row_ids, smoothed(scores, work.submitting))
-                if answer.members is not None and work.submitting.blend == RANKS:
-                    ranks.add(row_ids, answer.members[:, : len(scores)])
+                if members is not None and work.submitting.blend == RANKS:
+                    ranks.add(row_ids, there(members[:, : len(scores)]))
                 problems += _unfilled(table, one, hole)
                 # From one's end to the next one's, so that waiting for sound to be decoded counts.
                 begun, ended = ended, clock.now()

@@ -14,5 +14,6 @@ bundle_folder  what a bundle's folder holds, and how it is written
 calibration    temperature and thresholds: scores that can be believed
 predictor      pictures and recordings to scores
 runtime        what computes scores on processors, the quickest that agrees
+habits         where and when birds were heard, and what that makes likelier
 events         when each bird sings
 """

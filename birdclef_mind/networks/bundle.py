@@ -24,6 +24,7 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import build as networks
 from birdclef_mind.networks import weights
 from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.habits import NO_HABITS, Habits
 from birdclef_mind.networks.record import Record
 from birdclef_mind.networks.settings import Network
 from birdclef_mind.sound.settings import Features
@@ -44,7 +45,7 @@ class Bundle:
     model : the network, or the first of its `members`. network : how it is built.
     priors : share of the training segments with each bird, (classes,).
     record : how it was trained.
-    calibration : of the members' mean score.
+    calibration : of the members' mean score. habits : where and when its birds were heard in labelled soundscapes.
     """
 
     model: keras.Model
@@ -56,6 +57,7 @@ class Bundle:
     record: Record
     calibration: Calibration
     others: Sequence[keras.Model] = ()
+    habits: Habits = NO_HABITS
 
     @property
     def members(self) -> tuple[keras.Model, ...]:
@@ -114,6 +116,7 @@ def write(bundle: Bundle, folder: Path) -> None:
         "calibration": asdict(bundle.calibration),
         "versions": {"birdclef_mind": __version__, "keras": keras.__version__, "numpy": np.__version__},
         "record": bundle.record.to_dict(),
+        "habits": asdict(bundle.habits),
     }
     files.write_facts(folder / FACTS, facts, FORMAT)
 
@@ -152,9 +155,11 @@ def load(folder: Path) -> Bundle:
         models = [networks.build(network, features.rows, features.frames, len(classes)) for _ in facts["weights"]]
         weights.load_all(models, folder, facts["weights"])
         calibration = read_calibration(facts["calibration"], len(classes), len(models))
+        # A bundle from before habits has none.
+        habits = Habits.from_dict(facts["habits"], len(classes)) if "habits" in facts else NO_HABITS
         return Bundle(
             models[0], network, features, classes, dict(facts["common_names"]),
-            tuple(facts["priors"]), Record.from_dict(facts["record"]), calibration, models[1:],
+            tuple(facts["priors"]), Record.from_dict(facts["record"]), calibration, models[1:], habits,
         )  # fmt: skip
     except (ConfigError, KeyError, TypeError, ValueError, OSError, IndexError) as error:
         raise BundleError(f"{folder / FACTS}: expected a bundle of this program, got {error}") from error

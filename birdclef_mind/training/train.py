@@ -22,6 +22,7 @@ from birdclef_mind.networks.applications import load_base
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import TRAINING
 from birdclef_mind.networks.calibration import Calibration
+from birdclef_mind.networks.habits import Habits
 from birdclef_mind.networks.record import Record
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
@@ -152,7 +153,7 @@ def train_split(
         metric=cache.metric,
         are=cache.are,
     )
-    bundle = _bundle(cache, training, fitted.best, (learn.targets >= 1).mean(axis=0), record)
+    bundle = _bundle(cache, training, fitted.best, learn, record)
     with bundle_folder.renewed(ledger) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
     write_settings(out, cache, training, extras)
@@ -171,7 +172,7 @@ def _untaught(cache: Cache, learn: Part, say: Say) -> tuple[str, ...]:
     return names
 
 
-def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Array, record: Record) -> Bundle:
+def _bundle(cache: Cache, training: Training, weights: list[Array], learn: Part, record: Record) -> Bundle:
     model = networks.build(training.network, cache.features.rows, cache.features.frames, len(cache.classes))
     model.set_weights(weights)
     return Bundle(
@@ -180,9 +181,10 @@ def _bundle(cache: Cache, training: Training, weights: list[Array], priors: Arra
         features=cache.features,
         classes=cache.classes,
         common_names=cache.common_names,
-        priors=priors.tolist(),
+        priors=(learn.targets >= 1).mean(axis=0).tolist(),
         record=record,
         calibration=Calibration(training.network.answer),
+        habits=Habits.of(learn.rows, learn.targets),
     )
 
 

@@ -16,7 +16,7 @@ from birdclef_mind.storage.places import reached
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
 MAY_BE_ZERO = {
     "--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share", "--metamers", "--level",
-    "--file-power",
+    "--file-power", "--habits",
 }  # fmt: skip
 MAY_BE_NEGATIVE = {"--level"}
 # Words that are known only where the work begins, and what to give where they are wrong.

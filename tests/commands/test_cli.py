@@ -134,7 +134,7 @@ def test_settings_come_from_a_file_and_flags_win(sample_folder, tmp_path, capsys
     assert main([str(word) for word in [*words, "--labels", "2"]]) == 0
     words = ["train", tmp_path / "c", tmp_path / "b", "--config", tmp_path / "config.toml", "--epochs", "1"]
     assert main([str(word) for word in words]) == 0
-    assert "1 epoch in" in capsys.readouterr().out
+    assert "1 epoch; epoch 1 is kept" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -563,5 +563,24 @@ def test_where_answers_are_asked_for_nothing_is_smoothed_and_lines_are_counted(t
         for name, submitting in (("a.csv", Submitting()), ("b.csv", Submitting(file_power=1.0)))
     )
     assert plain.computed == plain.rows and plain.warnings == ()
-    assert smooth.warnings[0].startswith("smoothing, file_power and blend are for competitions that ask for scores")
+    assert smooth.warnings[0].startswith("smoothing, file_power, habits and blend are for competitions that")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_site_and_hour_count_where_names_tell_them(year_folder, trained, tmp_path):
+    from birdclef_mind.networks.habits import Habits
+
+    root = year_folder(2026)
+    bundle = bundles.load(trained[0])
+    (path,) = sorted((root / "test_soundscapes").glob("*.ogg"))[:1]
+    counts = [40.0, 30.0, *[1.0] * (len(bundle.classes) - 1)]
+    other = [60.0, 0.0, *[1.0] * (len(bundle.classes) - 1)]
+    there = replace(bundle, habits=Habits({"S05": counts, "S22": other}, {}))
+    plain = write_submission(bundle, root, tmp_path / "a.csv", submitting=Submitting(habits=0.4))
+    assert any(line.startswith("habits: the network learned from no labelled soundscapes") for line in plain.warnings)
+    found = write_submission(there, root, tmp_path / "b.csv", submitting=Submitting(habits=0.4))
+    assert not any(line.startswith("habits") for line in found.warnings)
+    before, after = (read_scores(tmp_path / name) for name in ("a.csv", "b.csv"))
+    place = list(before.columns).index(bundle.classes.names[0])
+    assert "_S05_" in path.stem
+    assert (np.asarray(after.values)[:, place] > np.asarray(before.values)[:, place]).all()
