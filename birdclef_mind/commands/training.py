@@ -85,7 +85,7 @@ def add_train(group: Group) -> None:
     parser.add_argument(
         "--patience", type=COUNT, help="epochs without progress before it stops (default: the recipe's)"
     )
-    parser.add_argument("--loss", type=_LOSS, help="cross_entropy, binary or focal (default: the recipe's)")
+    parser.add_argument("--loss", type=_LOSS, help=f"{', '.join(LOSSES)} (default: the recipe's)")
     parser.add_argument(
         "--without", default="", metavar="A,B", help="parts of the recipe to leave out, such as mixup,noise"
     )

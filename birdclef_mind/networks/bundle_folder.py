@@ -64,9 +64,9 @@ def renewed(ledger: Ledger) -> Iterator[Path]:
 
 
 def copied(source: Path, stage: Path) -> None:
-    """Copy a bundle and its measures from its folder into an empty one; what explaining added stays behind."""
+    """Copy a bundle and its measures into an empty folder; what explaining added, or a round was told, stays behind."""
     for name in (bundles.FACTS, bundles.WEIGHTS, *_OTHERS):
-        if name != SETTINGS and (source / name).is_file():
+        if name not in (SETTINGS, SOFT_LABELS) and (source / name).is_file():
             shutil.copyfile(source / name, stage / name)
 
 

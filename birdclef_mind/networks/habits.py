@@ -64,6 +64,8 @@ class Habits:
         The odds of a class are multiplied by those that it has there, over those that it has anywhere, and so for the
         hour; a class that nobody heard in any soundscape, and a site or an hour that nobody listened at, change none.
         """
+        if not power:
+            return scores
         change = np.zeros(scores.shape[-1])
         if site in self.sites:
             change += _change(np.array(self.sites[site]), self.sites)
@@ -71,7 +73,7 @@ class Habits:
         heard = [share * np.array(self.hours[str(one)]) for one, share in near if str(one) in self.hours]
         if heard:
             change += _change(np.sum(heard, axis=0), self.hours)
-        if not power or not change.any():
+        if not change.any():
             return scores
         sure = np.clip(np.asarray(scores, float), _TINY, 1 - _TINY)
         odds = sure / (1 - sure) * np.exp(power * change)

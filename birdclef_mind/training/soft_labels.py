@@ -34,8 +34,13 @@ class UnlabelledSoundscapes:
     heard: Embeddings | None = None
 
     def refuse_unfit(self, cache: Cache, teacher: Embeddings | None) -> None:
-        """StoreError where pictures are made in another way than a cache's, or somebody else heard than the teacher."""
+        """StoreError for pictures or labels unlike a cache's, or where somebody else heard than the teacher."""
         refuse_unlike(self.cache, cache, any_step=True)
+        if self.cache.classes.names != cache.classes.names:
+            raise StoreError(
+                f"{self.cache.root}: expected soundscapes cached with the same {len(cache.classes)} labels as "
+                f"{cache.root}, in the same order"
+            )
         if teacher and not self.heard:
             raise StoreError(
                 f"{teacher.root}: expected what the same listener makes of the soundscapes too; run "

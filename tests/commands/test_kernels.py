@@ -17,9 +17,7 @@ from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.write_submission import write_submission
 from birdclef_mind.networks.bundle import load
 
-CONFIG = """[training]
-model = "small"
-epochs = 1
+FEW = """
 [decoding]
 epochs = 1
 steps = 2
@@ -27,7 +25,11 @@ steps = 2
 examples = 1
 seeds = 1
 sheets = 3
-[submitting]
+"""
+CONFIG = f"""[training]
+model = "small"
+epochs = 1
+{FEW}[submitting]
 shifts = 2
 smoothing = [0.2, 0.6, 0.2]
 file_power = 0.4
@@ -220,7 +222,7 @@ def test_settings_with_a_byte_order_mark_are_read(inputs, tmp_path):
     assert kernels.check_build(tmp_path, BUILD).training.epochs == 1
 
 
-ROUNDS = """rounds = 1
+ROUNDS = f"""rounds = 1
 [features]
 preset = "logmel128"
 [training]
@@ -231,14 +233,7 @@ loss = "binary"
 [training.augmentation]
 roll = false
 soundscapes = 1.0
-[decoding]
-epochs = 1
-steps = 2
-[showing]
-examples = 1
-seeds = 1
-sheets = 3
-"""
+{FEW}"""
 
 
 def test_soundscapes_teach_in_the_form_of_2026(year_folder, inputs, tmp_path, capsys):

@@ -10,6 +10,7 @@ from conftest import tree
 
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
+from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import ConfigError, StoreError
 from birdclef_mind.listeners.embeddings import open_embeddings
 from birdclef_mind.networks import bundle as bundles
@@ -155,6 +156,10 @@ def test_what_cannot_be_done_is_refused_before_any_training(place, tmp_path):
     ):
         with pytest.raises(error, match=words):
             train_rounds(cache, tmp_path / "b", training, soundscapes(place), 1, extras=extras)
+    untold = open_cache(place / "untold")
+    others = replace(untold, classes=Classes(tuple(reversed(untold.classes.names))))
+    with pytest.raises(StoreError, match="with the same 4 labels as"):
+        train_rounds(cache, tmp_path / "d", QUICK, UnlabelledSoundscapes(others), 1)
     with pytest.raises(StoreError, match="does not hold, found none"):
         train_rounds(cache, tmp_path / "c", QUICK, UnlabelledSoundscapes(cache), 1)
     assert not list((tmp_path).glob("*/round_*/bundle.json"))
@@ -181,4 +186,5 @@ def test_the_command_says_what_each_round_came_to(place, tmp_path, capsys):
     # A network that is trained alone there again is not one of those rounds.
     assert main([*words, "--epochs", "2"]) in (0, 1)
     assert not (tmp_path / "b" / "rounds.csv").exists()
+    assert not (tmp_path / "b" / "soft_labels.csv").exists()
     assert main(["train", str(place / "told"), str(tmp_path / "b" / "round_7")]) == 2
