@@ -68,8 +68,7 @@ def cache_images(inputs: Path, out: Path, build: str) -> None:
     )
     for remark in report.remarks:
         terminal.say(remark)
-    for failure in report.failures:
-        terminal.say(f"failed: {failure.recording}: {failure.reason}")
+    terminal.failures({failure.recording: failure.reason for failure in report.failures})
     failed = f", {len(report.failures)} recordings failed" if report.failures else ""
     places: list[tuple[str, str | Path]] = [("pictures", out / "cache")]
     if heard:

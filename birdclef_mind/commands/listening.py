@@ -72,8 +72,7 @@ def embed(
     report = write_embeddings(
         own.model, own.heard_by, competition, classes, out, unlabelled=unlabelled, track=terminal.track
     )
-    for failure in report.failures:
-        terminal.say(f"failed: {failure.recording}: {failure.reason}")
+    terminal.failures({failure.recording: failure.reason for failure in report.failures})
 
 
 def teacher(inputs: Path) -> Embeddings:

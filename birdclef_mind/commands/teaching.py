@@ -43,8 +43,7 @@ def cache_soundscapes(
         competition, classes, features, folder / _CACHE,
         pack=True, unlabelled=True, jobs=jobs, track=terminal.track,
     )  # fmt: skip
-    for failure in report.failures:
-        terminal.say(f"failed: {failure.recording}: {failure.reason}")
+    terminal.failures({failure.recording: failure.reason for failure in report.failures})
     if ears:
         heard_by = replace(ears.heard_by, hearing=replace(ears.heard_by.hearing, windowing=features.windowing))
         embed(Ears(ears.model, heard_by), folder / _HEARD, competition, classes, terminal, unlabelled=True)
