@@ -41,13 +41,12 @@ them it helped. *Blend*: all bundles together. Shifts: {shifts}; smoothing: {smo
 three best: {power}."""
 
 
-def heard(bundle, root, shifts):
-    """Scores (rows, classes) of every soundscape by name, as a bundle's network gives them."""
+def heard(bundles, root, shifts, listener=None):
+    """Scores (rows, classes) of every soundscape by name, as bundles give them, and the names of classes."""
     from birdclef_mind.data.soundscapes import row_scores
-    from birdclef_mind.kaggle.answering import PictureAnswering
-    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.kaggle.answering import open_answering
 
-    answering, found = PictureAnswering(load(bundle), shifts), {}
+    answering, found = open_answering(bundles, listener, shifts=shifts), {}
     for path in sorted((root / "test_soundscapes").iterdir()):
         answer = answering.answer(answering.decode(path))
         found[path.stem] = row_scores(answer.starts_s, answer.scores, answering.known.length_s)
@@ -56,14 +55,20 @@ def heard(bundle, root, shifts):
 
 def told(scores, names, truth):
     """ROC-AUC and mean average precision of scores by soundscape."""
+    return measured(np.asarray(truth.values), rows_of(scores, names, truth))
+
+
+def rows_of(scores, names, truth):
+    """Scores by soundscape as rows of the truth (rows, classes)."""
+    places = [names.index(label) for label in truth.columns]
+    ends = [str(row_id).rpartition("_") for row_id in truth.row_ids]
+    return np.array([scores[name][int(end_s) // 5 - 1][places] for name, _, end_s in ends])
+
+
+def measured(there, given):
+    """Macro ROC-AUC and mean average precision of scores (rows, classes)."""
     from birdclef_mind.data.metrics import mean_average_precision, roc_aucs
 
-    places = [names.index(label) for label in truth.columns]
-    rows = []
-    for row_id in truth.row_ids:
-        name, _, end_s = str(row_id).rpartition("_")
-        rows.append(scores[name][int(end_s) // 5 - 1][places])
-    there, given = np.asarray(truth.values), np.array(rows)
     return [float(np.nanmean(roc_aucs(there, given))), float(mean_average_precision(there, given))]
 
 
@@ -82,7 +87,7 @@ def one_place(args, seed):
     raw, found = {}, {"single": {}, "blend": {}}
     for bundle in args.bundles:
         for shifts in (1, SHIFTS):
-            raw[str(bundle), shifts], names = heard(bundle, root, shifts)
+            raw[str(bundle), shifts], names = heard([bundle], root, shifts)
     for step, (shifts, smoothing, power) in STEPS.items():
         submitting = Submitting(smoothing=smoothing, file_power=power)
         own = [raw[str(bundle), shifts] for bundle in args.bundles]

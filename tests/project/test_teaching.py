@@ -39,16 +39,36 @@ def test_no_recording_of_the_test_sings_where_anything_is_learned(teaching, bird
 
 
 def test_the_table_says_what_each_line_adds(teaching, tmp_path, monkeypatch):
-    one = {"labels of clips alone": [0.7, 0.3], "+ labelled soundscapes": [0.75, 0.4], "+ round 1": [0.8, 0.5]}
-    last = "+ shifts, smoothing, the soundscape's best"
-    results = {"1": {**one, "+ round 2": [0.82, 0.5], last: [0.9, 0.6]}, "2": {**one, last: [0.86, 0.6]}}
+    def told(auc, precision):
+        return [[auc + shift, precision] for shift in (0, -0.01, 0.01)]
+
+    one = {
+        "labels of clips alone": told(0.7, 0.3),
+        "+ labelled soundscapes": told(0.75, 0.4),
+        "+ round 1": told(0.8, 0.5),
+    }
+    last, left_out = "+ a head on the listener", "all but rounds"
+    first = {**one, "+ round 2": told(0.82, 0.5), last: told(0.9, 0.6), left_out: told(0.85, 0.6)}
+    results = {"1": first, "2": {**one, last: told(0.86, 0.6), left_out: told(0.85, 0.6)}}
     lines = teaching.table(results)
     assert lines[2] == "| labels of clips alone | 2 | 0.700 | 0.300 |"
-    assert lines[4] == "| + round 1 | 2 | 0.800 (+0.050) | 0.500 (+0.100) |"
-    assert lines[5] == "| + round 2 | 1 | 0.820 (+0.020) | 0.500 (+0.000) |"
-    assert lines[6] == f"| {last} | 2 | 0.880 (+0.070) | 0.600 (+0.100) |"
+    assert lines[4] == "| + round 1 | 2 | 0.800, +0.050 (+0.050 to +0.050) | 0.500, +0.100 (+0.100 to +0.100) |"
+    # The place without a second round keeps its first.
+    assert lines[5] == "| + round 2 | 1 | 0.810, +0.010 (+0.010 to +0.010) | 0.500, +0.000 (+0.000 to +0.000) |"
+    assert lines[6].startswith(f"| {last} | 2 | 0.880, +0.070 (")
+    assert lines[-1].startswith(f"| {left_out} | 0.850, -0.030 (")
     (tmp_path / "results.json").write_text(json.dumps(results))
     (tmp_path / "page.md").write_text("# Page\n\n## First\n\none\n")
     monkeypatch.setattr(sys, "argv", ["t", "--page", str(tmp_path / "page.md"), "--tables", f"Birds={tmp_path}"])
     teaching.main()
     assert "## Soundscapes teach\n" in (tmp_path / "page.md").read_text()
+
+
+def test_minutes_are_drawn_anew_whole(teaching):
+    from types import SimpleNamespace
+
+    truth = SimpleNamespace(row_ids=[f"{name}_{end}" for name in "abc" for end in (5, 10)])
+    first, *others = teaching.redrawn(truth, 1)
+    assert first.tolist() == list(range(6))
+    assert all(rows.reshape(-1, 2)[:, 0].tolist() == (rows.reshape(-1, 2)[:, 1] - 1).tolist() for rows in others)
+    assert len(others) == teaching.RESAMPLED
