@@ -21,6 +21,7 @@ PACKAGE = ROOT / "birdclef_mind"
 # The rooms from the top down, as their contract in setup.cfg has them.
 ROOMS = (
     "commands",
+    "studio",
     "explanation",
     "audit",
     "evidence",

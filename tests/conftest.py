@@ -259,6 +259,21 @@ def heard_mind(little, once):
     return ears, folder, json.loads((folder / "explanation.json").read_text())
 
 
+@pytest.fixture
+def served(tmp_path):
+    """`served(bundles, …)`: a studio, open and served, see `some_studio.studios`."""
+    from some_studio import studios
+
+    with studios(tmp_path / "work") as begin:
+        yield begin
+
+
+@pytest.fixture
+def taught(served, little):
+    """A studio on the little network with its training data."""
+    return served(little.decoded, cache=little.cache, competition=little.competition)
+
+
 @pytest.fixture(scope="session")
 def bird_corner():
     return _real("birdclef2023")

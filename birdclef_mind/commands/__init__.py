@@ -3,6 +3,7 @@
 cli           `birdclef-mind`: words to a command, errors to one sentence and a status
 data          sample, collect, cache, embed
 auditing      audit: what may be wrong with the training data
+hosting       studio: the web application of an expert
 proving       plant: a case whose truth is known
 training      train, runs
 decoders      train-decoders: what redraws the input from layers

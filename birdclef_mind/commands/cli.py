@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from birdclef_mind import __version__
-from birdclef_mind.commands import auditing, competing, data, decoders, explaining, proving, training
+from birdclef_mind.commands import auditing, competing, data, decoders, explaining, hosting, proving, training
 from birdclef_mind.commands.arguments import Parser
 from birdclef_mind.commands.parsers import STATUS_HELP, Group
 from birdclef_mind.commands.surroundings import settle
@@ -24,6 +24,7 @@ COMMANDS: tuple[Callable[[Group], None], ...] = (
     auditing.add_audit,
     explaining.add_compare,
     explaining.add_report,
+    hosting.add_studio,
     competing.add_infer,
     competing.add_score,
     competing.add_rehearse,

@@ -9,7 +9,7 @@ from pathlib import Path
 from birdclef_mind.commands.arguments import given_file, number, numbers, one_of, place, whole
 from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_config, add_jobs
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
-from birdclef_mind.commands.terminal import Terminal
+from birdclef_mind.commands.terminal import Terminal, command
 from birdclef_mind.commands.words import (
     counted,
     fidelity_lines,
@@ -58,6 +58,7 @@ def dry_run(args: argparse.Namespace, terminal: Terminal) -> int:
             ("training curves", result.bundle / "history.png"),
             ("confusion matrix", result.bundle / "confusion.png"),
             ("pictures", result.cache),
+            ("next", command("studio", result.bundle, "--cache", result.cache, "--work", args.out / "studio")),
         ],
     )
     return 0

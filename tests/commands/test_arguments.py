@@ -16,7 +16,7 @@ from birdclef_mind.storage.places import reached
 NEVER = ["nan", "inf", "-inf", "-1", "1e999", "x", "", "1_0", "٣", "0x10", "99999999999999999999999"]
 MAY_BE_ZERO = {
     "--hold-out", "--seed", "--split-seed", "--soundscapes", "--hidden", "--validation-share", "--metamers", "--level",
-    "--file-power", "--habits",
+    "--file-power", "--habits", "--port",
 }  # fmt: skip
 MAY_BE_NEGATIVE = {"--level"}
 # Words that are known only where the work begins, and what to give where they are wrong.
@@ -24,11 +24,12 @@ WORDS = {
     "--labels": ["nix", "99", "0", "-1", "a,,b", ","], "--model": ["nix", "", "../x"], "--without": ["nix"],
     "--presets": ["nix", "mel16,nix"], "--segment": ["nix", "nix@0", "@", "nix@nan"], "--bird": ["nix", ""],
     "--smoothing": ["", "nix", "0.1,0.8", "1,,1", "-1,1,1", "0.5,0,0.5", "nan", "1,inf,1"],
-    "--accept": ["nix", "label,nix", "Label"], "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"],
+    "--accept": ["nix", "label,nix", "Label"], "--scheduler": ["nix", "tcp://127.0.0.1:1"], "--audio": ["nix.wav", ""], "--species": ["nix", "", "../x"], "--work": ["", "/proc/nope/x", "/dev/null/x"],
 }  # fmt: skip
 # Folders, or models, that are read, and a file to write: what is not there, is a file, or cannot be made.
 FOLDERS = {
     "--before",
+    "--cache",
     "--competition",
     "--second",
     "--judge",
@@ -81,7 +82,7 @@ def positionals(command, little, out):
         "train-decoders": [little.bundle, little.cache], "explain": [little.decoded, little.cache, out],
         "compare": [little.competition, out], "report": [out, out / "p.html"],
         "infer": [little.bundle, little.competition, out / "s.csv"], "score": [out, out],
-        "rehearse": [little.competition, out],
+        "rehearse": [little.competition, out], "studio": [little.bundle],
     }[command]  # fmt: skip
 
 

@@ -100,9 +100,9 @@ def test_every_command_is_listed():
     assert {name for name in subparsers() if f"birdclef-mind {name}" not in PAGES["docs/commands.md"]} == set()
 
 
-def test_the_readme_is_short_and_has_one_picture():
+def test_the_readme_is_short_and_has_three_pictures():
     assert README.count("\n") <= 130
-    assert len(re.findall(r"!\[", README)) == 1
+    assert len(re.findall(r"!\[", README)) == 3
 
 
 def test_the_settings_are_read(tmp_path):

@@ -11,6 +11,7 @@ import birdclef_mind
 PACKAGE = Path(birdclef_mind.__file__).parent
 MODULES = {path.relative_to(PACKAGE.parent).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
 MOST_POSITIONAL = 5
+_TOLD = "writer: what the page is told, as JSON"
 # Results of any keys and values, each with the word why it has no narrower type.
 PLAIN = {
     "checks.known": "reader: the settings in a table, before any is checked",
@@ -25,6 +26,22 @@ PLAIN = {
     "storage.files.read_facts": "reader: a file of JSON",
     "storage.files.read_object": "reader: a file of JSON",
     "storage.files.sealed": "writer: facts with their digest, as JSON",
+    "studio.again.improved": _TOLD,
+    "studio.blind.BlindTest.answer": _TOLD,
+    "studio.lessons.Lessons.like": _TOLD,
+    "studio.lessons.Lessons.look_through": _TOLD,
+    "studio.lessons.Lessons.mark": _TOLD,
+    "studio.lessons.Lessons.queue": _TOLD,
+    "studio.lessons.Lessons.scan": _TOLD,
+    "studio.lessons.Lessons.told": _TOLD,
+    "studio.moments.Looked.told": _TOLD,
+    "studio.moments.alike": _TOLD,
+    "studio.moments.answers": _TOLD,
+    "studio.moments.decided": _TOLD,
+    "studio.moments.insisted": _TOLD,
+    "studio.moments.layers": _TOLD,
+    "studio.moments.through": _TOLD,
+    "studio.steps.Steps.told": _TOLD,
     "training.learner.Climbing.get_config": "writer: Keras' own",
 }
 _ARRAY = re.compile(r"\b(Array|Pixels|Floats|Targets|Places)\b")

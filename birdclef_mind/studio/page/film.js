@@ -1,0 +1,151 @@
+// A recording as a strip of film: tiles of its spectrogram, lanes of what is heard, and a cursor.
+import { $, ask, clock, element, percent, t } from "./common.js";
+
+const PX_A_S = 60, LANE_BIRDS = 5, CHUNK = 600;
+let tileS = 10;
+export const at = { recording: null, cursor: 0 };
+let heard = [];
+let lanes = new Map();
+const listeners = [];
+export const onMove = (work) => listeners.push(work);
+
+export function settle(state) {
+  tileS = state.tile_s;
+  $("khz").replaceChildren(element("b", {}, "kHz"), ...state.ticks.map(([value, height]) => {
+    const tick = element("span", {}, `${value}`);
+    tick.style.bottom = `${100 * height}%`;
+    return tick;
+  }));
+}
+
+export function open(recording) {
+  at.recording = recording;
+  at.cursor = 0;
+  heard = recording.ears.map(() => ({ count: 0, rows: [], names: {} }));
+  lanes = new Map();
+  $("tiles").replaceChildren();
+  $("lanes").replaceChildren();
+  $("scroll").scrollLeft = 0;
+  grow(recording);
+  move(0);
+}
+
+export function grow(recording) {
+  at.recording = recording;
+  const width = Math.ceil(recording.seconds * PX_A_S);
+  $("film").style.width = `${Math.max(width, 1)}px`;
+  $("cursor").setAttribute("aria-valuemax", recording.seconds.toFixed(1));
+  drawTiles();
+}
+
+// Only tiles in sight stand in the page, whatever the recording's length.
+export function drawTiles() {
+  const { recording } = at;
+  if (!recording) return;
+  const scroll = $("scroll"), tiles = $("tiles");
+  const first = Math.max(0, Math.floor(scroll.scrollLeft / (tileS * PX_A_S)) - 1);
+  const last = Math.min(Math.ceil(recording.seconds / tileS) - 1, Math.ceil((scroll.scrollLeft + scroll.clientWidth) / (tileS * PX_A_S)) + 1);
+  for (const old of [...tiles.children]) if (old.dataset.tile < first || old.dataset.tile > last) old.remove();
+  for (let tile = first; tile <= last; tile += 1) {
+    const whole = recording.whole || recording.seconds >= (tile + 1) * tileS;
+    const version = whole ? "" : `?at=${Math.floor(2 * recording.seconds)}`;
+    const source = `recordings/${recording.number}/picture/${tile}${version}`;
+    let image = tiles.querySelector(`img[data-tile="${tile}"]`);
+    if (!image) {
+      image = element("img", { alt: "", "data-tile": tile, draggable: "false" });
+      image.style.left = `${tile * tileS * PX_A_S}px`;
+      image.style.width = `${tileS * PX_A_S}px`;
+      const time = element("i", { "data-tile": tile }, clock(tile * tileS));
+      time.style.left = image.style.left;
+      tiles.append(image, time);
+    }
+    if (image.getAttribute("src") !== source) image.setAttribute("src", source);
+  }
+  drawLanes();
+}
+
+export async function hearOn(recording) {
+  for (const [ear, own] of recording.ears.entries()) {
+    while (heard[ear] && heard[ear].count < own.heard) {
+      const told = await ask(`recordings/${recording.number}/heard?ear=${ear}&first=${heard[ear].count}`);
+      if (at.recording?.number !== recording.number) return;
+      heard[ear].rows.push(...told.rows);
+      heard[ear].count += told.rows.length;
+      Object.assign(heard[ear].names, told.names);
+      if (!told.rows.length || told.rows.length < CHUNK) break;
+    }
+  }
+  makeLanes(recording);
+  drawLanes();
+}
+
+function makeLanes(recording) {
+  const wanted = [];
+  recording.ears.forEach((ear, place) => {
+    wanted.push([`ear ${place}`, ear.name, place, null]);
+    for (const [bird, name] of ear.best.slice(0, LANE_BIRDS)) wanted.push([`${place} ${bird}`, name, place, bird]);
+  });
+  const keys = wanted.map(([key]) => key).join();
+  if ($("lanes").dataset.keys === keys && lanes.size) return;
+  $("lanes").dataset.keys = keys;
+  lanes = new Map(wanted.map(([key, name, ear, bird]) => {
+    const canvas = bird === null ? null : element("canvas", { "aria-hidden": "true" });
+    const lane = element("div", { class: bird === null ? "lane of" : "lane" }, element("b", {}, name), ...(canvas ? [canvas] : []));
+    return [key, { lane, canvas, ear, bird }];
+  }));
+  $("lanes").replaceChildren(...[...lanes.values()].map(({ lane }) => lane));
+}
+
+// What is heard belongs to the middle of its window.
+const moment = (ear, row) => (row + 1) * at.recording.hop_s - at.recording.ears[ear].length_s / 2;
+const rowAt = (ear, seconds) => Math.round((seconds + at.recording.ears[ear].length_s / 2) / at.recording.hop_s - 1);
+
+function drawLanes() {
+  const scroll = $("scroll");
+  for (const { canvas, ear, bird } of lanes.values()) {
+    if (!canvas) continue;
+    canvas.width = scroll.clientWidth;
+    canvas.style.left = `${scroll.scrollLeft}px`;
+    canvas.style.width = `${scroll.clientWidth}px`;
+    canvas.height = 15;
+    const pen = canvas.getContext("2d");
+    const first = Math.max(0, rowAt(ear, scroll.scrollLeft / PX_A_S) - 1), last = rowAt(ear, (scroll.scrollLeft + scroll.clientWidth) / PX_A_S) + 1;
+    const step = at.recording.hop_s * PX_A_S;
+    for (let row = first; row <= Math.min(last, heard[ear].rows.length - 1); row += 1) {
+      const found = heard[ear].rows[row].find(([one]) => one === bird);
+      if (!found) continue;
+      pen.fillStyle = `rgb(240 166 92 / ${Math.min(1, found[1])})`;
+      pen.fillRect(moment(ear, row) * PX_A_S - step / 2 - scroll.scrollLeft, 0, Math.ceil(step), 15);
+    }
+  }
+}
+
+export function heardAt(seconds) {
+  return (at.recording?.ears ?? []).map((ear, place) => {
+    const rows = heard[place].rows;
+    const row = rows[Math.min(Math.max(0, rowAt(place, seconds)), rows.length - 1)] ?? [];
+    return { ear: ear.name, birds: row.slice(0, 3).map(([bird, chance]) => [heard[place].names[bird] ?? String(bird), chance]) };
+  });
+}
+
+export function lastHeard() {
+  return (at.recording?.ears ?? []).map((ear, place) => {
+    const row = heard[place].rows.at(-1) ?? [];
+    return { ear: ear.name, birds: row.slice(0, 3).map(([bird, chance]) => [heard[place].names[bird] ?? String(bird), chance]) };
+  });
+}
+
+export function move(seconds, follow = true) {
+  const { recording } = at;
+  if (!recording) return;
+  at.cursor = Math.min(Math.max(0, seconds), recording.seconds);
+  const cursor = $("cursor"), scroll = $("scroll"), x = at.cursor * PX_A_S;
+  cursor.style.left = `${x}px`;
+  cursor.setAttribute("aria-valuenow", at.cursor.toFixed(1));
+  const best = heardAt(at.cursor)[0]?.birds[0];
+  cursor.setAttribute("aria-valuetext", `${clock(at.cursor)} ${best ? `${best[0]} ${percent(best[1])}` : t("silence")}`);
+  if (follow && (x < scroll.scrollLeft + 40 || x > scroll.scrollLeft + scroll.clientWidth - 40)) scroll.scrollLeft = x - scroll.clientWidth / 2;
+  for (const work of listeners) work(at.cursor);
+}
+
+export const secondsAt = (event) => (event.clientX - $("film").getBoundingClientRect().left) / PX_A_S;

@@ -1,0 +1,176 @@
+// Hear with it: recordings are dropped, chosen or recorded, shown as they are heard, and played.
+import { $, ask, clock, doing, element, hush, named, say, t } from "./common.js";
+import { at, drawTiles, grow, hearOn, heardAt, lastHeard, move, onMove, open, secondsAt } from "./film.js";
+import { record } from "./microphone.js";
+
+const PLAYED_S = 20;
+const opened = new Map();
+let stopRecording = null, playedFrom = 0, sound = null;
+
+export function settle(state) {
+  $("given").append(...state.given.map((name, place) => element("option", { value: place }, name)));
+  $("given-label").hidden = !state.given.length;
+}
+
+async function show(number) {
+  const recording = await ask(`recordings/${number}`);
+  opened.set(number, recording.name);
+  for (const key of [...opened.keys()].slice(0, -8)) opened.delete(key);
+  $("empty").hidden = true;
+  $("desk").hidden = false;
+  $("moment").hidden = true;
+  open(recording);
+  showOpened();
+  tell(recording);
+  follow(number);
+}
+
+function showOpened() {
+  $("opened").replaceChildren(...[...opened].map(([number, name]) => {
+    const button = element("button", { type: "button", "aria-pressed": at.recording?.number === number, title: name }, name);
+    button.addEventListener("click", doing(() => show(number)));
+    return element("li", {}, button);
+  }));
+}
+
+function tell(recording) {
+  $("recording-name").textContent = recording.live ? t("record") : recording.name;
+  const parts = [clock(recording.seconds), ...recording.ears.map((ear) => {
+    const share = recording.seconds ? Math.min(1, ear.heard * recording.hop_s / recording.seconds) : 0;
+    return share < 0.999 && !recording.live ? `${ear.name} ${Math.round(100 * share)} %` : ear.name;
+  })];
+  $("recording-state").textContent = recording.why ? `${recording.why} · ${parts.join(" · ")}` : parts.join(" · ");
+}
+
+const showNow = (heard) => $("now").replaceChildren(...heard.map(({ ear, birds }) => element("div", { class: "ear" }, element("h3", {}, ear), named(birds))));
+
+// As long as there is something to come: how much there is, and what is heard in it.
+async function follow(number) {
+  while (at.recording?.number === number) {
+    let recording;
+    try { recording = await ask(`recordings/${number}`); }
+    catch (error) { if (error.status) { opened.delete(number); showOpened(); say(error.message); } return; }
+    if (at.recording?.number !== number) return;
+    const atEnd = recording.live && $("scroll").scrollLeft + $("scroll").clientWidth >= $("film").clientWidth - 120;
+    grow(recording);
+    tell(recording);
+    await hearOn(recording).catch(() => {});
+    if (recording.live && !recording.whole) {
+      if (atEnd) $("scroll").scrollLeft = $("film").clientWidth;
+      move(recording.seconds, false);
+      showNow(lastHeard());
+    } else move(at.cursor, false);
+    if (recording.ended) return;
+    await new Promise((resolve) => setTimeout(resolve, recording.live ? 200 : 400));
+  }
+}
+
+async function send(files) {
+  for (const file of files) {
+    const told = await ask(`recordings?name=${encodeURIComponent(file.name.slice(-200))}`, undefined, { method: "POST", body: file });
+    await show(told.number);
+  }
+}
+
+const SOUNDS = /\.(ogg|mp3|wav|flac|opus|aif|aiff|m4a|oga)$/i;
+
+// What was dropped may be folders.
+async function filesIn(entry) {
+  if (entry.isFile) return new Promise((resolve) => entry.file((file) => resolve([file]), () => resolve([])));
+  const reader = entry.createReader(), found = [];
+  for (;;) {
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) return (await Promise.all(found.map(filesIn))).flat().filter((file) => SOUNDS.test(file.name));
+    found.push(...some);
+  }
+}
+
+const drop = $("drop");
+for (const target of [drop, document.body]) {
+  target.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  target.addEventListener("dragleave", () => drop.classList.remove("over"));
+}
+document.body.addEventListener("drop", doing(async (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const files = entries.length ? (await Promise.all(entries.map(filesIn))).flat() : [...event.dataTransfer.files];
+  await send(files);
+}));
+$("open").addEventListener("click", () => $("file").click());
+$("open-folder").addEventListener("click", () => $("folder").click());
+for (const id of ["file", "folder"]) $(id).addEventListener("change", doing(async (event) => {
+  await send([...event.target.files].filter((file) => id === "file" || SOUNDS.test(file.name)).slice(0, 8));
+  event.target.value = "";
+}));
+$("given").addEventListener("change", doing(async (event) => {
+  if (event.target.value === "") return;
+  const told = await ask("recordings/given", { number: Number(event.target.value) });
+  event.target.value = "";
+  await show(told.number);
+}));
+
+$("record").addEventListener("click", doing(async () => {
+  const button = $("record");
+  if (stopRecording) {
+    const stop = stopRecording;
+    stopRecording = null;
+    button.classList.remove("on");
+    button.textContent = `● ${t("record")}`;
+    await stop();
+    return;
+  }
+  const { number } = await ask("recordings/live", {});
+  try { stopRecording = await record(number, () => say(t("lost"))); }
+  catch { say(t("no_microphone")); await ask(`recordings/${number}/end`, {}); return; }
+  button.classList.add("on");
+  button.textContent = `■ ${t("stop")}`;
+  await show(number);
+}));
+
+// Playing: a stretch at a time, so that no length is ever too long.
+function stopPlaying() {
+  sound?.pause();
+  sound = null;
+  $("play").textContent = `▶ ${t("play")}`;
+}
+
+function playFrom(seconds) {
+  hush();
+  stopPlaying();
+  const number = at.recording.number;
+  playedFrom = seconds;
+  sound = new Audio(`recordings/${number}/sound?from=${seconds.toFixed(2)}&length=${PLAYED_S}`);
+  const own = sound;
+  own.addEventListener("ended", () => {
+    const next = playedFrom + own.duration;
+    if (own === sound && next < at.recording.seconds - 0.05) playFrom(next); else if (own === sound) stopPlaying();
+  });
+  own.play().catch(stopPlaying);
+  $("play").textContent = `❚❚ ${t("pause")}`;
+  const step = () => {
+    if (own !== sound) return;
+    move(playedFrom + own.currentTime);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+}
+
+export const togglePlay = () => { if (sound) stopPlaying(); else if (at.recording) playFrom(at.cursor >= at.recording.seconds - 0.1 ? 0 : at.cursor); };
+$("play").addEventListener("click", togglePlay);
+
+$("scroll").addEventListener("scroll", () => requestAnimationFrame(drawTiles), { passive: true });
+new ResizeObserver(drawTiles).observe($("scroll"));
+$("film").addEventListener("pointerdown", (event) => { stopPlaying(); move(secondsAt(event), false); $("cursor").focus({ preventScroll: true }); });
+$("film").addEventListener("dblclick", () => $("look").click());
+$("cursor").addEventListener("keydown", (event) => {
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: 30, PageUp: -30 };
+  if (event.key in steps) move(at.cursor + steps[event.key] * (event.shiftKey ? 10 : 1));
+  else if (event.key === "Home") move(0);
+  else if (event.key === "End") move(at.recording.seconds);
+  else if (event.key === "Enter") $("look").click();
+  else if (event.key === " ") togglePlay();
+  else return;
+  event.preventDefault();
+});
+onMove((seconds) => { if (!at.recording.live || at.recording.whole) showNow(heardAt(seconds)); });

@@ -1,0 +1,202 @@
+// Teach it: one segment after the other, said by a key, on disk at once; then train anew.
+import { $, Refused, ask, clock, doing, element, follow, heardOf, number, percent, picture, playSound, progress, say, t } from "./common.js";
+
+let segments = [], place = 0, birds = [], teaches = false, order = "unsure", choosing = null, begun = false, seenNumber = 0;
+
+export function settle(state) {
+  ({ birds, teaches } = state);
+  $("no-data").hidden = teaches;
+  $("classroom").hidden = !teaches;
+  $("bird-list").append(...birds.map(([label, name]) => element("option", { value: name === label ? label : `${name} (${label})` })));
+}
+
+export const enter = doing(async () => {
+  if (!teaches || begun) return;
+  begun = true;
+  await load();
+  await scan("scan");
+  showTraining();
+});
+
+async function load(words = $("search").value) {
+  const told = await ask(`queue?order=${encodeURIComponent(order)}&words=${encodeURIComponent(words)}`);
+  segments = told.segments;
+  place = 0;
+  show();
+  return told;
+}
+
+// The network hears all segments once, so that there is an order; the audit when it is asked for.
+async function scan(what) {
+  const told = await ask(`queue?order=${encodeURIComponent(order)}`);
+  if (what === "scan" ? told.scanned : told.audited) { await load(); return; }
+  const { number: work } = await ask("scan", { what });
+  await follow(work, () => {}, (one) => { $("scan-state").textContent = one.state === "done" ? "" : progress(one); });
+  await load();
+}
+
+const current = () => segments[place];
+
+function show() {
+  $("queue").replaceChildren(...segments.map((segment, row) => {
+    const told = said(segment.mark);
+    const button = element("button", { type: "button", "aria-current": row === place }, element("span", {}, segment.bird),
+      element("span", {}, segment.sure === undefined ? "" : percent(segment.sure)), element("small", {}, `${segment.recording} ${clock(segment.start_s)}${told ? ` · ${told}` : ""}`));
+    button.addEventListener("click", () => { place = row; show(); playSound(`segments/${segment.place}/sound`); });
+    return element("li", {}, button);
+  }));
+  const segment = current();
+  for (const button of document.querySelectorAll("[data-say]")) button.disabled = !segment && button.dataset.say !== "undo";
+  if (!segment) { $("segment").replaceChildren(element("p", { class: "lead" }, t("all_heard"))); return; }
+  const what = `${segment.bird}, ${segment.recording} ${clock(segment.start_s)}`;
+  const told = said(segment.mark);
+  $("segment").replaceChildren(
+    element("p", { class: "bird" }, segment.bird), element("p", {}, element("small", {}, `${t("labelled")} ${segment.label} · ${segment.recording} · ${clock(segment.start_s)}`)),
+    picture(`segments/${segment.place}/picture`, `segments/${segment.place}/sound`, what),
+    ...(segment.sure === undefined ? [] : [element("p", {}, `${t("network_hears")}: ${segment.heard} · ${segment.bird} ${percent(segment.sure)}`)]),
+    ...(segment.reason ? [element("p", { class: "reason" }, segment.reason)] : []),
+    ...(told ? [element("p", {}, element("strong", {}, `${t("said")}: ${told}`))] : []));
+  $("queue").querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
+}
+
+function said(mark) {
+  const names = new Map(birds), parts = [];
+  if (mark.right) parts.push(t("right"));
+  if (mark.drop) parts.push(t("drop_it"));
+  if (mark.none) parts.push(t("nothing"));
+  if (mark.relabel) parts.push(names.get(mark.relabel) ?? mark.relabel);
+  for (const label of mark.also) parts.push(`+ ${names.get(label) ?? label}`);
+  if (mark.start_s !== null) parts.push(`${t("start")} ${number(mark.start_s)} s`);
+  return parts.join(", ");
+}
+
+async function mark(changes, stay = false) {
+  const segment = current();
+  if (!segment) return;
+  const wanted = { ...segment.mark, ...changes };
+  try { replace(await ask(`segments/${segment.place}/mark`, { ...wanted, seen: segment.mark.number })); }
+  catch (error) {
+    if (!(error instanceof Refused) || error.status !== 409) throw error;
+    say(t("meanwhile"));
+    replace(await ask(`segments/${segment.place}`));
+    return;
+  }
+  if (!stay && place < segments.length - 1) { place += 1; playSound(`segments/${current().place}/sound`); }
+  show();
+}
+
+function replace(told) {
+  const row = segments.findIndex((segment) => segment.place === told.place);
+  if (row >= 0) segments[row] = { ...segments[row], ...told };
+  if (told.corrections !== undefined) count(told);
+  show();
+}
+
+function count(told) {
+  seenNumber = told.number;
+  $("said").textContent = `${told.said} ${t("said")} · ${told.corrections} ${t("corrections")}`;
+}
+
+const sayings = {
+  right: () => mark({ right: true, drop: false, none: false, relabel: "" }),
+  nothing: () => mark({ none: true, right: false, drop: false, relabel: "", also: [] }),
+  drop_it: () => mark({ drop: true, right: false, none: false, relabel: "", also: [], start_s: null }),
+  another: () => choose("relabel"),
+  also: () => choose("also"),
+  start: () => startHere(),
+  skip: () => { if (place < segments.length - 1) { place += 1; show(); playSound(`segments/${current().place}/sound`); } },
+  undo: async () => {
+    const told = await ask("undo", {});
+    if (told.segment) {
+      const row = segments.findIndex((segment) => segment.place === told.segment.place);
+      if (row >= 0) place = row; else { segments.unshift(told.segment); place = 0; }
+      replace({ ...told.segment, corrections: told.corrections, said: told.said, number: told.number });
+    } else count(told);
+  },
+  more_like: async () => { segments = (await ask(`segments/${current().place}/like`)).segments; place = 0; show(); },
+};
+
+// The song starts where its sound stands now; one may say it more exactly.
+function startHere() {
+  const segment = current();
+  $("start-s").value = (segment.start_s + heardOf(`segments/${segment.place}/sound`)).toFixed(2);
+  $("starts").showModal();
+}
+
+$("starts").addEventListener("close", doing(async () => {
+  const dialog = $("starts"), kept = dialog.returnValue;
+  dialog.returnValue = "";
+  if (kept === "save" && $("start-s").value !== "") await mark({ start_s: Number($("start-s").value), drop: false }, true);
+}));
+
+function choose(what) {
+  choosing = what;
+  $("bird-search").value = "";
+  $("birds").showModal();
+}
+
+$("birds").addEventListener("close", doing(async () => {
+  const dialog = $("birds"), wanted = $("bird-search").value.trim().toLowerCase();
+  const kept = dialog.returnValue;
+  dialog.returnValue = "";
+  if (kept !== "save" || !wanted) return;
+  const found = birds.find(([label, name]) => [label, name, `${name} (${label})`].some((one) => one.toLowerCase() === wanted)) ?? birds.find(([, name]) => name.toLowerCase().startsWith(wanted));
+  if (!found) { say(`${t("choose_bird")}: ${wanted}`); return; }
+  if (choosing === "relabel") await mark({ relabel: found[0], right: false, none: false, drop: false });
+  else await mark({ also: [...new Set([...current().mark.also, found[0]])], none: false, drop: false }, true);
+}));
+
+// One after the other: who is quicker than the disk speaks of the next segment, not twice of one.
+let saying = Promise.resolve();
+for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => { saying = saying.then(doing(() => sayings[button.dataset.say]())); });
+
+export function key(event) {
+  const button = document.querySelector(`[data-say][data-key="${event.key.toLowerCase()}"]`);
+  if (button && !button.disabled) { event.preventDefault(); button.click(); }
+  else if (event.key === " " && current()) { event.preventDefault(); $("segment").querySelector(".play")?.click(); }
+  else if (event.key === "ArrowDown") { event.preventDefault(); sayings.skip(); }
+  else if (event.key === "ArrowUp" && place > 0) { event.preventDefault(); place -= 1; show(); }
+}
+
+$("order").addEventListener("change", doing(async (event) => { order = event.target.value; await scan(order === "suspicious" ? "audit" : "scan"); }));
+let searching = null;
+$("search").addEventListener("input", () => { clearTimeout(searching); searching = setTimeout(doing(() => load()), 200); });
+
+// Training anew.
+async function training(what) { await ask("training", { do: what }); showTraining(); }
+$("train").addEventListener("click", doing(() => training("begin")));
+$("train-stop").addEventListener("click", doing(() => training("stop")));
+$("train-on").addEventListener("click", doing(() => training("go on")));
+
+async function showTraining() {
+  for (;;) {
+    const told = await ask("training").catch(() => null);
+    if (!told) return;
+    const running = told.state === "running";
+    $("train").disabled = running;
+    $("train-stop").hidden = !running;
+    $("train-on").hidden = !["stopped", "failed"].includes(told.state);
+    $("train-state").textContent = told.state === "never" ? "" : t(running ? "working" : told.state);
+    $("train-lines").hidden = !told.lines.length || told.state === "done";
+    $("train-lines").textContent = told.lines.join("\n");
+    if (told.improved) showImproved(told.improved);
+    if (!running) return;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+function showImproved(found) {
+  const names = Object.keys(found.after.rows ?? found.after).filter((name) => typeof (found.after.rows ?? found.after)[name] === "number");
+  const before = found.before.rows ?? found.before, after = found.after.rows ?? found.after;
+  $("improved").replaceChildren(
+    element("p", {}, `${found.segments} ${t("held_out")}`),
+    element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }), element("th", { scope: "col" }, t("before")), element("th", { scope: "col" }, t("after")))),
+      element("tbody", {}, ...names.map((name) => element("tr", {}, element("th", { scope: "row" }, name.replaceAll("_", " ")), element("td", {}, before[name] === null ? "–" : number(before[name])), element("td", {}, number(after[name])))))));
+}
+
+// Another tab may have said something meanwhile.
+setInterval(async () => {
+  if (!begun || document.hidden || $("teach").hidden) return;
+  const told = await ask("marks").catch(() => null);
+  if (told && told.number !== seenNumber) count(told);
+}, 3000);

@@ -1,0 +1,160 @@
+"""The studio itself: the networks and the listener that are asked, what they hear, and what an expert teaches them."""
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from birdclef_mind.data.cache import Cache, open_cache
+from birdclef_mind.errors import BirdclefMindError, ConfigError
+from birdclef_mind.explanation.reading import competition_of
+from birdclef_mind.listeners.open_listener import open_listener
+from birdclef_mind.sound.audio import SUFFIXES
+from birdclef_mind.storage.progress import Say
+from birdclef_mind.studio.blind import BlindTest
+from birdclef_mind.studio.ears import Ear, ListenerEar
+from birdclef_mind.studio.following import Following
+from birdclef_mind.studio.lessons import Lessons
+from birdclef_mind.studio.marks import Marks
+from birdclef_mind.studio.mind import Mind
+from birdclef_mind.studio.moments import Shown
+from birdclef_mind.studio.recordings import Recording, Recordings
+from birdclef_mind.studio.shelf import Shelf
+from birdclef_mind.studio.steps import Steps
+from birdclef_mind.studio.works import Works
+
+# Of the folders given so many recordings are listed.
+_MOST_LISTED = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a studio is opened on.
+
+    Attributes
+    ----------
+    bundles : networks, the first of which is taught. work : folder for what is said and made.
+    cache : pictures that the first was trained on; None to listen alone. competition : their recordings, None for those
+        the cache was made from. listener : a model made elsewhere. overrides : corrections to begin with.
+    """
+
+    bundles: tuple[Path, ...]
+    work: Path
+    cache: Path | None = None
+    competition: Path | None = None
+    listener: Path | None = None
+    overrides: Path | None = None
+
+
+@dataclass
+class Studio:
+    """All that is open; `open_studio` makes it.
+
+    Attributes
+    ----------
+    given : recordings that may be opened by their number. lessons, blind : None without training data.
+    training, report : commands in the background.
+    """
+
+    minds: tuple[Mind, ...]
+    ears: tuple[Ear, ...]
+    work: Path
+    given: tuple[Path, ...]
+    competition: Path | None
+    lessons: Lessons | None
+    training: Steps
+    report: Steps
+    shown: Shown = field(default_factory=lambda: Shown(Shelf()))
+    works: Works = field(default_factory=Works)
+
+    def __post_init__(self) -> None:
+        self.following: dict[int, Following] = {}
+        self.recordings = Recordings(self.minds[0].bundle.features.sample_rate_hz, self._begun)
+        self.blind = BlindTest(self.lessons) if self.lessons else None
+        # Beforehand, since whatever is made of a moment is compared with others.
+        threading.Thread(target=self._know, daemon=True).start()
+
+    def mind(self, number: int) -> Mind:
+        """A network by its place; ConfigError where there is none."""
+        if not 0 <= number < len(self.minds):
+            raise ConfigError(f"network: expected one of {len(self.minds)}, got number {number}")
+        return self.minds[number]
+
+    def follow(self, number: int) -> Following:
+        """What is heard in a recording by its number; ConfigError where there is none."""
+        self.recordings.take(number)
+        return self.following[number]
+
+    def taught(self) -> Lessons:
+        """What is taught from; ConfigError where the studio was opened without training data."""
+        if self.lessons is None:
+            raise ConfigError("expected training data to teach from; begin the studio with --cache")
+        return self.lessons
+
+    def close(self) -> None:
+        """End all that is under way; what was said is on disk already."""
+        self.works.close()
+        self.training.close()
+        self.report.close()
+        self.recordings.close()
+
+    def _know(self) -> None:
+        for mind in self.minds:
+            with contextlib.suppress(BirdclefMindError):
+                mind.library()
+
+    def _begun(self, recording: Recording) -> None:
+        self.following[recording.number] = Following(recording, self.ears)
+        for number in [number for number, one in self.following.items() if one.recording.gone.is_set()]:
+            del self.following[number]
+
+
+def open_studio(opening: Opening, say: Say = lambda line: None) -> Studio:
+    """Open all that a studio needs.
+
+    Whatever cannot be opened is refused as the commands refuse it: BundleError, StoreError, ListenerError, TableError,
+    ConfigError.
+    """
+    cache = open_cache(opening.cache) if opening.cache else None
+    minds = tuple(Mind(folder, cache) for folder in opening.bundles)
+    competition = _competition(opening, cache)
+    ears: list[Ear] = [mind.ear for mind in minds]
+    if opening.listener is not None:
+        ears.append(ListenerEar(open_listener(opening.listener, say=say)))
+    lessons = None
+    if cache is not None:
+        if minds[0].cache is None:
+            minds[0].bundle.require(cache.features.fingerprint(), str(cache.root))
+        lessons = Lessons(minds[0], cache, Marks(opening.work, cache, opening.overrides), competition)
+    given = _sounds(opening.competition or competition)
+    # Now, so that no word is lost for want of a place to keep it.
+    opening.work.mkdir(parents=True, exist_ok=True)
+    return Studio(
+        minds=minds, ears=tuple(ears), work=opening.work, given=given, competition=competition, lessons=lessons,
+        training=Steps(opening.work, "training"), report=Steps(opening.work, "report"),
+    )  # fmt: skip
+
+
+def _competition(opening: Opening, cache: Cache | None) -> Path | None:
+    if cache is not None:
+        return competition_of(opening.competition, cache)
+    if opening.competition is not None and not opening.competition.is_dir():
+        raise ConfigError(f"competition: expected a folder with recordings, found none at {opening.competition}")
+    return opening.competition
+
+
+def _sounds(root: Path | None) -> tuple[Path, ...]:
+    """Sound files below a folder, soundscapes first."""
+    if root is None:
+        return ()
+    found: list[Path] = []
+    for part in _parts(root):
+        own = sorted(path for path in part.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        found += [path for path in own if path not in found][: _MOST_LISTED - len(found)]
+    return tuple(found)
+
+
+def _parts(root: Path) -> Sequence[Path]:
+    soundscapes = sorted(path for path in root.glob("*soundscapes*") if path.is_dir())
+    return [*soundscapes, root / "train_audio"] if (root / "train_audio").is_dir() else [*soundscapes, root]

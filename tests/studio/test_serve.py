@@ -1,0 +1,277 @@
+"""The studio's page in a real Chromium: every part by keyboard alone, a microphone, four languages, three widths."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import resample_poly
+
+WIDTHS = (1440, 1024, 390)
+
+
+@pytest.fixture
+def page_of(browser):
+    contexts = []
+
+    def open_page(link, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(link)
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def until(page, script, seconds=60):
+    for _ in range(round(seconds / 0.05)):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"waited in vain for {script}")
+
+
+def press(page, *keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def reach(page, selector):
+    """Go there as somebody does who has no mouse."""
+    for _ in range(80):
+        press(page, "Tab")
+        if page.evaluate(f"document.activeElement.matches({selector!r})"):
+            return
+    raise AssertionError(f"{selector} cannot be reached by keyboard")
+
+
+def test_a_recording_is_opened_scrolled_and_looked_into_by_keyboard(taught, page_of):
+    page = page_of(taught.link)
+    reach(page, "#given")
+    press(page, "ArrowDown")
+    until(
+        page,
+        "!document.getElementById('desk').hidden && /little/.test(document.getElementById('recording-state').textContent)",
+    )
+    until(
+        page,
+        "document.querySelectorAll('#tiles img').length > 0 && document.querySelector('#tiles img').naturalWidth > 0",
+    )
+    reach(page, "#cursor")
+    press(page, *["ArrowRight"] * 4)
+    assert page.get_attribute("#cursor", "aria-valuenow") == "4.0"
+    assert "0:04.0" in page.get_attribute("#cursor", "aria-valuetext")
+    press(page, "Home", "End", "Home", "Shift+ArrowRight", "Enter")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    until(page, "[...document.querySelectorAll('#found img')].every((one) => one.naturalWidth > 0)")
+    assert page.evaluate("document.activeElement.id") == "moment-title"
+    for what in ("alike", "decided"):
+        reach(page, f"[data-ask={what}]")
+        press(page, "Enter")
+        until(
+            page, "document.getElementById('work-stop').hidden && document.querySelectorAll('#found figure').length > 1"
+        )
+    assert page.complaints == []
+
+
+def test_knobs_change_the_answer_and_the_reconstructions(taught, page_of):
+    page = page_of(taught.link)
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    page.click("#look")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    before = page.get_attribute("#moment-picture img", "src")
+    page.focus("[name=noise_db]")
+    page.keyboard.type("-20")
+    until(page, f"document.querySelector('#moment-picture img').getAttribute('src') !== {before!r}")
+    before = page.get_attribute("#moment-picture img", "src")
+    box = page.locator("#moment-picture .seen").bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 120, steps=4)
+    page.mouse.up()
+    until(page, f"document.querySelector('#moment-picture img').getAttribute('src') !== {before!r}")
+    assert page.input_value("[name=what]") == "cut" and float(page.input_value("[name=high_khz]")) > float(
+        page.input_value("[name=low_khz]")
+    )
+    page.select_option("[name=preset]", "mfcc16")
+    until(page, "!document.getElementById('through').hidden")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    assert page.complaints == []
+
+
+def test_segments_are_taught_by_keys_alone(taught, page_of):
+    page = page_of(taught.link + "#teach")
+    until(page, "/%/.test(document.getElementById('queue').textContent)")
+    marks = taught.studio.lessons.marks
+    names = len(page.query_selector_all("#queue li"))
+    press(page, "j", "n", "d", "k")
+    until(page, "/3/.test(document.getElementById('said').textContent)")
+    assert [mark.right or mark.none or mark.drop for mark in marks.all().values()] == [True] * 3
+    press(page, "r")
+    page.wait_for_selector("#birds[open]")
+    key, own = page.evaluate("document.querySelector('#segment .bird').textContent"), taught.studio.minds[0].ear.birds
+    page.keyboard.type(next(name for name in own if name != key))
+    press(page, "Enter")
+    until(page, "/^4/.test(document.getElementById('said').textContent)")
+    assert any(mark.relabel for mark in marks.all().values())
+    press(page, "u", "u")
+    until(page, "/^2/.test(document.getElementById('said').textContent)")
+    press(page, "l")
+    until(page, f"document.querySelectorAll('#queue li').length <= {names}")
+    assert marks.table.is_file()
+    assert page.complaints == []
+
+
+def test_two_tabs_do_not_lose_each_others_marks(taught, page_of):
+    one, other = page_of(taught.link + "#teach"), page_of(taught.link + "#teach")
+    for page in (one, other):
+        until(page, "/%/.test(document.getElementById('queue').textContent)")
+    press(one, "d")
+    until(one, "/^1/.test(document.getElementById('said').textContent)")
+    press(other, "j")
+    until(other, "!document.getElementById('trouble').hidden")
+    assert [mark.drop for mark in taught.studio.lessons.marks.all().values()] == [True]
+
+
+def test_the_blind_test_is_taken_by_keys(taught, page_of):
+    page = page_of(taught.link + "#test")
+    reach(page, "#ask")
+    for count in (1, 2):
+        press(page, "Enter")
+        until(page, "document.querySelectorAll('#offered button:not(:disabled)').length > 1")
+        press(page, "1")
+        until(page, "document.getElementById('verdict').textContent.length > 4")
+        until(
+            page,
+            f"[...document.querySelectorAll('#tally tbody td:nth-child(2)')].reduce((sum, one) => sum + Number(one.textContent), 0) === {count}",
+        )
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_nothing_is_wider_than_the_screen_in_any_language(taught, page_of, language):
+    page = page_of(f"{taught.link}?lang={language}")
+    assert page.get_attribute("html", "lang") == language
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    page.click("#look")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    for view in ("listen", "teach", "test", "share"):
+        page.click(f"nav a[data-view={view}]")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, input:not([hidden]), select')].filter((one) => !(one.labels?.length || one.textContent.trim() || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby'))).map((one) => one.outerHTML)"
+    )
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(taught, page_of, scheme):
+    page = page_of(taught.link, color_scheme=scheme)
+    contrast = page.evaluate("""() => {
+      const light = (text) => { const [r, g, b] = text.match(/[0-9.]+/g).slice(0, 3).map(Number).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      const behind = (one) => { for (let at = one; at; at = at.parentElement) { const colour = getComputedStyle(at).backgroundColor; if (!/rgba\\(.*, 0\\)/.test(colour)) return colour; } return "rgb(255, 255, 255)"; };
+      const ratio = (one) => { const [a, b] = [light(getComputedStyle(one).color), light(behind(one))].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); };
+      return [...document.querySelectorAll("header a, h1, p, button, label, legend")].filter((one) => one.offsetParent).map((one) => [ratio(one), one.textContent.trim().slice(0, 30)]);
+    }""")
+    assert [found for found in contrast if found[0] < 4.5] == []
+
+
+def test_names_from_strangers_are_text(taught, page_of):
+    page = page_of(taught.link)
+    page.evaluate("""async () => {
+      const file = new File([new Uint8Array(50000)], "<img src=x onerror=alert(1)>.wav");
+      const data = new DataTransfer(); data.items.add(file);
+      const input = document.getElementById("file"); input.files = data.files; input.dispatchEvent(new Event("change"));
+    }""")
+    until(page, "document.getElementById('recording-name').textContent.startsWith('<img')")
+    assert page.query_selector("#desk img[src=x]") is None
+
+
+@pytest.mark.slow
+def test_what_sings_into_a_microphone_is_named_within_a_second(served, trained, sample_folder, tmp_path):
+    """A bird of the invented competition begins after six quiet seconds; what the window holds is named as it comes."""
+    rate = 48_000
+    quiet = 1e-4 * np.random.default_rng(0).standard_normal(6 * rate)
+    path = tmp_path / "sings.wav"
+    real, own = soundfile.read(next((sample_folder / "train_audio").rglob("*.ogg")))
+    real = resample_poly(real[: 8 * own], 3, 2)
+    soundfile.write(path, np.concatenate([quiet, 0.5 * real / np.abs(real).max()]), rate, subtype="PCM_16")
+    studio = served(trained[0])
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs Chromium")
+    script = tmp_path / "live.py"
+    script.write_text(LIVE)
+    found = subprocess.run(
+        [sys.executable, str(script), program, studio.link, str(path)], capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 0, found.stderr
+    told = json.loads(found.stdout.splitlines()[-1])
+    assert told["complaints"] == []
+    recording = studio.studio.recordings.take(1)
+    samples = np.abs(recording.samples(0, recording.seconds))
+    onset = float(np.argmax(samples > 0.05)) / recording.rate_hz
+    changed = [seconds for seconds, names in told["seen"] if names != told["seen"][0][1]]
+    # Of the recording, when the page first showed other names than those of silence.
+    assert changed, told
+    assert min(changed) - onset < 1.5, (min(changed), onset)
+
+
+# A browser of its own: the fake microphone is set when it starts.
+LIVE = """
+import json, sys, time
+from playwright.sync_api import sync_playwright
+program, link, sound = sys.argv[1:]
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=program, args=["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}%noloop"])
+    page = browser.new_context(permissions=["microphone"]).new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(link)
+    page.wait_for_selector("body[data-ready]")
+    page.click("#record")
+    seen = []
+    end = time.time() + 12
+    while time.time() < end:
+        seen.append(page.evaluate("[Number(document.getElementById('cursor').getAttribute('aria-valuenow')), document.getElementById('now').textContent]"))
+        page.wait_for_timeout(100)
+    page.click("#record")
+    page.wait_for_timeout(500)
+    browser.close()
+print(json.dumps({"seen": [one for one in seen if one[1]], "complaints": complaints}))
+"""
+
+
+def test_an_hour_is_scrolled_at_once(served, little, page_of, tmp_path):
+    """The page holds only what is in sight, and shows what there is while the rest is still read."""
+    path = tmp_path / "hour.flac"
+    with soundfile.SoundFile(path, "w", 32_000, 1) as file:
+        minute = 0.05 * np.random.default_rng(1).standard_normal(32_000 * 60)
+        for _ in range(20):
+            file.write(minute)
+    studio = served(little.bundle)
+    page = page_of(studio.link)
+    started = time.perf_counter()
+    page.set_input_files("#file", str(path))
+    until(page, "document.querySelector('#tiles img')?.naturalWidth > 0", 20)
+    assert time.perf_counter() - started < 20
+    until(page, "Number(document.getElementById('cursor').getAttribute('aria-valuemax')) > 600")
+    page.focus("#cursor")
+    press(page, "End")
+    until(page, "document.getElementById('scroll').scrollLeft > 1000")
+    assert page.evaluate("document.querySelectorAll('#tiles img').length") < 12
