@@ -15,6 +15,9 @@ from birdclef_mind.studio.lessons import Lessons
 
 CACHE, BUNDLE, EXPLANATION, SETTINGS = "cache", "bundle", "explanation", "settings.toml"
 _EXAMPLES = "6"
+# What is shown of the measures before and after, and of the answers that are others now.
+_MEASURES = ("top1", "mean_average_precision", "roc_auc", "padded_cmap")
+_ANSWERS = 50
 
 
 def training_anew(lessons: Lessons, work: Path) -> list[list[str]]:
@@ -63,9 +66,10 @@ def improved(work: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(changed, Mapping):
         return None
+    both = changed["before"]["segments"], changed["after"]["segments"]
     return {
-        "segments": changed["segments"], "recordings": changed["recordings"], "before": changed["before"],
-        "after": changed["after"], "answers": changed["answers"][:50],
+        "segments": changed["segments"], "recordings": changed["recordings"], "answers": changed["answers"][:_ANSWERS],
+        "measures": [(name, *(one[name] for one in both)) for name in _MEASURES],
     }  # fmt: skip
 
 

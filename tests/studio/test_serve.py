@@ -145,6 +145,31 @@ def test_two_tabs_do_not_lose_each_others_marks(taught, page_of):
     assert [mark.drop for mark in taught.studio.lessons.marks.all().values()] == [True]
 
 
+@pytest.mark.slow
+def test_it_is_trained_anew_and_the_report_is_made_by_keys(served, trained, cache_folder, page_of):
+    studio = served(trained[0], cache=cache_folder)
+    page = page_of(studio.link + "#teach")
+    until(page, "/%/.test(document.getElementById('queue').textContent)")
+    press(page, "d")
+    until(page, "/1/.test(document.getElementById('said').textContent)")
+    reach(page, "#train")
+    press(page, "Enter")
+    until(page, "document.querySelectorAll('#improved tbody tr').length === 4", 120)
+    assert page.inner_text("#train-state") == "done"
+    reach(page, "nav a[data-view=share]")
+    press(page, "Enter")
+    reach(page, "#report")
+    press(page, "Enter")
+    until(
+        page,
+        "!document.getElementById('report-stop').hidden && document.getElementById('report-lines').textContent.length > 10",
+    )
+    reach(page, "#report-stop")
+    press(page, "Enter")
+    until(page, "document.getElementById('report-state').textContent.startsWith('stopped')")
+    assert page.complaints == []
+
+
 def test_the_blind_test_is_taken_by_keys(taught, page_of):
     page = page_of(taught.link + "#test")
     reach(page, "#ask")

@@ -39,6 +39,10 @@ def test_the_page_asks_for_words_that_are_there_and_uses_all():
         "unsure",
         "in order",
         "suspicious",
+        "top1",
+        "mean_average_precision",
+        "roc_auc",
+        "padded_cmap",
     }
 
 

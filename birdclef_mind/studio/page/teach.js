@@ -186,12 +186,13 @@ async function showTraining() {
 }
 
 function showImproved(found) {
-  const names = Object.keys(found.after.rows ?? found.after).filter((name) => typeof (found.after.rows ?? found.after)[name] === "number");
-  const before = found.before.rows ?? found.before, after = found.after.rows ?? found.after;
+  const names = new Map(birds), name = (label) => names.get(label) ?? label, shown = (value) => value === null ? "–" : number(value);
+  const head = (...cells) => element("thead", {}, element("tr", {}, ...cells.map((word) => element("th", { scope: "col" }, word))));
   $("improved").replaceChildren(
     element("p", {}, `${found.segments} ${t("held_out")}`),
-    element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }), element("th", { scope: "col" }, t("before")), element("th", { scope: "col" }, t("after")))),
-      element("tbody", {}, ...names.map((name) => element("tr", {}, element("th", { scope: "row" }, name.replaceAll("_", " ")), element("td", {}, before[name] === null ? "–" : number(before[name])), element("td", {}, number(after[name])))))));
+    element("table", {}, head("", t("before"), t("after")), element("tbody", {}, ...found.measures.map(([measure, before, after]) =>
+      element("tr", {}, element("th", { scope: "row" }, t(measure)), element("td", {}, shown(before)), element("td", {}, shown(after)))))),
+    element("ul", {}, ...found.answers.map((one) => element("li", {}, `${one.recording} ${clock(one.start_s)}, ${name(one.label)}: ${name(one.before)} → ${name(one.after)}`))));
 }
 
 // Another tab may have said something meanwhile.
