@@ -44,7 +44,6 @@ _REPORT_POLICY = (
 _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 
 
@@ -92,6 +91,8 @@ class Guarded:
             if message["type"] == "http.response.start":
                 more = [(name.lower().encode(), value.encode()) for name, value in _HEADERS]
                 more.append((b"content-security-policy", policy.encode()))
+                # A page in a sandbox is no page's own, and its pictures are to reach it.
+                more.append((b"cross-origin-resource-policy", b"cross-origin" if report else b"same-origin"))
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 

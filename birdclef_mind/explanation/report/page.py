@@ -22,6 +22,7 @@ from birdclef_mind.explanation.report.client import client_facts
 from birdclef_mind.explanation.report.environment import axes as axes_of
 from birdclef_mind.explanation.report.environment import environment as environment_of
 from birdclef_mind.explanation.report.environment import with_ticks
+from birdclef_mind.explanation.report.findings import findings_of
 from birdclef_mind.explanation.report.judged import ways_of, words_of
 from birdclef_mind.explanation.report.story import insisted_on, story_of
 from birdclef_mind.explanation.report.ways import ANSWER_WORDS, EVIDENCE_MEASURES, EVIDENCE_WORDS, TYPICAL, WAY_WORDS
@@ -136,6 +137,7 @@ def render(facts: Explanation | AuditFacts, asset: Callable[[str], str], *, embe
             "comparison": compared and with_ticks(compared),
         },
         own=facts["bundle"]["fingerprint"],
+        findings=findings_of(facts),
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
         scripts=("player", "tables", "blind")
