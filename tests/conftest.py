@@ -101,6 +101,22 @@ def heard_2024(year_folder, embedded, once):
     return once("heard_2024", make)
 
 
+@pytest.fixture(scope="session")
+def rounds_2024(year_folder, heard_2024, once):
+    """Caches in decibels of the invented 2024: with labels, and of soundscapes that nobody labelled; and what was heard."""
+
+    def make(folder):
+        from birdclef_mind.commands.cli import main
+
+        folder.mkdir()
+        root = str(year_folder(2024))
+        for name, flags in (("told", ()), ("untold", ("--unlabelled",))):
+            assert main(["cache", root, str(folder / name), "--jobs", "1", "--preset", "logmel128", *flags]) in (0, 1)
+            shutil.copytree(heard_2024 / name, folder / f"{name}_heard")
+
+    return once("rounds_2024", make)
+
+
 @pytest.fixture
 def competition_folder(sample_folder, tmp_path):
     """A copy of the sample that a test may spoil."""

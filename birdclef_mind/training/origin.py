@@ -52,8 +52,14 @@ def made_from(cache: Cache, pictures: Pictures, extras: Extras) -> dict[str, str
         "weights_sha256": files.sha256(extras.weights) if extras.weights else None,
         **({"teacher": _taught_by(extras.teacher)} if extras.teacher else {}),
         **({"unlabelled": _heard_besides(extras.unlabelled)} if extras.unlabelled else {}),
-        **({"soft_labels": extras.soft.digest} if extras.soft else {}),
+        **({"soft_labels": _softly_labelled(extras.soft)} if extras.soft else {}),
     }
+
+
+def _softly_labelled(soft: SoftLabels) -> str:
+    """A digest of soft labels, and the listener that gave half of them, where one did."""
+    heard = soft.soundscapes.heard
+    return f"{soft.digest}; {_taught_by(heard)}" if heard else soft.digest
 
 
 def _taught_by(teacher: Embeddings) -> str:

@@ -54,6 +54,18 @@ def test_training(killed, little):
 
 
 @pytest.mark.slow
+def test_training_in_rounds(killed, rounds_2024, tmp_path):
+    """Soft labels, every round's network and the choice among them are those of a run that nobody stopped."""
+    (tmp_path / "settings.toml").write_text(
+        '[training]\nmodel = "small"\nepochs = 2\nbatch_size = 4\nloss = "binary"\n'
+        "[training.augmentation]\nroll = false\nsoundscapes = 1.0\n"
+    )
+    words = ["train", rounds_2024 / "told", "{home}/bundle", "--config", tmp_path / "settings.toml"]
+    more = ["--soundscapes", rounds_2024 / "untold", "--rounds", "2"]
+    assert_nothing_lost(killed([*words, *more], ["birdclef_mind.training.train_rounds"]))
+
+
+@pytest.mark.slow
 def test_training_decoders(killed, little):
     words = ["train-decoders", "{home}/bundle", little.cache, "--epochs", "2"]
     assert_nothing_lost(killed(words, ["birdclef_mind.backwards.bundle_decoders"], little.bundle))

@@ -28,18 +28,8 @@ QUICK = Training(
 
 
 @pytest.fixture(scope="module")
-def place(year_folder, heard_2024, once):
-    """Caches in decibels of the invented 2024: with labels, and of soundscapes that nobody labelled."""
-
-    def make(folder):
-        folder.mkdir()
-        root = str(year_folder(2024))
-        for name, flags in (("told", ()), ("untold", ("--unlabelled",))):
-            assert main(["cache", root, str(folder / name), "--jobs", "1", "--preset", "logmel128", *flags]) in (0, 1)
-        for name in ("told", "untold"):
-            shutil.copytree(heard_2024 / name, folder / f"{name}_heard")
-
-    return once("rounds_2024", make)
+def place(rounds_2024):
+    return rounds_2024
 
 
 @pytest.fixture(scope="module")
