@@ -5,12 +5,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import pytest
 
-from birdclef_mind.studio.serve import serve
+from birdclef_mind.studio.serve import listening, serve
 from birdclef_mind.studio.studio import Opening, open_studio
 
 
@@ -59,7 +59,7 @@ def studios(work):
     """`begin(bundles, …)` opens a studio and serves it in a thread; all are ended afterwards."""
     import uvicorn
 
-    servers, opened = [], []
+    servers, threads, opened, ports = [], [], [], ExitStack()
 
     def begin(*bundles, **more):
         studio = open_studio(Opening(bundles=bundles, **{"work": work, **more}))
@@ -74,7 +74,12 @@ def studios(work):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(uvicorn.Server, "run", run)
-            threading.Thread(target=lambda: serve(studio, browser=False, ready=links.append), daemon=True).start()
+            port = ports.enter_context(listening())
+            thread = threading.Thread(
+                target=lambda: serve(studio, port, browser=False, ready=links.append), daemon=True
+            )
+            thread.start()
+            threads.append(thread)
             for _ in range(400):
                 if links and servers and servers[-1].started:
                     break
@@ -86,3 +91,6 @@ def studios(work):
         server.should_exit = True
     for studio in opened:
         studio.close()
+    for thread in threads:
+        thread.join(timeout=20)
+    ports.close()

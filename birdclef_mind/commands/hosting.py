@@ -41,7 +41,7 @@ def studio(args: argparse.Namespace, terminal: Terminal) -> int:
     """Serve the studio until Ctrl-C; ConfigError where its packages are missing, or words do not go together."""
     import_tensorflow_quietly()
     try:
-        from birdclef_mind.studio.serve import serve
+        from birdclef_mind.studio.serve import listening, serve
     except ModuleNotFoundError as error:
         if error.name not in _NEEDED:
             raise
@@ -56,13 +56,18 @@ def studio(args: argparse.Namespace, terminal: Terminal) -> int:
         bundles=tuple(args.bundle), work=args.work, cache=args.cache, competition=args.competition,
         listener=args.listener, overrides=args.overrides,
     )  # fmt: skip
-    opened = open_studio(opening, terminal.say)
 
     def ready(link: str) -> None:
         print(f"the studio is open at\n  {link}\nCtrl-C ends it; what is said is in {args.work}", flush=True)
 
-    try:
-        serve(opened, args.port, browser=not args.no_browser, ready=ready)
-    finally:
-        opened.close()
+    with listening(args.port) as port:
+        opened = open_studio(opening, terminal.say)
+        try:
+            serve(opened, port, browser=not args.no_browser, ready=ready)
+        except KeyboardInterrupt:
+            # That is how it is meant to end.
+            pass
+        finally:
+            opened.close()
+    terminal.say(f"\nthe studio has ended; what was said is in {args.work}")
     return 0

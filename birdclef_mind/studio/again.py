@@ -21,35 +21,40 @@ _ANSWERS = 50
 
 
 def training_anew(lessons: Lessons, work: Path) -> list[list[str]]:
-    """Commands that train a network as the one looked into was, with all corrections; ConfigError without any."""
+    """Commands that train a network as the one looked into was, with all corrections; ConfigError without any.
+
+    Their paths are whole: they may be gone on with from another folder.
+    """
+    work = work.resolve()
     corrections = lessons.marks.corrections()
     if not corrections:
         raise ConfigError("expected at least one correction to train with, but nothing was said to be wrong yet")
     record = lessons.mind.bundle.record
     settings = {"features": asdict(lessons.cache.features), "training": dict(record.training)}
     write_own(work / SETTINGS, toml_text(settings).encode())
-    cache, commands = str(lessons.cache.root), []
+    cache, commands = str(lessons.cache.root.resolve()), []
     if any(action == START for _, _, action, _ in corrections):
         if lessons.competition is None:
             raise ConfigError("expected the recordings, to move windows in them; begin the studio with --competition")
         cache = str(work / CACHE)
         labels = ",".join(lessons.cache.classes.names)
         commands.append(
-            ["cache", str(lessons.competition), cache, "--labels", labels, "--config", str(work / SETTINGS),
-             "--overrides", str(lessons.marks.table)]
+            ["cache", str(lessons.competition.resolve()), cache, "--labels", labels, "--config", str(work / SETTINGS),
+             "--overrides", str(lessons.marks.table.resolve())]
         )  # fmt: skip
     commands.append(
         ["train", cache, str(work / BUNDLE), "--config", str(work / SETTINGS),
-         "--overrides", str(lessons.marks.table), "--before", str(lessons.mind.folder)]
+         "--overrides", str(lessons.marks.table.resolve()), "--before", str(lessons.mind.folder.resolve())]
     )  # fmt: skip
     return commands
 
 
 def report_anew(lessons: Lessons, work: Path) -> list[list[str]]:
     """The command that writes the report of the network looked into."""
-    words = ["explain", str(lessons.mind.folder), str(lessons.cache.root), str(work / EXPLANATION)]
+    work = work.resolve()
+    words = ["explain", str(lessons.mind.folder.resolve()), str(lessons.cache.root.resolve()), str(work / EXPLANATION)]
     words += ["--examples", _EXAMPLES, "--metamers", "0"]
-    return [[*words, *(["--competition", str(lessons.competition)] if lessons.competition else [])]]
+    return [[*words, *(["--competition", str(lessons.competition.resolve())] if lessons.competition else [])]]
 
 
 def report_of(work: Path) -> Path | None:

@@ -31,6 +31,7 @@ from birdclef_mind.studio.views import TILE_S
 from birdclef_mind.studio.words import LANGUAGES, language_of, words_in
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_LONGEST_PATH = 1000
 _HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -63,6 +64,7 @@ def make_app(studio: Studio, token: str) -> ASGIApp:
         SaidMeanwhileError: _said_meanwhile,
         HTTPException: _no_such,
         ClientDisconnect: _vanished,
+        OSError: _no_room,
         Exception: _fault,
     }
     return Guarded(Starlette(routes=[Mount(f"/{token}", routes=own)], exception_handlers=handlers), token)
@@ -107,6 +109,8 @@ class Guarded:
         origin = headers.get(b"origin")
         if origin is not None and scope["method"] != "GET" and origin != f"http://{host}":
             return 403
+        if len(scope["path"]) > _LONGEST_PATH:
+            return 404
         given = scope["path"].encode("utf-8", "surrogateescape").split(b"/")
         return 0 if len(given) > 2 and hmac.compare_digest(given[1], self._token) else 404
 
@@ -145,6 +149,7 @@ class _Page:
         return JSONResponse(
             {"networks": [mind.name for mind in studio.minds], "ears": [ear.name for ear in studio.ears],
              "given": [printable(f"{path.parent.name}/{path.name}") for path in studio.given],
+             "open": [(one.number, one.name) for one in studio.recordings.open()],
              "birds": self._birds(classes), "teaches": studio.lessons is not None, "work": str(studio.work),
              "tile_s": TILE_S, "ticks": self._listening.ticks,
              "reads": [mind.backwards.decoders is not None for mind in studio.minds]}
@@ -166,6 +171,12 @@ def _said_meanwhile(request: Request, error: Exception) -> Response:
 def _no_such(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     return JSONResponse({"error": "not found" if status == 404 else "not so"}, status)
+
+
+def _no_room(request: Request, error: Exception) -> Response:
+    """The disk did not do what was asked of it, as when it is full."""
+    reason = getattr(error, "strerror", None) or reason_of(error)
+    return JSONResponse({"error": f"expected to be able to write to the disk, but: {reason}"}, 507)
 
 
 def _vanished(request: Request, error: Exception) -> Response:

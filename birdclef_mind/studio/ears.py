@@ -40,8 +40,9 @@ class NetworkEar:
 
     def chances(self, samples: Array, rate_hz: int) -> Array:
         """Chances (windows, birds) of samples (windows, n) at any rate, as of `Ear`."""
-        pictures = samples_to_pictures(at_rate(samples, rate_hz, self._bundle.features.sample_rate_hz),
-                                       self._bundle.features)  # fmt: skip
+        features = self._bundle.features
+        own = fitted(at_rate(samples, rate_hz, features.sample_rate_hz), features.segment_samples)
+        pictures = samples_to_pictures(own, features)
         found = self._bundle.calibration.chances(self._predictor.scores(pictures.pixels))
         return np.where(pictures.scale.width[:, None] > 0, found, 0.0)
 

@@ -16,6 +16,7 @@ MOST_BIRDS = 5
 LIVE_HOP_S, FILE_HOP_S = 0.5, 1.0
 _TOGETHER = 16
 _PAUSE_S = 0.1
+_PATIENCE_S = 10.0
 
 
 class Following:
@@ -32,12 +33,17 @@ class Following:
         self._counts = [0 for _ in self.ears]
         self._most = [np.zeros(len(ear.birds), np.float32) for ear in self.ears]
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     @property
     def ended(self) -> bool:
         """Whether all of it is heard, or nobody wants it any more."""
         return bool(self.why) or self.recording.gone.is_set() or (self.recording.is_whole and not self._left())
+
+    def join(self) -> None:
+        """Wait until the moments at hand are heard, of a recording that is gone."""
+        self._thread.join(_PATIENCE_S)
 
     def heard(self, ear: int, first: int, most: int = 600) -> tuple[int, list[list[tuple[int, float]]]]:
         """Moments of an ear from `first` on, at most so many: birds and chances of each, likeliest first.
@@ -70,6 +76,7 @@ class Following:
     def _run(self) -> None:
         try:
             while not self.ended:
+                self.recording.end_if_left()
                 if not self._step():
                     self.recording.gone.wait(_PAUSE_S)
         except Exception as error:

@@ -137,6 +137,7 @@ class Listening:
         recording = self._recording(request)
         start = asked.number(request.query_params, "from", 0, MOST_S, 0)
         length = asked.number(request.query_params, "length", 0.1, _MOST_PLAYED_S, 10)
+        length = max(0.1, min(length, recording.seconds - start))
         content = await run_in_threadpool(lambda: wav_bytes(recording.samples(start, length), recording.rate_hz))
         return Response(content, media_type="audio/wav", headers=_CHANGING)
 
@@ -161,6 +162,7 @@ class Listening:
     async def work(self, request: Request) -> Response:
         """How far a work is, and what it found from a place on."""
         work = self._work(request)
+        work.asked()
         first = asked.whole(request.query_params, "first", 0, 10**6, 0)
         return JSONResponse(
             {"state": work.state, "what": work.what, "done": work.done, "total": work.total, "why": work.why,

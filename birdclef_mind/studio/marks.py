@@ -65,6 +65,10 @@ class Mark:
 Key = tuple[str, float]
 
 
+def _unknown(recording: str) -> float | None:
+    return None
+
+
 class SaidMeanwhileError(Exception):
     """Another tab has said something of this segment since it was shown; `args[0]` is its Mark."""
 
@@ -72,24 +76,34 @@ class SaidMeanwhileError(Exception):
 class Marks:
     """All that was said of the segments of a cache; every change is on disk when a method returns.
 
-    `given` are corrections to begin with where the folder has none. TableError for corrections of other segments,
-    ConfigError where somebody else's file stands in the way.
+    `given` are corrections to begin with in a folder that has none; `length_s` tells how long a recording is, where
+    that can be told. TableError for corrections of other segments, ConfigError where the folder has some already, or
+    somebody else's file stands in the way.
     """
 
-    def __init__(self, work: Path, cache: Index, given: Path | None = None) -> None:
-        self._work, self._lock = work, threading.RLock()
+    def __init__(
+        self, work: Path, cache: Index, given: Path | None = None, *, length_s: Callable[[str], float | None] = _unknown
+    ) -> None:
+        self._work, self._lock, self._length_s = work, threading.RLock(), length_s
         self._classes = cache.classes.names
         self._labels = {row.recording: row.label for row in cache.rows}
+        self._window_s, self._root = cache.cutting.windowing.length_s, cache.root
         self._starts = {name: set(starts) for name, starts in regular_starts(cache).items()}
         self._marks: dict[Key, Mark] = {}
         self._before: list[tuple[Key, Mark]] = []
         self.number = 0
         refuse_others([work / MARKS, work / OVERRIDES], ConfigError)
+        if given is not None and ((work / MARKS).is_file() or self.table.is_file()):
+            raise ConfigError(
+                f"overrides: expected none beside those of {work}, with which it goes on; give another folder as --work"
+            )
         if (work / MARKS).is_file():
             self._read()
             self._write()
-        elif given is not None:
-            for one in read_overrides(given):
+        elif given is not None or self.table.is_file():
+            for one in (
+                read_overrides(given or self.table) if given or len(self.table.read_bytes().splitlines()) > 1 else ()
+            ):
                 self._take_over(one)
             self._write()
 
@@ -106,7 +120,7 @@ class Marks:
     def all(self) -> dict[Key, Mark]:
         """Everything that was said."""
         with self._lock:
-            return dict(self._marks)
+            return {key: mark for key, mark in self._marks.items() if not mark.says_nothing}
 
     def corrections(self) -> list[tuple[str, str, str, str]]:
         """Rows of overrides.csv."""
@@ -118,19 +132,19 @@ class Marks:
     def say(self, key: Key, mark: Mark, seen: int | None = None) -> Mark:
         """Say something of a segment, in the place of what was said before.
 
-        ConfigError for a segment or a bird that there is none of. SaidMeanwhileError where `seen`, the number of what a
-        tab has seen, is no longer the last.
+        The segment's own bird is no other, nor one that is heard as well: it is passed over.
+
+        ConfigError for a segment or a bird that there is none of, OSError where it cannot be kept, and was not said
+        then. SaidMeanwhileError where `seen`, the number of what a tab has seen, is no longer the last.
         """
+        mark = self._plain(key, mark)
         self._require(key, mark)
         with self._lock:
             before = self.of(key)
             if seen is not None and before.number > seen:
                 raise SaidMeanwhileError(before)
-            self.number += 1
-            own = replace(mark, number=self.number)
-            self._before = [*self._before, (key, before)][-_TAKEN_BACK_AT_MOST:]
-            self._put(key, own)
-            self._write()
+            own = replace(mark, number=self.number + 1)
+            self._change(key, own, [*self._before, (key, before)][-_TAKEN_BACK_AT_MOST:])
             return own
 
     def take_back(self) -> Key | None:
@@ -138,17 +152,26 @@ class Marks:
         with self._lock:
             if not self._before:
                 return None
-            key, mark = self._before.pop()
-            self.number += 1
-            self._put(key, replace(mark, number=self.number))
-            self._write()
+            key, mark = self._before[-1]
+            self._change(key, replace(mark, number=self.number + 1), self._before[:-1])
             return key
 
-    def _put(self, key: Key, mark: Mark) -> None:
-        if mark.says_nothing:
-            self._marks.pop(key, None)
-        else:
-            self._marks[key] = mark
+    def _change(self, key: Key, mark: Mark, before: list[tuple[Key, Mark]]) -> None:
+        """Change a mark and what may be taken back, on disk too, or not at all."""
+        held = dict(self._marks), self._before, self.number
+        # What says nothing any more keeps its number, by which another tab is told.
+        self._marks[key], self._before, self.number = mark, before, mark.number
+        try:
+            self._write()
+        except OSError:
+            self._marks, self._before, self.number = held
+            raise
+
+    def _plain(self, key: Key, mark: Mark) -> Mark:
+        """What is meant where somebody names the segment's own bird."""
+        own = self._labels.get(key[0], "")
+        relabel = "" if mark.relabel == own else mark.relabel
+        return replace(mark, relabel=relabel, also=tuple(one for one in mark.also if one != (relabel or own)))
 
     def _require(self, key: Key, mark: Mark) -> None:
         recording, start_s = key
@@ -157,8 +180,19 @@ class Marks:
         for label in (*mark.also, *([mark.relabel] if mark.relabel else [])):
             if label not in self._classes:
                 raise ConfigError(f"bird: expected one of the cache's {len(self._classes)}, got {label!r}")
+        longest_s = self._length_s(recording)
+        if longest_s is None:
+            longest_s = max(self._starts[recording]) + self._window_s
+        if mark.start_s is not None and not mark.start_s < longest_s:
+            raise ConfigError(f"start: expected one inside the recording's {longest_s:.2f} s, got {mark.start_s:g} s")
         if mark.relabel == self._labels[recording] or (mark.relabel or self._labels[recording]) in mark.also:
             raise ConfigError("bird: expected another one than the segment's own")
+
+    def _given(self, given: Path | None) -> Sequence[Override]:
+        """Corrections to begin with: those that somebody gave, else those of the folder, which may be none."""
+        if given is None and len(self.table.read_bytes().splitlines()) < 2:
+            return ()
+        return read_overrides(given or self.table)
 
     def _take_over(self, one: Override) -> None:
         """Lay one correction of a table over the marks."""
@@ -178,7 +212,7 @@ class Marks:
             self._require(key, own)
         except ConfigError as error:
             raise TableError(f"{one.place}: {error}") from error
-        self._put(key, own)
+        self._marks[key] = own
 
     def _read(self) -> None:
         held = files.read_object(self._work, MARKS, "what was said in a studio", ConfigError)
@@ -188,6 +222,11 @@ class Marks:
             self._before = _from_lists(held["before"])
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{self._work / MARKS}: expected what a studio wrote, got something else") from error
+        for key, mark in self.all().items():
+            try:
+                self._require(key, mark)
+            except ConfigError as error:
+                raise ConfigError(f"{self._work / MARKS}: expected marks of {self._root}; {error}") from error
 
     def _write(self) -> None:
         told = {

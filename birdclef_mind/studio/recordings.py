@@ -3,9 +3,12 @@
 Nothing is held whole in memory, so that an hour costs no more than a minute.
 """
 
+import contextlib
+import os
 import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,9 +21,12 @@ from birdclef_mind.errors import ConfigError, reason_of
 from birdclef_mind.sound.audio import read_blocks
 
 MOST_S = 6 * 3600.0
-# At once; the first gives way, as it can be dropped again.
+# At once; the first that no microphone fills gives way, as it can be dropped again.
 MOST_RECORDINGS = 8
 _FULL = 32767
+_PREFIX = "birdclef-mind-studio-"
+# A microphone that is silent for so long was left, as by a browser that was closed.
+_LEFT_S = 30.0
 _BYTES = 2
 
 
@@ -34,6 +40,7 @@ class Recording:
         self.number, self.name, self.rate_hz, self.live = number, name, rate_hz, live
         self.is_whole, self.why, self.gone = False, "", threading.Event()
         self.file, self._count = file, 0
+        self._last = time.monotonic()
         self._lock = threading.Lock()
         self._stream: soxr.ResampleStream | None = None
         self._stream_hz = 0
@@ -54,12 +61,18 @@ class Recording:
 
     def take(self, samples: Array, rate_hz: int) -> None:
         """Add samples (n,), −1 to 1, of a microphone at another rate, as they come."""
+        self._last = time.monotonic()
         if rate_hz != self._stream_hz:
             self._stream_hz = rate_hz
             self._stream = soxr.ResampleStream(rate_hz, self.rate_hz, 1, dtype="float32", quality="HQ")
         if rate_hz != self.rate_hz and self._stream is not None:
             samples = self._stream.resample_chunk(samples)
         self.append(samples)
+
+    def end_if_left(self) -> None:
+        """End a recording whose microphone sends nothing any more."""
+        if self.live and not self.is_whole and time.monotonic() - self._last > _LEFT_S:
+            self.is_whole = True
 
     def samples(self, start_s: float, length_s: float) -> Array:
         """A stretch of it, (samples,), float32; zeros before its beginning and behind its end."""
@@ -86,7 +99,8 @@ class Recordings:
 
     def __init__(self, rate_hz: int, begun: Callable[[Recording], None]) -> None:
         self._rate_hz, self._begun = rate_hz, begun
-        self._folder = Path(tempfile.mkdtemp(prefix="birdclef-mind-studio-"))
+        _clear_left()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._held: OrderedDict[int, Recording] = OrderedDict()
         self._lock = threading.Lock()
         self._number = 0
@@ -98,7 +112,8 @@ class Recordings:
             file = self._folder / f"{self._number}.samples"
             recording = Recording(self._number, name, file, self._rate_hz, live=live)
             self._held[recording.number] = recording
-            leaving = list(self._held.values())[:-MOST_RECORDINGS]
+            done = [one for one in self._held.values() if not (one.live and not one.is_whole)]
+            leaving = done[: max(0, len(self._held) - MOST_RECORDINGS)]
         for one in leaving:
             self._drop(one)
         self._begun(recording)
@@ -123,6 +138,11 @@ class Recordings:
                 raise ConfigError(f"recording: expected one that is open, got number {number}")
             return self._held[number]
 
+    def open(self) -> list[Recording]:
+        """All that are open, the oldest first."""
+        with self._lock:
+            return list(self._held.values())
+
     def room(self) -> Path:
         """A new file for what somebody sends."""
         with self._lock:
@@ -140,6 +160,22 @@ class Recordings:
             self._held.pop(recording.number, None)
         recording.gone.set()
         recording.file.unlink(missing_ok=True)
+
+
+def _clear_left() -> None:
+    """Remove folders of studios that were killed: they are named by their process, which is no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+        with contextlib.suppress(OSError, ValueError):
+            process = int(folder.name.removeprefix(_PREFIX).partition("-")[0])
+            if not folder.is_symlink() and folder.stat().st_uid == os.getuid():
+                _remove_where_gone(folder, process)
+
+
+def _remove_where_gone(folder: Path, process: int) -> None:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fill(recording: Recording, blocks: Iterable[Array]) -> None:

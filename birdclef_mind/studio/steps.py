@@ -19,7 +19,8 @@ from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import OWN, Ledger, refuse_others, write_own
 
-NEVER, RUNNING, STOPPED, DONE, FAILED = "never", "running", "stopped", "done", "failed"
+NEVER, RUNNING, STOPPING, STOPPED = "never", "running", "stopping", "stopped"
+DONE, FAILED = "done", "failed"
 _LAST_LINES = 12
 _MOST_READ = 16_384
 _PATIENCE_S = 10
@@ -32,21 +33,20 @@ class Steps:
         self._work, self._name = work, name
         self._plan, self._log = work / f"{name}.json", work / f"{name}.log"
         refuse_others([self._plan], ConfigError)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
         self._held: dict[str, Any] = {"commands": [], "done": 0, "state": NEVER, "pid": 0}
         if self._plan.is_file():
             held = files.read_object(work, self._plan.name, "commands of a studio", ConfigError)
             self._held |= {name: held[name] for name in self._held if name in held}
-            if self._held["state"] == RUNNING:
-                # The studio was killed: what it began may still run, and would stand in its own way.
-                _end(int(self._held["pid"]), self._held["commands"])
-                self._start()
+            if self._held["state"] == STOPPING:
+                self._held["state"] = STOPPED
 
     @property
     def state(self) -> str:
-        """One of never, running, stopped, done, failed."""
+        """One of never, running, stopping, stopped, done, failed."""
         return str(self._held["state"])
 
     def told(self) -> dict[str, Any]:
@@ -56,31 +56,39 @@ class Steps:
             "lines": self._last_lines(),
         }  # fmt: skip
 
+    def resume(self) -> None:
+        """Go on with what an earlier studio left at work: it was killed, or ended meanwhile."""
+        if self.state == RUNNING and self._thread is None:
+            # What it began may still run, and would stand in its own way.
+            _end(int(self._held["pid"]), self._held["commands"])
+            self._start()
+
     def begin(self, commands: Sequence[Sequence[str]]) -> None:
         """Do these commands, each the words behind the program's name; ConfigError while others are at work."""
         with self._lock:
-            if self.state == RUNNING:
-                raise ConfigError(f"{self._name}: expected nothing at work, but it is running already")
+            if self.state in (RUNNING, STOPPING):
+                raise ConfigError(f"{self._name}: expected nothing at work, but it is {self.state} already")
             ledger = Ledger(self._work)
             if self._log.exists() and not ledger.owns(self._log.name):
                 raise ConfigError(f"{self._log}: expected nothing there, found a file of somebody else")
             self._held = {"commands": [list(words) for words in commands], "done": 0, "state": RUNNING, "pid": 0}
             ledger.add({self._log.name: OWN})
             self._log.write_bytes(b"")
-        self._start()
+            self._start()
 
     def go_on(self) -> None:
         """Go on where they were stopped, or went wrong; ConfigError where nothing was."""
         with self._lock:
             if self.state not in (STOPPED, FAILED):
                 raise ConfigError(f"{self._name}: expected something that was stopped, but it is {self.state}")
-        self._start()
+            self._start()
 
     def stop(self) -> None:
         """Stop them; what the command at hand has done so far is used again by `go_on`."""
         with self._lock:
-            if self.state == RUNNING:
-                self._put(state=STOPPED)
+            if self.state != RUNNING:
+                return
+            self._put(state=STOPPING)
         self._interrupt()
 
     def close(self) -> None:
@@ -89,36 +97,51 @@ class Steps:
         self._interrupt()
 
     def _interrupt(self) -> None:
-        process = self._process
+        """End the command at hand, and wait until it has."""
+        thread, process = self._thread, self._process
         if process is not None:
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(_PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if thread is not None:
+            thread.join(_PATIENCE_S)
 
     def _start(self) -> None:
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_S)
         self._put(state=RUNNING)
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
-        while self.state == RUNNING and self._held["done"] < len(self._held["commands"]):
+        while self._wanted() and self._held["done"] < len(self._held["commands"]):
             words = self._held["commands"][self._held["done"]]
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "birdclef_mind", *words],
+            with self._log.open("ab") as log, self._lock:
+                if not self._wanted():
+                    break
+                # `-P`: no module of the folder it was begun in is imported.
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "birdclef_mind", *words],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 )  # fmt: skip
-            self._put(pid=self._process.pid)
-            status = self._process.wait()
-            self._process = None
+                self._process = process
+                self._put(pid=process.pid)
+            status = process.wait()
             with self._lock:
-                if self.state != RUNNING or self._closing:
+                self._process = None
+                if self._closing:
                     return
-                self._put(**({"done": self._held["done"] + 1} if status in (0, 1) else {"state": FAILED}))
+                if self.state == RUNNING:
+                    self._put(**({"done": self._held["done"] + 1} if status in (0, 1) else {"state": FAILED}))
         with self._lock:
-            if self.state == RUNNING:
-                self._put(state=DONE)
+            if not self._closing and self.state in (RUNNING, STOPPING):
+                self._put(state=DONE if self.state == RUNNING else STOPPED)
+
+    def _wanted(self) -> bool:
+        """Whether they are to go on."""
+        return self.state == RUNNING and not self._closing
 
     def _put(self, **values: Any) -> None:
         self._held |= values

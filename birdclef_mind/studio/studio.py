@@ -1,16 +1,21 @@
 """The studio itself: the networks and the listener that are asked, what they hear, and what an expert teaches them."""
 
 import contextlib
+import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from birdclef_mind.data.cache import Cache, open_cache
+from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import BirdclefMindError, ConfigError
 from birdclef_mind.explanation.reading import competition_of
 from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.sound.audio import SUFFIXES
+from birdclef_mind.sound.sound_files import duration_s
+from birdclef_mind.storage import locks
 from birdclef_mind.storage.progress import Say
 from birdclef_mind.studio.blind import BlindTest
 from birdclef_mind.studio.ears import Ear, ListenerEar
@@ -26,6 +31,7 @@ from birdclef_mind.studio.works import Works
 
 # Of the folders given so many recordings are listed.
 _MOST_LISTED = 2000
+_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,7 @@ class Studio:
     Attributes
     ----------
     given : recordings that may be opened by their number. lessons, blind : None without training data.
-    training, report : commands in the background.
+    training, report : commands in the background. locked : holds the folder, which no other studio may write to.
     """
 
     minds: tuple[Mind, ...]
@@ -65,6 +71,7 @@ class Studio:
     lessons: Lessons | None
     training: Steps
     report: Steps
+    locked: contextlib.ExitStack
     shown: Shown = field(default_factory=lambda: Shown(Shelf()))
     works: Works = field(default_factory=Works)
 
@@ -73,7 +80,8 @@ class Studio:
         self.recordings = Recordings(self.minds[0].bundle.features.sample_rate_hz, self._begun)
         self.blind = BlindTest(self.lessons) if self.lessons else None
         # Beforehand, since whatever is made of a moment is compared with others.
-        threading.Thread(target=self._know, daemon=True).start()
+        self._knowing = threading.Thread(target=self._know, daemon=True)
+        self._knowing.start()
 
     def mind(self, number: int) -> Mind:
         """A network by its place; ConfigError where there is none."""
@@ -98,6 +106,16 @@ class Studio:
         self.training.close()
         self.report.close()
         self.recordings.close()
+        # TensorFlow aborts a process that ends while a thread is at work in it.
+        for one in self.following.values():
+            one.join()
+        self._knowing.join(_PATIENCE_S)
+        self.locked.close()
+
+    def resume(self) -> None:
+        """Go on with what an earlier studio left at work."""
+        self.training.resume()
+        self.report.resume()
 
     def _know(self) -> None:
         for mind in self.minds:
@@ -122,18 +140,34 @@ def open_studio(opening: Opening, say: Say = lambda line: None) -> Studio:
     ears: list[Ear] = [mind.ear for mind in minds]
     if opening.listener is not None:
         ears.append(ListenerEar(open_listener(opening.listener, say=say)))
-    lessons = None
-    if cache is not None:
-        if minds[0].cache is None:
-            minds[0].bundle.require(cache.features.fingerprint(), str(cache.root))
-        lessons = Lessons(minds[0], cache, Marks(opening.work, cache, opening.overrides), competition)
     given = _sounds(opening.competition or competition)
-    # Now, so that no word is lost for want of a place to keep it.
-    opening.work.mkdir(parents=True, exist_ok=True)
-    return Studio(
-        minds=minds, ears=tuple(ears), work=opening.work, given=given, competition=competition, lessons=lessons,
-        training=Steps(opening.work, "training"), report=Steps(opening.work, "report"),
-    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        # Now, so that no word is lost for want of a place to keep it.
+        _made(opening.work)
+        stack.enter_context(locks.held(opening.work, ConfigError))
+        lessons = _lessons(opening, minds[0], cache, competition) if cache is not None else None
+        return Studio(
+            minds=minds, ears=tuple(ears), work=opening.work, given=given, competition=competition, lessons=lessons,
+            training=Steps(opening.work, "training"), report=Steps(opening.work, "report"), locked=stack.pop_all(),
+        )  # fmt: skip
+
+
+def _made(work: Path) -> None:
+    if work.exists() and not work.is_dir():
+        raise ConfigError(f"work: expected a folder, or nothing yet, found a file at {work}")
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def _lessons(opening: Opening, mind: Mind, cache: Cache, competition: Path | None) -> Lessons:
+    if mind.cache is None:
+        mind.bundle.require(cache.features.fingerprint(), str(cache.root))
+
+    @functools.cache
+    def length_s(recording: str) -> float | None:
+        path = recording_path(competition, recording) if competition else None
+        return duration_s(path) if path else None
+
+    return Lessons(mind, cache, Marks(opening.work, cache, opening.overrides, length_s=length_s), competition)
 
 
 def _competition(opening: Opening, cache: Cache | None) -> Path | None:
@@ -146,13 +180,13 @@ def _competition(opening: Opening, cache: Cache | None) -> Path | None:
 
 def _sounds(root: Path | None) -> tuple[Path, ...]:
     """Sound files below a folder, soundscapes first."""
-    if root is None:
-        return ()
-    found: list[Path] = []
+    return tuple(islice(dict.fromkeys(_below(root)), _MOST_LISTED)) if root is not None else ()
+
+
+def _below(root: Path) -> Iterator[Path]:
     for part in _parts(root):
-        own = sorted(path for path in part.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        found += [path for path in own if path not in found][: _MOST_LISTED - len(found)]
-    return tuple(found)
+        for folder in [part, *sorted(path for path in part.iterdir() if path.is_dir())]:
+            yield from sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _parts(root: Path) -> Sequence[Path]:

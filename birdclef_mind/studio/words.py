@@ -158,6 +158,7 @@ TABLE: dict[str, tuple[str, str, str, str]] = {
     "open_report": ("Open the report", "Bericht öffnen", "Ouvrir le rapport", "Abrir el informe"),
     "working": ("at work", "in Arbeit", "en cours", "en curso"),
     "done": ("done", "fertig", "terminé", "hecho"),
+    "stopping": ("being stopped", "wird angehalten", "en cours d'arrêt", "deteniéndose"),
     "stopped": ("stopped", "angehalten", "arrêté", "parado"),
     "failed": ("went wrong", "schiefgegangen", "échoué", "falló"),
     "lost": (

@@ -4,6 +4,7 @@ What a work finds is given as soon as it is found.
 """
 
 import threading
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ WAITING, RUNNING, DONE, STOPPED, FAILED = "waiting", "running", "done", "stopped
 _ENDED = (DONE, STOPPED, FAILED)
 # Of works that ended so many are remembered, for tabs that ask late.
 _REMEMBERED = 64
+# A browser asks many times a second, one that is out of sight once a minute; one that was closed never again.
+_FORGOTTEN_S = 150.0
 
 
 class StoppedError(Exception):
@@ -41,6 +44,7 @@ class Work:
     found: list[Any] = field(default_factory=list)
     why: str = ""
     unwanted: threading.Event = field(default_factory=threading.Event)
+    last_asked: float = field(default_factory=time.monotonic)
 
     @property
     def ended(self) -> bool:
@@ -60,9 +64,13 @@ class Work:
 
         return tracked
 
+    def asked(self) -> None:
+        """Somebody still wants it."""
+        self.last_asked = time.monotonic()
+
     def check(self) -> None:
-        """Raise StoppedError where somebody stopped it."""
-        if self.unwanted.is_set():
+        """Raise StoppedError where somebody stopped it, or nobody has asked for it for long."""
+        if self.unwanted.is_set() or time.monotonic() - self.last_asked > _FORGOTTEN_S:
             raise StoppedError
 
 

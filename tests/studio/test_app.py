@@ -46,8 +46,10 @@ def test_a_recording_is_sent_seen_heard_and_looked_into(taught):
     told = client.heard(number)
     assert (told["name"], told["seconds"], told["ears"][0]["heard"]) == ("a/../b.wav", 12, 12)
     assert client.ask(f"recordings/{number}/picture/1")[1][:4] == b"\x89PNG"
-    sound, rate = soundfile.read(io.BytesIO(client.ask(f"recordings/{number}/sound?from=11&length=2")[1]))
+    sound, rate = soundfile.read(io.BytesIO(client.ask(f"recordings/{number}/sound?from=9&length=2")[1]))
     assert (len(sound), rate) == (2 * rate, 32_000)
+    last, _ = soundfile.read(io.BytesIO(client.ask(f"recordings/{number}/sound?from=11&length=2")[1]))
+    assert len(last) == rate
     moment = client.told("moments", {"recording": number, "start_s": 3, "features": {"preset": "mfcc16"}})
     assert client.ask(moment["picture"])[2]["Content-Type"] == "image/png"
     assert client.ask(moment["through"]["sound"])[2]["Content-Type"] == SOUND
@@ -250,3 +252,27 @@ def test_two_networks_and_a_listener_hear_side_by_side(served, little, embedded)
     assert [one["ear"] for one in moment["answers"]] == told["ears"]
     for network in (0, 1):
         assert studio.client.work("works", {"recording": number, "start_s": 0, "what": "layers", "network": network})
+
+
+def test_two_studios_do_not_write_to_one_folder(served, little, tmp_path):
+    from birdclef_mind.errors import ConfigError
+    from birdclef_mind.studio.studio import Opening, open_studio
+
+    served(little.bundle)
+    with pytest.raises(ConfigError, match="is being written by another process"):
+        open_studio(Opening(bundles=(little.bundle,), work=tmp_path / "work"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="work: expected a folder"):
+        open_studio(Opening(bundles=(little.bundle,), work=tmp_path / "file"))
+
+
+def test_an_ear_of_other_windows_answers_too(little):
+    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.studio.ears import NetworkEar
+    from birdclef_mind.studio.moments import answers
+
+    ear = NetworkEar(load(little.bundle), "little")
+    for seconds in (3, 5, 8):
+        assert answers([ear], np.random.default_rng(0).standard_normal(seconds * 32_000).astype(np.float32), 32_000)[0][
+            "birds"
+        ]

@@ -85,13 +85,11 @@ def test_corrections_that_are_given_are_gone_on_with(cache, keys, tmp_path):
 
 def test_what_cannot_be_said_is_refused_and_changes_nothing(cache, keys, tmp_path):
     marks = Marks(tmp_path, cache)
-    own = next(row.label for row in cache.rows if row.recording == keys[0][0])
     for key, mark in (
         (("x.ogg", 0.0), Mark(drop=True)),
         ((keys[0][0], 0.3), Mark(drop=True)),
         (keys[0], Mark(relabel="nobody")),
-        (keys[0], Mark(relabel=own)),
-        (keys[0], Mark(also=(own,))),
+        (keys[0], Mark(start_s=4000)),
     ):
         with pytest.raises(ConfigError, match="expected"):
             marks.say(key, mark)
@@ -113,3 +111,55 @@ def test_somebody_elses_table_is_not_replaced(cache, keys, tmp_path):
     with pytest.raises(ConfigError, match=r"overrides.csv"):
         Marks(tmp_path, cache)
     assert (tmp_path / "overrides.csv").read_text() == "mine"
+
+
+def test_the_segments_own_bird_is_no_other(cache, keys, tmp_path):
+    marks = Marks(tmp_path, cache)
+    own = next(row.label for row in cache.rows if row.recording == keys[0][0])
+    assert marks.say(keys[0], Mark(relabel=own, also=(own,))).says_nothing
+    another = other(cache, keys[0])
+    assert marks.say(keys[0], Mark(relabel=another, also=(own, another))).also == (own,)
+
+
+def test_a_mark_that_was_taken_back_does_not_come_back_from_another_tab(cache, keys, tmp_path):
+    marks = Marks(tmp_path, cache)
+    seen = marks.say(keys[0], Mark(drop=True)).number
+    marks.take_back()
+    with pytest.raises(SaidMeanwhileError):
+        marks.say(keys[0], Mark(drop=True), seen=seen)
+    assert marks.all() == {}
+
+
+def test_a_start_lies_inside_the_recording(cache, keys, tmp_path):
+    marks = Marks(tmp_path, cache, length_s=lambda recording: 6.8)
+    with pytest.raises(ConfigError, match=r"start: expected one inside the recording's 6.80 s, got 6.9 s"):
+        marks.say(keys[0], Mark(start_s=6.9))
+    assert marks.say(keys[0], Mark(start_s=6.5)).start_s == 6.5
+
+
+def test_what_the_disk_does_not_take_was_not_said(cache, keys, tmp_path, monkeypatch):
+    from birdclef_mind.studio import marks as module
+
+    marks = Marks(tmp_path, cache)
+    marks.say(keys[0], Mark(drop=True))
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_own", full)
+        with pytest.raises(OSError, match="No space"):
+            marks.say(keys[1], Mark(drop=True))
+        with pytest.raises(OSError, match="No space"):
+            marks.take_back()
+    assert list(marks.all()) == [keys[0]]
+    assert marks.say(keys[1], Mark(drop=True), seen=0).drop
+
+
+def test_corrections_are_not_given_twice_and_a_table_alone_is_gone_on_with(cache, keys, tmp_path):
+    marks = Marks(tmp_path, cache)
+    marks.say(keys[0], Mark(drop=True))
+    with pytest.raises(ConfigError, match="overrides: expected none beside those of"):
+        Marks(tmp_path, cache, marks.table)
+    (tmp_path / "marks.json").unlink()
+    assert Marks(tmp_path, cache).of(keys[0]).drop

@@ -103,3 +103,33 @@ def test_every_moment_is_heard_as_its_window_alone(kept, little, rng):
 def test_silence_names_nobody(kept, little):
     ear = NetworkEar(load(little.bundle), "little")
     assert not ear.chances(np.zeros((2, 5 * RATE), np.float32), RATE).any()
+
+
+def test_what_is_recorded_does_not_give_way_and_ends_when_it_is_left(kept, monkeypatch):
+    live = kept.new("live", live=True)
+    for number in range(module.MOST_RECORDINGS + 2):
+        kept.new(str(number))
+    assert kept.take(live.number) is live and len(kept.open()) == module.MOST_RECORDINGS
+    live.end_if_left()
+    assert not live.is_whole
+    monkeypatch.setattr(module, "_LEFT_S", -1.0)
+    live.end_if_left()
+    assert live.is_whole
+
+
+def test_folders_of_studios_that_were_killed_go(monkeypatch, tmp_path):
+    import os
+    import subprocess
+    import sys
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, own, other = (
+        tmp_path / f"birdclef-mind-studio-{name}" for name in (f"{gone.pid}-x", f"{os.getpid()}-x", "mine")
+    )
+    for folder in (left, own, other):
+        folder.mkdir()
+    Recordings(RATE, lambda recording: None).close()
+    assert not left.exists() and own.exists() and other.exists()

@@ -145,6 +145,54 @@ def test_two_tabs_do_not_lose_each_others_marks(taught, page_of):
     assert [mark.drop for mark in taught.studio.lessons.marks.all().values()] == [True]
 
 
+def test_what_is_meant_is_the_segment_that_was_shown(taught, page_of):
+    """A queue that changes under an open dialog, a key that is held, half a name: none says what nobody meant."""
+    page = page_of(taught.link + "#teach")
+    until(page, "/%/.test(document.getElementById('queue').textContent)")
+    marks = taught.studio.lessons.marks
+    meant, bird = page.inner_text("#segment small"), page.inner_text("#segment .bird")
+    press(page, "r")
+    page.evaluate(
+        "document.getElementById('order').value = 'in order'; document.getElementById('order').dispatchEvent(new Event('change'))"
+    )
+    page.wait_for_timeout(500)
+    page.keyboard.type("sample")
+    press(page, "Enter")
+    until(page, "!document.getElementById('trouble').hidden")
+    assert not marks.all() and page.query_selector("#birds[open]")
+    names = taught.studio.minds[0].ear.birds
+    page.fill("#bird-search", next(name for name in names if name != bird))
+    press(page, "Enter")
+    until(page, "/^1/.test(document.getElementById('said').textContent)")
+    ((recording, _),) = marks.all()
+    assert recording in meant
+    page.evaluate(
+        "for (let i = 0; i < 9; i += 1) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'd', repeat: i > 0, bubbles: true }))"
+    )
+    until(page, "/^2/.test(document.getElementById('said').textContent)")
+    page.wait_for_timeout(500)
+    assert len(marks.all()) == 2
+
+
+def test_a_reload_finds_what_is_open_again(taught, page_of):
+    page = page_of(taught.link)
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    page.click("#opened button")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+
+
+def test_one_bad_file_does_not_stop_the_others(taught, page_of, tmp_path):
+    (tmp_path / "empty.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "good.wav", np.zeros(32_000), 32_000)
+    page = page_of(taught.link)
+    page.set_input_files("#file", [str(tmp_path / "empty.wav"), str(tmp_path / "good.wav")])
+    until(page, "document.getElementById('recording-name').textContent === 'good.wav'")
+    until(page, "/empty.wav/.test(document.getElementById('trouble').textContent)")
+
+
 @pytest.mark.slow
 def test_it_is_trained_anew_and_the_report_is_made_by_keys(served, trained, cache_folder, page_of):
     studio = served(trained[0], cache=cache_folder)

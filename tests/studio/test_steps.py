@@ -37,7 +37,11 @@ def test_what_is_stopped_goes_on_and_a_new_studio_takes_over_what_a_kill_left(tm
     steps.begin([["sample", str(tmp_path / "sample"), "--species", "3"], ["--version"]])
     time.sleep(1.0)
     steps.stop()
-    assert steps.state == "stopped"
+    assert steps.state == "stopped" and steps._process is None
+    steps.go_on()
+    with pytest.raises(ConfigError, match="running already"):
+        steps.begin([["--version"]])
+    steps.stop()
     left = json.loads((tmp_path / "training.json").read_text())
     # As it stands on disk when the studio is killed: running, by a process that is no more.
     (tmp_path / "training.json").unlink()
@@ -45,6 +49,7 @@ def test_what_is_stopped_goes_on_and_a_new_studio_takes_over_what_a_kill_left(tm
 
     write_own(tmp_path / "training.json", json.dumps({**left, "state": "running"}).encode())
     again = Steps(tmp_path, "training")
+    again.resume()
     wait(again, "done")
     assert (tmp_path / "sample" / "train_metadata.csv").is_file()
 

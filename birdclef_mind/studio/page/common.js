@@ -45,7 +45,8 @@ export function element(name, attributes = {}, ...children) {
 }
 
 export const clock = (seconds) => {
-  const whole = Math.max(0, seconds);
+  if (seconds < 0) return `−${clock(-seconds)}`;
+  const whole = seconds;
   const rest = (whole % 60).toFixed(whole < 600 ? 1 : 0).padStart(whole < 600 ? 4 : 2, "0");
   const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;

@@ -3,13 +3,15 @@ import { $, ask, clock, doing, element, hush, named, say, t } from "./common.js"
 import { at, drawTiles, grow, hearOn, heardAt, lastHeard, move, onMove, open, secondsAt } from "./film.js";
 import { record } from "./microphone.js";
 
-const PLAYED_S = 20;
+const PLAYED_S = 20, MOST_OPEN = 8;
 const opened = new Map();
 let stopRecording = null, playedFrom = 0, sound = null;
 
 export function settle(state) {
   $("given").append(...state.given.map((name, place) => element("option", { value: place }, name)));
   $("given-label").hidden = !state.given.length;
+  for (const [number, name] of state.open) opened.set(number, name);
+  showOpened();
 }
 
 async function show(number) {
@@ -65,11 +67,17 @@ async function follow(number) {
   }
 }
 
-async function send(files) {
+async function send(given) {
+  const files = [...given].slice(0, MOST_OPEN), refused = given.length > MOST_OPEN ? [`${MOST_OPEN} / ${given.length}`] : [];
   for (const file of files) {
-    const told = await ask(`recordings?name=${encodeURIComponent(file.name.slice(-200))}`, undefined, { method: "POST", body: file });
-    await show(told.number);
+    try {
+      // By whole signs, since half of one is none.
+      const name = [...file.name].slice(-100).join("").toWellFormed?.() ?? file.name.slice(-100);
+      const told = await ask(`recordings?name=${encodeURIComponent(name)}`, undefined, { method: "POST", body: file });
+      await show(told.number);
+    } catch (error) { if (!error.status) throw error; refused.push(error.message); }
   }
+  if (refused.length) say(refused.join(" · "));
 }
 
 const SOUNDS = /\.(ogg|mp3|wav|flac|opus|aif|aiff|m4a|oga)$/i;
@@ -100,7 +108,7 @@ document.body.addEventListener("drop", doing(async (event) => {
 $("open").addEventListener("click", () => $("file").click());
 $("open-folder").addEventListener("click", () => $("folder").click());
 for (const id of ["file", "folder"]) $(id).addEventListener("change", doing(async (event) => {
-  await send([...event.target.files].filter((file) => id === "file" || SOUNDS.test(file.name)).slice(0, 8));
+  await send([...event.target.files].filter((file) => id === "file" || SOUNDS.test(file.name)));
   event.target.value = "";
 }));
 $("given").addEventListener("change", doing(async (event) => {
@@ -110,23 +118,38 @@ $("given").addEventListener("change", doing(async (event) => {
   await show(told.number);
 }));
 
+function showRecording(on) {
+  const button = $("record");
+  button.classList.toggle("on", on);
+  button.textContent = on ? `■ ${t("stop")}` : `● ${t("record")}`;
+}
+
+let liveNumber = null;
 $("record").addEventListener("click", doing(async () => {
   const button = $("record");
-  if (stopRecording) {
-    const stop = stopRecording;
-    stopRecording = null;
-    button.classList.remove("on");
-    button.textContent = `● ${t("record")}`;
-    await stop();
-    return;
-  }
-  const { number } = await ask("recordings/live", {});
-  try { stopRecording = await record(number, () => say(t("lost"))); }
-  catch { say(t("no_microphone")); await ask(`recordings/${number}/end`, {}); return; }
-  button.classList.add("on");
-  button.textContent = `■ ${t("stop")}`;
-  await show(number);
+  // Until it is clear whether there is a microphone, a second press would open a second one.
+  button.disabled = true;
+  try {
+    if (stopRecording) {
+      const stop = stopRecording;
+      stopRecording = null;
+      showRecording(false);
+      await stop();
+      liveNumber = null;
+      return;
+    }
+    const { number } = await ask("recordings/live", {});
+    const lost = (error) => { stopRecording = null; liveNumber = null; showRecording(false); say(error.status ? error.message : t("lost")); };
+    try { stopRecording = await record(number, lost); }
+    catch { say(t("no_microphone")); await ask(`recordings/${number}/end`, {}); return; }
+    liveNumber = number;
+    showRecording(true);
+    await show(number);
+  } finally { button.disabled = false; }
 }));
+// Whoever leaves the page ends what is recorded, and is asked before.
+addEventListener("beforeunload", (event) => { if (liveNumber !== null) event.preventDefault(); });
+addEventListener("pagehide", () => { if (liveNumber !== null) navigator.sendBeacon(`recordings/${liveNumber}/end`, "{}"); });
 
 // Playing: a stretch at a time, so that no length is ever too long.
 function stopPlaying() {

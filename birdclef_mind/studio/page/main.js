@@ -18,6 +18,7 @@ function show() {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (!(event.target instanceof Element)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog, [role=slider]")) return;
   if (event.target.closest("button, a") && [" ", "Enter"].includes(event.key)) return;
   const view = document.querySelector("nav a[aria-current]")?.dataset.view;

@@ -6,20 +6,24 @@ const CHUNK_S = 0.2, MOST_WAITING = 50;
 export async function record(number, lost) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
   const context = new AudioContext();
-  await context.audioWorklet.addModule("page/capture.js");
+  const off = async () => {
+    for (const track of stream.getTracks()) track.stop();
+    if (context.state !== "closed") await context.close();
+  };
+  try { await context.audioWorklet.addModule("page/capture.js"); }
+  catch (error) { await off(); throw error; }
   const node = new AudioWorkletNode(context, "capture", { processorOptions: { samples: Math.round(CHUNK_S * context.sampleRate) } });
   const waiting = [];
-  let sending = false, open = true;
-  const send = async () => {
-    if (sending) return;
-    sending = true;
-    while (waiting.length) {
+  let sending = null, open = true;
+  const sendAll = async () => {
+    while (waiting.length && open) {
       const parts = waiting.splice(0, 5);
       try { await ask(`recordings/${number}/samples?rate=${context.sampleRate}`, undefined, { method: "POST", body: new Blob(parts) }); }
-      catch (error) { open = false; lost(error); break; }
+      catch (error) { open = false; await off(); lost(error); }
     }
-    sending = false;
+    sending = null;
   };
+  const send = () => { sending ??= sendAll(); return sending; };
   node.port.onmessage = ({ data }) => {
     if (!open) return;
     waiting.push(data);
@@ -28,8 +32,7 @@ export async function record(number, lost) {
   };
   context.createMediaStreamSource(stream).connect(node);
   return async () => {
-    for (const track of stream.getTracks()) track.stop();
-    await context.close();
+    await off();
     await send();
     open = false;
     await ask(`recordings/${number}/end`, {}).catch(() => {});

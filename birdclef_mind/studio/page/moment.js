@@ -10,9 +10,9 @@ export function settle(state) {
   if (state.networks.length > 1) $("network").append(element("option", { value: "all" }, state.networks.join(" | ")));
   $("network-label").hidden = state.networks.length < 2;
   networks = state.networks;
-  $("no-decoders").hidden = !state.reads.includes(false);
+  ({ reads } = state);
 }
-let networks = [];
+let networks = [], reads = [];
 
 const valueOf = (name) => form[name].value === "" ? null : Number(form[name].value);
 
@@ -116,7 +116,7 @@ $("look").addEventListener("click", doing(async () => {
   await begin("layers");
 }));
 
-let current = [];
+let current = [], begins = 0;
 async function stopWork() {
   const old = current;
   current = [];
@@ -125,13 +125,17 @@ async function stopWork() {
 
 async function begin(what) {
   working = what;
+  const mine = ++begins;
   await stopWork();
+  if (mine !== begins) return;
   const both = $("network").value === "all" ? networks.map((_, place) => place) : [first()];
   $("found").replaceChildren();
   for (const button of document.querySelectorAll("[data-ask]")) button.setAttribute("aria-pressed", button.dataset.ask === what);
   const begun = [];
   for (const network of both) begun.push([network, (await ask("works", { ...question(network), what })).number]);
+  if (mine !== begins) { await Promise.all(begun.map(([, number]) => ask(`works/${number}/stop`, {}).catch(() => {}))); return; }
   current = begun.map(([, number]) => number);
+  $("no-decoders").hidden = both.every((network) => reads[network]);
   $("work-stop").hidden = false;
   const wanted = (number) => () => current.includes(number);
   await Promise.all(begun.map(([network, work]) => follow(work,

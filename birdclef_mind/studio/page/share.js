@@ -11,7 +11,7 @@ export const enter = doing(async () => { if (teaches) await watch(); });
 async function watch() {
   for (;;) {
     const told = await ask("report");
-    const running = told.state === "running";
+    const running = ["running", "stopping"].includes(told.state);
     $("report").disabled = running;
     $("report-stop").hidden = !running;
     $("report-state").textContent = told.state === "never" ? "" : t(running ? "working" : told.state) + (told.path && !running ? ` · ${told.path}` : "");

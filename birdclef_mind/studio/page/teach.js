@@ -1,7 +1,7 @@
 // Teach it: one segment after the other, said by a key, on disk at once; then train anew.
 import { $, Refused, ask, clock, doing, element, follow, heardOf, number, percent, picture, playSound, progress, say, t } from "./common.js";
 
-let segments = [], place = 0, birds = [], teaches = false, order = "unsure", choosing = null, begun = false, seenNumber = 0;
+let segments = [], place = 0, birds = [], teaches = false, order = "unsure", choosing = null, meant = null, touched = false, begun = false, seenNumber = 0;
 
 export function settle(state) {
   ({ birds, teaches } = state);
@@ -18,10 +18,13 @@ export const enter = doing(async () => {
   showTraining();
 });
 
-async function load(words = $("search").value) {
+async function load(stay = false, words = $("search").value) {
   const told = await ask(`queue?order=${encodeURIComponent(order)}&words=${encodeURIComponent(words)}`);
-  segments = told.segments;
+  // Whoever is in the midst of a segment stays there; the order is that of what follows.
+  const now = stay && (touched || document.querySelector("dialog[open]")) ? current() : undefined;
+  segments = now ? [now, ...told.segments.filter((one) => one.place !== now.place)] : told.segments;
   place = 0;
+  touched = Boolean(now);
   show();
   return told;
 }
@@ -32,7 +35,7 @@ async function scan(what) {
   if (what === "scan" ? told.scanned : told.audited) { await load(); return; }
   const { number: work } = await ask("scan", { what });
   await follow(work, () => {}, (one) => { $("scan-state").textContent = one.state === "done" ? "" : progress(one); });
-  await load();
+  await load(true);
 }
 
 const current = () => segments[place];
@@ -70,8 +73,7 @@ function said(mark) {
   return parts.join(", ");
 }
 
-async function mark(changes, stay = false) {
-  const segment = current();
+async function mark(changes, stay = false, segment = current()) {
   if (!segment) return;
   const wanted = { ...segment.mark, ...changes };
   try { replace(await ask(`segments/${segment.place}/mark`, { ...wanted, seen: segment.mark.number })); }
@@ -81,7 +83,7 @@ async function mark(changes, stay = false) {
     replace(await ask(`segments/${segment.place}`));
     return;
   }
-  if (!stay && place < segments.length - 1) { place += 1; playSound(`segments/${current().place}/sound`); }
+  if (!stay && current()?.place === segment.place && place < segments.length - 1) { place += 1; playSound(`segments/${current().place}/sound`); }
   show();
 }
 
@@ -119,6 +121,7 @@ const sayings = {
 // The song starts where its sound stands now; one may say it more exactly.
 function startHere() {
   const segment = current();
+  meant = segment;
   $("start-s").value = (segment.start_s + heardOf(`segments/${segment.place}/sound`)).toFixed(2);
   $("starts").showModal();
 }
@@ -126,11 +129,13 @@ function startHere() {
 $("starts").addEventListener("close", doing(async () => {
   const dialog = $("starts"), kept = dialog.returnValue;
   dialog.returnValue = "";
-  if (kept === "save" && $("start-s").value !== "") await mark({ start_s: Number($("start-s").value), drop: false }, true);
+  // An empty field takes a start back.
+  if (kept === "save") await mark({ start_s: $("start-s").value === "" ? null : Number($("start-s").value), drop: false }, true, meant);
 }));
 
 function choose(what) {
   choosing = what;
+  meant = current();
   $("bird-search").value = "";
   $("birds").showModal();
 }
@@ -140,17 +145,22 @@ $("birds").addEventListener("close", doing(async () => {
   const kept = dialog.returnValue;
   dialog.returnValue = "";
   if (kept !== "save" || !wanted) return;
-  const found = birds.find(([label, name]) => [label, name, `${name} (${label})`].some((one) => one.toLowerCase() === wanted)) ?? birds.find(([, name]) => name.toLowerCase().startsWith(wanted));
-  if (!found) { say(`${t("choose_bird")}: ${wanted}`); return; }
-  if (choosing === "relabel") await mark({ relabel: found[0], right: false, none: false, drop: false });
-  else await mark({ also: [...new Set([...current().mark.also, found[0]])], none: false, drop: false }, true);
+  const exact = birds.filter(([label, name]) => [label, name, `${name} (${label})`].some((one) => one.toLowerCase() === wanted));
+  const some = exact.length ? exact : birds.filter(([label, name]) => `${name} (${label})`.toLowerCase().includes(wanted));
+  if (some.length !== 1) { say(`${t("choose_bird")}: ${wanted}${some.length ? ` (${some.slice(0, 5).map(([, name]) => name).join(", ")})` : ""}`); dialog.showModal(); return; }
+  const [label] = some[0];
+  say("");
+  if (choosing === "relabel") await mark({ relabel: label, right: false, none: false, drop: false }, false, meant);
+  else await mark({ also: [...new Set([...meant.mark.also, label])], none: false, drop: false }, true, meant);
 }));
 
 // One after the other: who is quicker than the disk speaks of the next segment, not twice of one.
 let saying = Promise.resolve();
-for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => { saying = saying.then(doing(() => sayings[button.dataset.say]())); });
+for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => { touched = true; saying = saying.then(doing(() => sayings[button.dataset.say]())); });
 
 export function key(event) {
+  // A key that is held says a thing once.
+  if (event.repeat && !event.key.startsWith("Arrow")) return;
   const button = document.querySelector(`[data-say][data-key="${event.key.toLowerCase()}"]`);
   if (button && !button.disabled) { event.preventDefault(); button.click(); }
   else if (event.key === " " && current()) { event.preventDefault(); $("segment").querySelector(".play")?.click(); }
@@ -158,6 +168,7 @@ export function key(event) {
   else if (event.key === "ArrowUp" && place > 0) { event.preventDefault(); place -= 1; show(); }
 }
 
+$("segment").addEventListener("click", () => { touched = true; });
 $("order").addEventListener("change", doing(async (event) => { order = event.target.value; await scan(order === "suspicious" ? "audit" : "scan"); }));
 let searching = null;
 $("search").addEventListener("input", () => { clearTimeout(searching); searching = setTimeout(doing(() => load()), 200); });
@@ -172,7 +183,7 @@ async function showTraining() {
   for (;;) {
     const told = await ask("training").catch(() => null);
     if (!told) return;
-    const running = told.state === "running";
+    const running = ["running", "stopping"].includes(told.state);
     $("train").disabled = running;
     $("train-stop").hidden = !running;
     $("train-on").hidden = !["stopped", "failed"].includes(told.state);
