@@ -7,7 +7,7 @@ import numpy as np
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.sound.pictures import PixelScale, levels_to_pixels, samples_to_levels
 from birdclef_mind.sound.settings import Features, Windowing
-from birdclef_mind.sound.spectrum import hz_to_mel, mel_to_hz
+from birdclef_mind.sound.spectrum import hz_to_mel
 from birdclef_mind.studio.recordings import Recording
 
 TILE_S = 10.0
@@ -54,9 +54,3 @@ def ticks_of(features: Features) -> list[tuple[float, float]]:
     low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
     wanted = [khz for khz in _TICKS_KHZ if features.fmin_hz <= 1000 * khz <= features.fmax_hz]
     return [(khz, round(float((hz_to_mel(np.array(1000 * khz)) - low) / (high - low)), 4)) for khz in wanted]
-
-
-def hertz_at(features: Features, heights: list[float]) -> list[float]:
-    """Frequencies that stand so high in pictures of these features, 0 to 1."""
-    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
-    return [round(float(one), 1) for one in np.atleast_1d(mel_to_hz(low + np.array(heights) * (high - low)))]
