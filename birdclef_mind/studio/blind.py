@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.reconstruction import DECODER, TRANSPOSED, WEIGHTS
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples
 from birdclef_mind.studio.lessons import Lessons
-from birdclef_mind.studio.moments import wav_bytes
+from birdclef_mind.studio.moments import QUICK, wav_bytes
 
 FEATURES = "features"
 _OFFERED = 4
@@ -110,7 +109,7 @@ class BlindTest:
             redrawn, name = backwards.redrawn(tap, activation), tap.name
             if redrawn is None:
                 ways = backwards.pictures(pixels)[tap.name]
-                redrawn = next(ways[way] for way in (DECODER, WEIGHTS, TRANSPOSED) if way in ways)
+                redrawn = next(ways[way] for way in QUICK if way in ways)
             pixels = np.asarray(redrawn, np.float32)
         sound = pictures_to_samples(Pictures(pixels, own.scale), cache.features, rounds=QUICK_ROUNDS)[0]
         called = mind.bundle.classes.names[int(mind.answer.chances(pixels).argmax())]

@@ -101,9 +101,7 @@ class Marks:
             self._read()
             self._write()
         elif given is not None or self.table.is_file():
-            for one in (
-                read_overrides(given or self.table) if given or len(self.table.read_bytes().splitlines()) > 1 else ()
-            ):
+            for one in self._given(given):
                 self._take_over(one)
             self._write()
 

@@ -15,6 +15,7 @@ from birdclef_mind.backwards.reconstruction import Backwards, answer_of, read_ba
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.errors import BundleError
+from birdclef_mind.explanation.examples import evenly
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.studio.ears import NetworkEar, ear_name
@@ -66,7 +67,7 @@ class Mind:
 
     def _make_library(self, cache: Cache, track: Track) -> None:
         rows = [row for row in cache.rows if row.label and not row.silent]
-        chosen = [rows[int(place)] for place in np.linspace(0, len(rows) - 1, min(len(rows), _MOST_KNOWN))]
+        chosen = evenly(rows, _MOST_KNOWN)
         if chosen:
             pictures = cache.pictures(chosen, track)
             taps, anatomy = self.backwards.taps, self.backwards.anatomy

@@ -30,7 +30,7 @@ from birdclef_mind.studio.shelf import Shelf
 from birdclef_mind.studio.works import Work
 
 # A decoder's picture is the best of the quick ways, the transposed pass the last resort.
-_QUICK = (DECODER, WEIGHTS, TRANSPOSED)
+QUICK = (DECODER, WEIGHTS, TRANSPOSED)
 _OTHERS = 64
 # Where a browser finds what stands on the shelf.
 MADE = "made"
@@ -127,7 +127,7 @@ def layers(looked: Looked) -> Iterator[dict[str, Any]]:
         if picture is None:
             if redrawn is None:
                 redrawn = backwards.pictures(looked.pixels, looked.activations)
-            method = next(way for way in _QUICK if way in redrawn[tap.name])
+            method = next(way for way in QUICK if way in redrawn[tap.name])
             picture = redrawn[tap.name][method]
         yield looked.told(tap.name, method, picture)
 
