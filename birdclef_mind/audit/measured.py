@@ -55,7 +55,7 @@ def own_vectors(anatomy: Anatomy, pixels: Pixels, track: Track = untracked) -> A
     tap = next(iter(reversed(anatomy.of_kind("convolution"))), anatomy.embedding)
     anatomy.require(pixels)
     reader, shape = anatomy.reader([tap]), (None, *anatomy.rows_frames, 1)
-    read = tf.function(lambda pictures: reader(pictures)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
+    read = tf.function(lambda pictures: reader(pictures)[0], [tf.TensorSpec(shape, tf.float32)], autograph=False)
     parts = []
     for start in track(range(0, len(pixels), _AT_A_TIME), -(-len(pixels) // _AT_A_TIME), "pictures looked at"):
         found = np.asarray(read(as_input(pixels[start : start + _AT_A_TIME])))

@@ -210,7 +210,7 @@ def _descend(
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build([values])
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step() -> None:
         with tf.GradientTape() as tape:
             lost = loss(values)

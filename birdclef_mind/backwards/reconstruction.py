@@ -195,7 +195,7 @@ def measure_fidelity(
 def answer_of(anatomy: Anatomy) -> Answer:
     """The network as a function from pictures (n, rows, frames), 0–255, to scores (n, classes)."""
     shape, reader = (None, *anatomy.rows_frames, 1), anatomy.reader([anatomy.classes])
-    forward = tf.function(lambda pictures: reader(pictures)[0], input_signature=[tf.TensorSpec(shape, tf.float32)])
+    forward = tf.function(lambda pictures: reader(pictures)[0], [tf.TensorSpec(shape, tf.float32)], autograph=False)
 
     def answer(pictures: Array) -> Array:
         parts = [forward(as_input(pictures[start : start + 64])) for start in range(0, len(pictures), 64)]

@@ -44,8 +44,8 @@ class Redrawing(ABC, Generic[Lessons]):
         self.optimizer = keras.optimizers.Adam(decoding.learning_rate)
         self.variables = [v for network in current.networks.values() for v in network.trainable_variables]
         self.optimizer.build(self.variables)
-        self._step = tf.function(self._learn, reduce_retracing=True)
-        self._check = tf.function(lambda *batch: self.losses(batch, False), reduce_retracing=True)
+        self._step = tf.function(self._learn, autograph=False, reduce_retracing=True)
+        self._check = tf.function(lambda *batch: self.losses(batch, False), autograph=False, reduce_retracing=True)
 
     @abstractmethod
     def require(self, lessons: Lessons) -> None:

@@ -28,6 +28,10 @@ def add_studio(group: Group) -> None:
     parser.add_argument(
         "--listener", type=place, metavar="MODEL", help=f"let it hear beside the networks: {LISTENER} (default: none)"
     )
+    parser.add_argument(
+        "--sounds", type=place, action="append", default=[], metavar="FOLDER",
+        help="a folder whose recordings may be opened by a path that is pasted; as often as there are folders",
+    )  # fmt: skip
     parser.add_argument("--overrides", type=given_file, help="corrections to begin with")
     parser.add_argument(
         "--work", type=place, default=Path(_WORK), metavar="FOLDER",
@@ -54,7 +58,7 @@ def studio(args: argparse.Namespace, terminal: Terminal) -> int:
         raise ConfigError("overrides: expected --cache with them, the training data that they correct")
     opening = Opening(
         bundles=tuple(args.bundle), work=args.work, cache=args.cache, competition=args.competition,
-        listener=args.listener, overrides=args.overrides,
+        listener=args.listener, overrides=args.overrides, sounds=tuple(args.sounds),
     )  # fmt: skip
 
     def ready(link: str) -> None:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy
+from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence.front import Front
 
 _AT_A_TIME = 32
@@ -40,6 +41,12 @@ class Asking(Protocol):
     def chances(self, shares: Array) -> Array:
         """Chances that the answers are right, (n,), of what shares (n, n_mels, frames) keep, without gradients."""
 
+    def slopes(self, shares: Array) -> Array:
+        """Slopes of the log odds by the share of each place, (n, n_mels, frames), where shares of that shape are kept.
+
+        Obstacle where no gradient reaches a place.
+        """
+
     def some(self, places: Any) -> Self:
         """The same of some of the recordings."""
 
@@ -65,6 +72,8 @@ class Asked:
     bands: Array
     wanted: Array
     together: int = 16
+    # Compiled once for these recordings and all parts of them.
+    _graphs: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, shares: Any) -> tuple[Any, Any]:
         """Logarithms of the chances that the wanted classes are there, and that they are not, (n,) each.
@@ -85,20 +94,22 @@ class Asked:
     def scores_of_each(self, shares: Array) -> Array:
         """Log odds of each recording with each of its own shares (n, tries, n_mels, frames), (n, tries)."""
         found = np.empty(shares.shape[:2])
-        score = tf.function(
-            lambda bands, wanted, share: replace(self, bands=bands, wanted=wanted).scores(share),
-            reduce_retracing=True,
-        )
         for place in range(len(shares)):
             for start in range(0, shares.shape[1], _AT_A_TIME):
                 some = shares[place, start : start + _AT_A_TIME]
-                own = np.full(len(some), place)
-                found[place, start : start + _AT_A_TIME] = score(self.bands[own], self.wanted[own], some)
+                found[place, start : start + _AT_A_TIME] = self.some(np.full(len(some), place))._run("scores", some)
         return found
 
     def chances(self, shares: Array) -> Array:
         """Scores of the wanted classes, (n,), of what shares (n, n_mels, frames) keep, without gradients."""
-        return np.asarray(np.exp(self.odds(np.asarray(shares, np.float32))[0]))
+        return np.asarray(np.exp(self._run("odds", shares)[0]))
+
+    def slopes(self, shares: Array) -> Array:
+        """Slopes of the log odds by the share of each place, (n, n_mels, frames), where shares of that shape are kept.
+
+        Obstacle where no gradient reaches a place.
+        """
+        return np.asarray(self._run("slopes", shares))
 
     def some(self, places: Any) -> "Asked":
         """The same of some of the recordings."""
@@ -107,6 +118,38 @@ class Asked:
     def later(self, frames: int) -> "Asked":
         """The same of the recordings turned by so many frames."""
         return replace(self, bands=np.roll(self.bands, frames, axis=2))
+
+    def _run(self, what: str, shares: Array) -> Any:
+        if what not in self._graphs:
+            self._graphs[what] = self._compiled(what)
+        return self._graphs[what](self.bands, self.wanted, np.asarray(shares, np.float32))
+
+    def _compiled(self, what: str) -> Callable[[Any, Any, Any], Any]:
+        @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
+        def run(bands: Any, wanted: Any, shares: Any) -> Any:
+            part = replace(self, bands=bands, wanted=wanted)
+            ways: dict[str, Callable[[Any], Any]] = {
+                "odds": part.odds,
+                "scores": part.scores,
+                "slopes": lambda given: slopes_of(part, given),
+            }
+            return ways[what](shares)
+
+        return run
+
+
+def slopes_of(asking: Asking, shares: Any) -> Any:
+    """Slopes of the log odds by the share of each place, tensors (n, n_mels, frames) both.
+
+    Obstacle where no gradient reaches a place.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(shares)
+        score = asking.scores(shares)
+    slope = tape.gradient(score, shares)
+    if slope is None:
+        raise Obstacle("evidence: no gradient reaches the picture")
+    return slope
 
 
 def asked_of(anatomy: Anatomy, front: Front, bands: Array, wanted: Array) -> Asked:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import Obstacle
+from birdclef_mind.evidence.asked import slopes_of
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import hann, one_over_weight, samples_to_spectra, sum_bands
 from birdclef_mind.sound.split import bands_of_bins, split_samples
@@ -75,6 +76,13 @@ class AskedEars:
         """Chances of the wanted classes, (n,), of what shares (n, n_mels, frames) keep, without gradients."""
         heard = self.hear(split_samples(self.samples, shares, self.features)[0])
         return np.asarray(np.exp(self._odds(heard, self.wanted)[0]))
+
+    def slopes(self, shares: Array) -> Array:
+        """Slopes of the log odds by the share of each place, (n, n_mels, frames), where shares of that shape are kept.
+
+        Obstacle where no gradient reaches a place.
+        """
+        return np.asarray(slopes_of(self, tf.constant(shares)))
 
     def some(self, places: Any) -> "AskedEars":
         """The same of some of the recordings."""

@@ -33,7 +33,7 @@ def gradient_times_input(asked: Asking) -> Array:
 
     Shrikumar et al. 2017, "Not just a black box": gradient times input, as a share is 1 for the input, 0 for nothing.
     """
-    return _in_parts(asked, lambda part: _slopes(part, np.ones_like(part.bands)))
+    return _in_parts(asked, lambda part: part.slopes(np.ones_like(part.bands)))
 
 
 def integrated_gradients(asked: Asking, steps: int = _STEPS) -> Array:
@@ -44,7 +44,7 @@ def integrated_gradients(asked: Asking, steps: int = _STEPS) -> Array:
     """
     ways = [(step + 0.5) / steps for step in range(steps)]
     return _in_parts(
-        asked, lambda part: sum(_slopes(part, np.full_like(part.bands, way)) for way in ways) / np.float32(steps)
+        asked, lambda part: sum(part.slopes(np.full_like(part.bands, way)) for way in ways) / np.float32(steps)
     )
 
 
@@ -104,18 +104,6 @@ def _numbered(shape: Sequence[int], patches: tuple[int, int]) -> Array:
     """The number of the part that each place of a map belongs to, in rows of parts, (n_mels, frames)."""
     up, on = (np.arange(size) * min(count, size) // size for size, count in zip(shape, patches, strict=True))
     return np.asarray(up[:, None] * (on.max() + 1) + on[None])
-
-
-def _slopes(part: Asking, shares: Array) -> Array:
-    """The slope of the log odds by the share of each place, at some shares, (n, n_mels, frames)."""
-    given = tf.constant(shares)
-    with tf.GradientTape() as tape:
-        tape.watch(given)
-        score = part.scores(given)
-    slope = tape.gradient(score, given)
-    if slope is None:
-        raise Obstacle("evidence: no gradient reaches the picture")
-    return slope.numpy()
 
 
 def _in_parts(asked: _Asking, method: Callable[[_Asking], Any]) -> Array:

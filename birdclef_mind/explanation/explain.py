@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards import bundle_decoders
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer, Judges, mean_distance
 from birdclef_mind.backwards.reconstruction import (
@@ -16,7 +15,6 @@ from birdclef_mind.backwards.reconstruction import (
     Backwards,
     answer_of,
     measure_fidelity,
-    read_backwards,
 )
 from birdclef_mind.data.cache import Cache, IndexRow
 from birdclef_mind.data.competition import open_competition
@@ -36,7 +34,7 @@ from birdclef_mind.explanation.judge_sounds import judge_sounds
 from birdclef_mind.explanation.judging import open_judge
 from birdclef_mind.explanation.network_facts import anatomy_facts, filter_facts, performance_facts
 from birdclef_mind.explanation.notes import bundle_facts, corrections, heard_notes, notes
-from birdclef_mind.explanation.reading import Reading, competition_of
+from birdclef_mind.explanation.reading import Reading, both_ways, competition_of
 from birdclef_mind.explanation.settings import Showing
 from birdclef_mind.explanation.suspect_facts import Suspects
 from birdclef_mind.explanation.suspects import find_suspects, suspect_facts
@@ -125,7 +123,7 @@ def explain(
     named = [(examples.find_row(corrected, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)
-    backwards, twin = _backwards(bundle_folder, bundle)
+    backwards, twin = both_ways(bundle_folder, bundle)
     digest = values_digest(bundle.model)
     known_from = explaining.competition or cache.competition
     judging = open_judge(explaining.judge, bundle_folder, bundle, known_from, say=say)
@@ -203,19 +201,6 @@ def explain(
 
 def _with_a_bird(rows: Sequence[IndexRow]) -> list[IndexRow]:
     return [row for row in rows if row.label and not row.birdless]
-
-
-def _backwards(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
-    anatomy = read_anatomy(bundle.model)
-    twin = bundle_decoders.twin_of(bundle, bundle_decoders.seed_of(folder))
-    try:
-        trained = bundle_decoders.load_decoders(folder, bundle, anatomy)
-        of_twin = bundle_decoders.load_decoders(folder, bundle, twin, bundle_decoders.TWIN)
-    except BundleError as error:
-        if (folder / f"{bundle_decoders.DECODERS}.json").is_file():
-            raise
-        return read_backwards(anatomy, None, str(error)), read_backwards(twin)
-    return read_backwards(anatomy, trained), read_backwards(twin, of_twin)
 
 
 def _second(

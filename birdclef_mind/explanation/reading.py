@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.fidelity import Answer
-from birdclef_mind.backwards.reconstruction import Backwards
+from birdclef_mind.backwards.reconstruction import Backwards, read_backwards
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.competition import has_recordings
 from birdclef_mind.data.overrides import CorrectedCache
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.settings import Features
@@ -45,6 +47,23 @@ class Reading:
     def held_out(self) -> frozenset[str]:
         """Recordings that the network was not trained on."""
         return frozenset(self.bundle.record.validation_recordings)
+
+
+def both_ways(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
+    """A bundle read backwards, and its twin of random weights as a control; without decoders where it has none.
+
+    BundleError for decoders that were changed, or belong to another network.
+    """
+    anatomy = read_anatomy(bundle.model)
+    twin = bundle_decoders.twin_of(bundle, bundle_decoders.seed_of(folder))
+    try:
+        trained = bundle_decoders.load_decoders(folder, bundle, anatomy)
+        of_twin = bundle_decoders.load_decoders(folder, bundle, twin, bundle_decoders.TWIN)
+    except BundleError as error:
+        if (folder / f"{bundle_decoders.DECODERS}.json").is_file():
+            raise
+        return read_backwards(anatomy, None, str(error)), read_backwards(twin)
+    return read_backwards(anatomy, trained), read_backwards(twin, of_twin)
 
 
 def competition_of(given: Path | None, cache: Cache) -> Path | None:

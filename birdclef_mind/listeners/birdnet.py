@@ -94,6 +94,7 @@ class TwinEars:
                 # Keras gives a single output bare.
                 lambda samples: keras.tree.flatten(several(samples, training=False)),
                 input_signature=[tf.TensorSpec((None, model.input.shape[-1]), tf.float32)],
+                autograph=False,
             )
         return self._compiled[taps]
 

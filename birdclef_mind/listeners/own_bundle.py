@@ -79,7 +79,7 @@ class BundleEars:
                 return [tf.add_n(every) / len(every), *found]
 
             shape = (None, *model.inputs[0].shape[1:])
-            self._compiled[taps] = tf.function(forward, input_signature=[tf.TensorSpec(shape, tf.uint8)])
+            self._compiled[taps] = tf.function(forward, [tf.TensorSpec(shape, tf.uint8)], autograph=False)
         return self._compiled[taps]
 
 

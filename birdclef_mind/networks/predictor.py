@@ -20,7 +20,7 @@ BATCH = 60
 def averaged(networks: Sequence[keras.Model], features: Features) -> Callable[[Array], Any]:
     """A compiled function from pixels (n, rows, frames, 1), uint8, to the mean of what the networks answer."""
 
-    @tf.function(input_signature=[tf.TensorSpec((None, features.rows, features.frames, 1), tf.uint8)])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec((None, features.rows, features.frames, 1), tf.uint8)], autograph=False)  # type: ignore[untyped-decorator]
     def forward(pixels: tf.Tensor) -> tf.Tensor:
         pictures = tf.cast(pixels, tf.float32)
         return tf.add_n([network(pictures, training=False) for network in networks]) / len(networks)

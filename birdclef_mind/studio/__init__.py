@@ -11,11 +11,13 @@ lessons        segments to listen to next, and more like one
 marks          what an expert said, on disk at once
 steps          commands in the background, that survive a kill
 moments        a moment looked into, layer by layer
+quick          what a layer still knows, by the best of the quick ways
 mind           one network, opened to be looked into
 knobs          gain, noise, a box, other features
 following      what is heard in a recording, moment by moment
 views          a recording's spectrogram in tiles
 ears           networks and listeners, asked alike
+at_hand        recordings below the folders that were given
 recordings     sounds that are listened to, on disk
 works          work that takes longer than a click
 shelf          pictures and sounds that were made

@@ -15,11 +15,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from birdclef_mind.data.labels import Classes
-from birdclef_mind.errors import BirdclefMindError, printable, reason_of
+from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.sound.settings import PRESETS
 from birdclef_mind.studio.lessons import ORDERS
 from birdclef_mind.studio.listen_routes import Listening
@@ -67,7 +67,9 @@ def make_app(studio: Studio, token: str) -> ASGIApp:
         OSError: _no_room,
         Exception: _fault,
     }
-    return Guarded(Starlette(routes=[Mount(f"/{token}", routes=own)], exception_handlers=handlers), token)
+    # What is not quite an address is none, and leads to no other.
+    app = Starlette(routes=[Mount(f"/{token}", Router(own, redirect_slashes=False))], exception_handlers=handlers)
+    return Guarded(app, token)
 
 
 class Guarded:
@@ -148,7 +150,7 @@ class _Page:
         classes = studio.minds[0].bundle.classes
         return JSONResponse(
             {"networks": [mind.name for mind in studio.minds], "ears": [ear.name for ear in studio.ears],
-             "given": [printable(f"{path.parent.name}/{path.name}") for path in studio.given],
+             "given": studio.at_hand.names,
              "open": [(one.number, one.name) for one in studio.recordings.open()],
              "birds": self._birds(classes), "teaches": studio.lessons is not None, "work": str(studio.work),
              "tile_s": TILE_S, "ticks": self._listening.ticks,

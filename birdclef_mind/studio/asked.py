@@ -29,11 +29,11 @@ def whole(values: Mapping[str, Any], name: str, low: int, high: int, usual: int 
     return int(found)
 
 
-def text(values: Mapping[str, Any], name: str, usual: str | None = None) -> str:
+def text(values: Mapping[str, Any], name: str, usual: str | None = None, *, longest: int = _LONGEST_TEXT) -> str:
     """A text that is not too long to be one; ConfigError for anything else."""
     given = values.get(name, usual)
-    if not isinstance(given, str) or len(given) > _LONGEST_TEXT:
-        raise ConfigError(f"{name}: expected a text of at most {_LONGEST_TEXT} signs, got {_shown(given)}")
+    if not isinstance(given, str) or len(given) > longest:
+        raise ConfigError(f"{name}: expected a text of at most {longest} signs, got {_shown(given)}")
     return given
 
 

@@ -12,7 +12,8 @@ from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples
 from birdclef_mind.studio.lessons import Lessons
-from birdclef_mind.studio.moments import QUICK, wav_bytes
+from birdclef_mind.studio.moments import wav_bytes
+from birdclef_mind.studio.quick import Quick
 
 FEATURES = "features"
 _OFFERED = 4
@@ -100,17 +101,12 @@ class BlindTest:
 
     def _made(self, row: IndexRow, stage: int, offered: list[str]) -> Question:
         mind, cache = self.lessons.mind, self.lessons.cache
-        own, backwards = cache.pictures([row]), self.lessons.mind.backwards
+        own = cache.pictures([row])
         pixels: Array = own.pixels.astype(np.float32)
         name = FEATURES
         if stage >= 0:
-            tap = backwards.taps[stage]
-            (activation,) = backwards.anatomy.activations([tap], pixels)
-            redrawn, name = backwards.redrawn(tap, activation), tap.name
-            if redrawn is None:
-                ways = backwards.pictures(pixels)[tap.name]
-                redrawn = next(ways[way] for way in QUICK if way in ways)
-            pixels = np.asarray(redrawn, np.float32)
+            name = mind.backwards.taps[stage].name
+            _, pixels = Quick(mind.backwards, pixels).best(stage)
         sound = pictures_to_samples(Pictures(pixels, own.scale), cache.features, rounds=QUICK_ROUNDS)[0]
         called = mind.bundle.classes.names[int(mind.answer.chances(pixels).argmax())]
         return Question(name, row.label, called, wav_bytes(sound, cache.features.sample_rate_hz), tuple(offered))

@@ -21,6 +21,7 @@ from birdclef_mind.studio.views import Views, ticks_of
 from birdclef_mind.studio.works import Work
 
 _MOST_PLAYED_S = 60.0
+_LONGEST_PATH = 4096
 _UNCHANGED = {"Cache-Control": "private, max-age=86400"}
 _CHANGING = {"Cache-Control": "no-store"}
 
@@ -38,6 +39,7 @@ class Listening:
         return [
             Route("/recordings", self.sent, methods=["POST"]),
             Route("/recordings/given", self.given, methods=["POST"]),
+            Route("/recordings/pasted", self.pasted, methods=["POST"]),
             Route("/recordings/live", self.live, methods=["POST"]),
             Route("/recordings/{number:int}", self.told),
             Route("/recordings/{number:int}/samples", self.samples, methods=["POST"]),
@@ -73,11 +75,17 @@ class Listening:
 
     async def given(self, request: Request) -> Response:
         """One of the recordings at hand, by its place in the list."""
-        own = self._studio.given
+        own = self._studio.at_hand.paths
         path = own[asked.whole(await read_json(request), "number", 0, len(own) - 1)]
         recording = self._studio.recordings.new(printable(path.name))
         self._studio.recordings.read(recording, path)
         return JSONResponse({"number": recording.number})
+
+    async def pasted(self, request: Request) -> Response:
+        """Recordings of a folder whose path was pasted: their places in the list, which may have grown."""
+        path = asked.text(await read_json(request), "path", longest=_LONGEST_PATH)
+        places = await run_in_threadpool(self._studio.at_hand.pasted, path)
+        return JSONResponse({"places": places, "given": self._studio.at_hand.names})
 
     async def live(self, request: Request) -> Response:
         """A microphone begins."""

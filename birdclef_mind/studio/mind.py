@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards import bundle_decoders
-from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.backwards.nearest import Library, make_library
-from birdclef_mind.backwards.reconstruction import Backwards, answer_of, read_backwards
+from birdclef_mind.backwards.reconstruction import answer_of
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import IndexRow
-from birdclef_mind.errors import BundleError
 from birdclef_mind.explanation.examples import evenly
+from birdclef_mind.explanation.reading import both_ways
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.studio.ears import NetworkEar, ear_name
@@ -25,7 +23,10 @@ _MOST_KNOWN = 1024
 
 
 class Mind:
-    """One network, opened; what takes long is made when it is first wanted."""
+    """One network, opened; what takes long is made when it is first wanted.
+
+    `twin` is the same of random weights, a control. BundleError and the like where the folder is no whole bundle.
+    """
 
     def __init__(self, folder: Path, cache: Cache | None) -> None:
         self.folder, self.bundle = folder, bundles.load(folder)
@@ -34,19 +35,10 @@ class Mind:
         fits = cache is not None and cache.features.fingerprint() == self.bundle.features.fingerprint()
         self.cache = cache if fits else None
         self.ear = NetworkEar(self.bundle, self.name)
+        self.backwards, self.twin = both_ways(folder, self.bundle)
         self._library: Library | None = None
         self._lock = threading.Lock()
         self.known: tuple[IndexRow, ...] = ()
-
-    @cached_property
-    def backwards(self) -> Backwards:
-        """Its ways back; without decoders where it has none."""
-        anatomy = read_anatomy(self.bundle.model)
-        try:
-            decoders = bundle_decoders.load_decoders(self.folder, self.bundle, anatomy)
-        except BundleError as error:
-            return read_backwards(anatomy, None, str(error))
-        return read_backwards(anatomy, decoders)
 
     @cached_property
     def answer(self) -> "Answering":

@@ -13,7 +13,7 @@ import soundfile
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations
 from birdclef_mind.backwards.metamers import make_metamers
-from birdclef_mind.backwards.reconstruction import DECODER, METAMER, NEAREST, TRANSPOSED, WEIGHTS
+from birdclef_mind.backwards.reconstruction import METAMER, NEAREST
 from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.errors import BirdclefMindError, reason_of
@@ -26,11 +26,10 @@ from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.split import split_samples
 from birdclef_mind.studio.ears import Ear
 from birdclef_mind.studio.mind import Mind, likeliest
+from birdclef_mind.studio.quick import Quick
 from birdclef_mind.studio.shelf import Shelf
 from birdclef_mind.studio.works import Work
 
-# A decoder's picture is the best of the quick ways, the transposed pass the last resort.
-QUICK = (DECODER, WEIGHTS, TRANSPOSED)
 _OTHERS = 64
 # Where a browser finds what stands on the shelf.
 MADE = "made"
@@ -96,10 +95,14 @@ class Looked:
         return self.pictures.pixels.astype(np.float32)
 
     @cached_property
+    def quick(self) -> Quick:
+        """The window read backwards from each tap."""
+        return Quick(self.mind.backwards, self.pixels)
+
+    @property
     def activations(self) -> list[Array]:
         """What the network makes of it at each of its taps, (1, …) each."""
-        backwards = self.mind.backwards
-        return backwards.anatomy.activations(backwards.taps, self.pixels)
+        return self.quick.activations
 
     def told(self, tap: str, method: str, picture: Array) -> dict[str, Any]:
         """One reconstruction, picture (1, rows, frames): shown, heard again, measured, beside others as a control."""
@@ -118,18 +121,14 @@ class Looked:
 def layers(looked: Looked) -> Iterator[dict[str, Any]]:
     """What could be recovered from each layer of a window, the first layer first.
 
-    Each with what the network names in it again, and how alike it is: to this window, and to others as a control.
+    Each with what the network names in it again, and how alike it is: to this window, to others, and, as a second
+    control, how alike what the same network keeps of it without having learned anything.
     """
-    backwards = looked.mind.backwards
-    redrawn: dict[str, dict[str, Array]] | None = None
-    for tap, activation in zip(backwards.taps, looked.activations, strict=True):
-        method, picture = DECODER, backwards.redrawn(tap, activation)
-        if picture is None:
-            if redrawn is None:
-                redrawn = backwards.pictures(looked.pixels, looked.activations)
-            method = next(way for way in QUICK if way in redrawn[tap.name])
-            picture = redrawn[tap.name][method]
-        yield looked.told(tap.name, method, picture)
+    untaught = Quick(looked.mind.twin, looked.pixels)
+    for place, tap in enumerate(looked.mind.backwards.taps):
+        told = looked.told(tap.name, *looked.quick.best(place))
+        _, control = untaught.best(place)
+        yield {**told, "twin": _alike(control, looked.pixels)}
 
 
 def alike(looked: Looked, competition: Path | None, work: Work) -> Iterator[dict[str, Any]]:

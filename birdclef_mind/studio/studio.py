@@ -3,9 +3,7 @@
 import contextlib
 import functools
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from birdclef_mind.data.cache import Cache, open_cache
@@ -13,10 +11,10 @@ from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import BirdclefMindError, ConfigError
 from birdclef_mind.explanation.reading import competition_of
 from birdclef_mind.listeners.open_listener import open_listener
-from birdclef_mind.sound.audio import SUFFIXES
 from birdclef_mind.sound.sound_files import duration_s
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.progress import Say
+from birdclef_mind.studio.at_hand import AtHand
 from birdclef_mind.studio.blind import BlindTest
 from birdclef_mind.studio.ears import Ear, ListenerEar
 from birdclef_mind.studio.following import Following
@@ -29,8 +27,6 @@ from birdclef_mind.studio.shelf import Shelf
 from birdclef_mind.studio.steps import Steps
 from birdclef_mind.studio.works import Works
 
-# Of the folders given so many recordings are listed.
-_MOST_LISTED = 2000
 _PATIENCE_S = 30.0
 
 
@@ -43,6 +39,7 @@ class Opening:
     bundles : networks, the first of which is taught. work : folder for what is said and made.
     cache : pictures that the first was trained on; None to listen alone. competition : their recordings, None for those
         the cache was made from. listener : a model made elsewhere. overrides : corrections to begin with.
+    sounds : further folders, whose recordings may be opened.
     """
 
     bundles: tuple[Path, ...]
@@ -51,6 +48,7 @@ class Opening:
     competition: Path | None = None
     listener: Path | None = None
     overrides: Path | None = None
+    sounds: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -59,14 +57,14 @@ class Studio:
 
     Attributes
     ----------
-    given : recordings that may be opened by their number. lessons, blind : None without training data.
+    at_hand : recordings that may be opened by their number. lessons, blind : None without training data.
     training, report : commands in the background. locked : holds the folder, which no other studio may write to.
     """
 
     minds: tuple[Mind, ...]
     ears: tuple[Ear, ...]
     work: Path
-    given: tuple[Path, ...]
+    at_hand: AtHand
     competition: Path | None
     lessons: Lessons | None
     training: Steps
@@ -140,14 +138,15 @@ def open_studio(opening: Opening, say: Say = lambda line: None) -> Studio:
     ears: list[Ear] = [mind.ear for mind in minds]
     if opening.listener is not None:
         ears.append(ListenerEar(open_listener(opening.listener, say=say)))
-    given = _sounds(opening.competition or competition)
+    folders = [opening.competition or competition, *opening.sounds]
+    at_hand = AtHand([folder for folder in folders if folder is not None])
     with contextlib.ExitStack() as stack:
         # Now, so that no word is lost for want of a place to keep it.
         _made(opening.work)
         stack.enter_context(locks.held(opening.work, ConfigError))
         lessons = _lessons(opening, minds[0], cache, competition) if cache is not None else None
         return Studio(
-            minds=minds, ears=tuple(ears), work=opening.work, given=given, competition=competition, lessons=lessons,
+            minds=minds, ears=tuple(ears), work=opening.work, at_hand=at_hand, competition=competition, lessons=lessons,
             training=Steps(opening.work, "training"), report=Steps(opening.work, "report"), locked=stack.pop_all(),
         )  # fmt: skip
 
@@ -176,19 +175,3 @@ def _competition(opening: Opening, cache: Cache | None) -> Path | None:
     if opening.competition is not None and not opening.competition.is_dir():
         raise ConfigError(f"competition: expected a folder with recordings, found none at {opening.competition}")
     return opening.competition
-
-
-def _sounds(root: Path | None) -> tuple[Path, ...]:
-    """Sound files below a folder, soundscapes first."""
-    return tuple(islice(dict.fromkeys(_below(root)), _MOST_LISTED)) if root is not None else ()
-
-
-def _below(root: Path) -> Iterator[Path]:
-    for part in _parts(root):
-        for folder in [part, *sorted(path for path in part.iterdir() if path.is_dir())]:
-            yield from sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-
-
-def _parts(root: Path) -> Sequence[Path]:
-    soundscapes = sorted(path for path in root.glob("*soundscapes*") if path.is_dir())
-    return [*soundscapes, root / "train_audio"] if (root / "train_audio").is_dir() else [*soundscapes, root]

@@ -19,6 +19,10 @@ TABLE: dict[str, tuple[str, str, str, str]] = {
     "record": ("Record", "Aufnehmen", "Enregistrer", "Grabar"),
     "stop": ("Stop", "Anhalten", "Arrêter", "Parar"),
     "given": ("Recordings at hand", "Vorhandene Aufnahmen", "Enregistrements disponibles", "Grabaciones a mano"),
+    "paste": ("Or paste the path of a folder", "Oder den Pfad eines Ordners einfügen",
+              "Ou collez le chemin d'un dossier", "O pega la ruta de una carpeta"),
+    "untaught": ("network that learned nothing", "Netz, das nichts gelernt hat", "réseau qui n'a rien appris",
+                 "red que no aprendió nada"),
     "choose": ("Choose …", "Auswählen …", "Choisir …", "Elegir …"),
     "nothing_open": (
         "Nothing is open yet. Drop a recording, choose one, or record: you see it with what the network hears in it.",

@@ -3,12 +3,15 @@
 import io
 import json
 import random
+import shutil
 import threading
 import urllib.parse
 
 import numpy as np
 import pytest
 import soundfile
+
+from birdclef_mind.errors import BundleError
 
 SOUND = "audio/wav"
 
@@ -56,6 +59,9 @@ def test_a_recording_is_sent_seen_heard_and_looked_into(taught):
     asked = {"recording": number, "start_s": 3}
     layers = client.work("works", {**asked, "what": "layers"})
     assert layers[-1]["tap"] == "classes" and all(-1 <= one["alike"] <= 1 and one["names"] for one in layers)
+    # Two controls stand beside each: other recordings, and a network that has learned nothing.
+    assert all(-1 <= one["others"] <= 1 and -1 <= one["twin"] <= 1 for one in layers)
+    assert any(one["twin"] != one["alike"] for one in layers)
     alike = client.work("works", {**asked, "what": "alike"})
     assert all(one["real"] and one["recording"] for one in alike)
     parts = client.work("works", {**asked, "what": "decided"})
@@ -155,6 +161,7 @@ def test_whatever_is_asked_is_refused_in_a_sentence_and_never_a_fault(taught, ca
              "works/{}", "made/{}", "segments/{}", "segments/{}/sound", "queue?order={}&words={}", "report/{}", "page/{}", "{}"]  # fmt: skip
     posts = [
         "recordings/given",
+        "recordings/pasted",
         "moments",
         "works",
         "scan",
@@ -252,6 +259,13 @@ def test_two_networks_and_a_listener_hear_side_by_side(served, little, embedded)
     assert [one["ear"] for one in moment["answers"]] == told["ears"]
     for network in (0, 1):
         assert studio.client.work("works", {"recording": number, "start_s": 0, "what": "layers", "network": network})
+
+
+def test_changed_decoders_are_refused_before_anything_is_shown(served, little, tmp_path):
+    copy = shutil.copytree(little.decoded, tmp_path / "bundle")
+    (copy / "decoders.weights.h5").write_bytes(b"another's")
+    with pytest.raises(BundleError, match="decoders"):
+        served(copy)
 
 
 def test_two_studios_do_not_write_to_one_folder(served, little, tmp_path):

@@ -184,6 +184,24 @@ def test_a_reload_finds_what_is_open_again(taught, page_of):
     until(page, "document.querySelectorAll('#tiles img').length > 0")
 
 
+def test_a_folder_is_opened_by_a_path_that_is_pasted(served, little, page_of, tmp_path):
+    shutil.copytree(little.competition / "test_soundscapes", tmp_path / "walk")
+    count = len(list((tmp_path / "walk").iterdir()))
+    studio = served(little.bundle, sounds=(tmp_path / "walk",))
+    page = page_of(studio.link)
+    page.evaluate(
+        """(path) => { const given = new DataTransfer(); given.setData("text/plain", path);
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: given, bubbles: true })); }""",
+        str(tmp_path / "walk"),
+    )
+    until(page, f"document.querySelectorAll('#opened button').length === {count}")
+    reach(page, "#path")
+    page.keyboard.type(str(tmp_path))
+    press(page, "Enter")
+    until(page, "/inside a folder that the studio was given/.test(document.getElementById('trouble').textContent)")
+    assert [one for one in page.complaints if "400" not in one] == []
+
+
 def test_one_bad_file_does_not_stop_the_others(taught, page_of, tmp_path):
     (tmp_path / "empty.wav").write_bytes(b"")
     soundfile.write(tmp_path / "good.wav", np.zeros(32_000), 32_000)

@@ -8,10 +8,14 @@ const opened = new Map();
 let stopRecording = null, playedFrom = 0, sound = null;
 
 export function settle(state) {
-  $("given").append(...state.given.map((name, place) => element("option", { value: place }, name)));
-  $("given-label").hidden = !state.given.length;
+  list(state.given);
   for (const [number, name] of state.open) opened.set(number, name);
   showOpened();
+}
+
+function list(given) {
+  $("given").replaceChildren($("given").options[0], ...given.map((name, place) => element("option", { value: place }, name)));
+  $("given-label").hidden = !given.length;
 }
 
 async function show(number) {
@@ -111,11 +115,31 @@ for (const id of ["file", "folder"]) $(id).addEventListener("change", doing(asyn
   await send([...event.target.files].filter((file) => id === "file" || SOUNDS.test(file.name)));
   event.target.value = "";
 }));
+const openGiven = async (place) => show((await ask("recordings/given", { number: place })).number);
 $("given").addEventListener("change", doing(async (event) => {
   if (event.target.value === "") return;
-  const told = await ask("recordings/given", { number: Number(event.target.value) });
+  const place = Number(event.target.value);
   event.target.value = "";
-  await show(told.number);
+  await openGiven(place);
+}));
+
+// A path is looked up by the studio, inside the folders it was given alone.
+async function openPath(path) {
+  const { places, given } = await ask("recordings/pasted", { path });
+  list(given);
+  $("path").value = "";
+  for (const place of places.slice(0, MOST_OPEN)) await openGiven(place);
+  if (places.length > MOST_OPEN) say(`${MOST_OPEN} / ${places.length}`);
+}
+const isPath = (text) => /^\s*["']?(\/|file:\/\/|[A-Za-z]:\\)/.test(text);
+$("path").addEventListener("keydown", doing(async (event) => { if (event.key === "Enter" && event.target.value.trim()) await openPath(event.target.value); }));
+document.addEventListener("paste", doing(async (event) => {
+  const inField = event.target instanceof Element && event.target.closest("input, textarea");
+  if ($("listen").hidden || (inField && inField.id !== "path")) return;
+  const files = [...event.clipboardData.files].filter((file) => SOUNDS.test(file.name)), text = event.clipboardData.getData("text/plain");
+  if (!files.length && !isPath(text)) return;
+  event.preventDefault();
+  await (files.length ? send(files) : openPath(text));
 }));
 
 function showRecording(on) {

@@ -149,7 +149,9 @@ function card(one, network) {
   if (one.why) return element("figure", { class: "layer" }, element("figcaption", {}, element("strong", {}, title), one.why));
   const parts = [];
   if (one.names?.length) parts.push(`${t("names_it")} ${one.names[0][0]} ${percent(one.names[0][1])}`);
-  if (one.alike !== undefined) parts.push(`${t("alike_by")} ${number(one.alike)}${one.others !== undefined ? ` (${t("others")} ${number(one.others)})` : ""}`);
+  // Beside each figure what it has to beat.
+  const controls = [["others", one.others], ["untaught", one.twin]].filter(([, value]) => value !== undefined).map(([key, value]) => `${t(key)} ${number(value)}`);
+  if (one.alike !== undefined) parts.push(`${t("alike_by")} ${number(one.alike)}${controls.length ? ` (${controls.join(", ")})` : ""}`);
   if (one.share !== undefined) parts.push(percent(one.share));
   if (one.reached === false) parts.push(t("not_reached"));
   if (one.recording) parts.push(`${one.recording} ${clock(one.start_s)}`);
