@@ -6,6 +6,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # Quicker to begin with; the others are tested in `test_runtime`.
 os.environ.setdefault("BIRDCLEF_MIND_RUNTIME", "tensorflow")
+# Test processes share the cores: threads of OpenBLAS that wait for one another there take a hundred times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Faults that nobody foresaw end a test with their traceback.
 os.environ.setdefault("BIRDCLEF_MIND_TRACEBACK", "1")
 
@@ -39,12 +41,18 @@ SMALL = Sample(species=3, recordings=5, authors=4, soundscapes=2, soundscape_s=1
 # What takes longest begins first, so that no process is left with it at the end.
 LONGEST = (
     "test_kills",
+    "test_listener_mind",
     "test_rehearsal",
+    "test_surroundings",
     "test_explain",
+    "test_pushing",
+    "test_judge_sounds",
     "test_cli",
     "test_train",
     "test_any_model",
     "test_bad_disks",
+    "test_judge_page",
+    "test_kernels",
 )
 
 
