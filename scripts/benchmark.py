@@ -18,6 +18,7 @@ import answering
 import backwards
 import caching
 import growth
+import hosting
 import learning
 import listening
 import page
@@ -54,6 +55,7 @@ PARTS = {
     "learning": lambda args: learning.rows(),
     "backwards": read_backwards,
     "listening": listen,
+    "studio": lambda args: hosting.rows(),
     "growth": lambda args: growth.rows() if args.growth or args.only == "growth" else (),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.nearest import Library, outline
@@ -65,7 +66,11 @@ def draw_several(
     if not (found.places[:, 0] >= 0).all():
         return None
     parts = [slice(start, start + _AT_A_TIME) for start in range(0, len(wanted), _AT_A_TIME)]
-    return np.concatenate([_drawn(library, found.places[part], found.cosines[part], seeds) for part in parts], axis=1)
+    # Their products are small: where cores are shared, threads that wait for one another take a hundred times as long.
+    with threadpool_limits(1, user_api="blas"):
+        return np.concatenate(
+            [_drawn(library, found.places[part], found.cosines[part], seeds) for part in parts], axis=1
+        )
 
 
 def _drawn(library: Library, places: Array, cosines: Array, seeds: Sequence[int]) -> Array:

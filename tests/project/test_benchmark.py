@@ -57,6 +57,14 @@ def test_runtimes_are_measured_beside_the_graph_and_agree(monkeypatch):
 
 
 @pytest.mark.slow
+def test_the_studio_is_measured_as_a_browser_asks_it():
+    import hosting
+
+    works = checked(hosting.rows(minutes=1, live_s=1))
+    assert len(works) == 4 and works[0].startswith("1 minutes dropped")
+
+
+@pytest.mark.slow
 def test_reading_backwards_is_measured_beside_loops():
     import backwards
 
