@@ -5,6 +5,7 @@ and `cut` give it so.
 """
 
 import io
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
@@ -19,6 +20,7 @@ import soxr
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import AudioError
 from birdclef_mind.sound.channels import mono
+from birdclef_mind.sound.ogg_pages import with_stream
 from birdclef_mind.sound.settings import Cutting, Features
 from birdclef_mind.sound.sound_files import LONGEST_S as LONGEST_S
 from birdclef_mind.sound.sound_files import SUFFIXES as SUFFIXES
@@ -210,8 +212,12 @@ def _offset(beginning: Array) -> np.float32:
 
 
 def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
-    """Ogg Vorbis of samples (n,), float; quieter as a whole where its peak would clip."""
-    return _encode(samples, sample_rate_hz, "OGG", "VORBIS")
+    """Ogg Vorbis of samples (n,), float; quieter as a whole where its peak would clip.
+
+    The same samples give the same bytes.
+    """
+    own = np.asarray(samples, np.float32)
+    return with_stream(_encode(own, sample_rate_hz, "OGG", "VORBIS"), zlib.crc32(own.tobytes()))
 
 
 def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:

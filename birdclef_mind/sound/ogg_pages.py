@@ -1,4 +1,4 @@
-"""Pages of an Ogg file, whose checksums and numbers tell where sound is missing that its decoder passes over."""
+"""Pages of an Ogg file: their checksums and numbers tell where sound is missing that its decoder passes over."""
 
 import mmap
 import struct
@@ -12,7 +12,7 @@ from birdclef_mind.storage.places import at_hand
 _SIGN = b"OggS"
 # Sign, version, flags, position, stream, number, checksum, count of segments (RFC 3533, section 6).
 _HEAD = struct.Struct("<4sBBqIIIB")
-_CHECKSUM = slice(22, 26)
+_STREAM, _CHECKSUM = slice(14, 18), slice(22, 26)
 _BEGINS = 2
 _OPUS_HZ = 48_000
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -33,6 +33,20 @@ def hole_s(path: Path) -> float | None:
     except (OSError, ValueError):
         # Whoever decodes the file says what ails it.
         return None
+
+
+def with_stream(content: bytes, stream: int) -> bytes:
+    """An Ogg file of one stream, with another number for it, 0 to 2³² − 1.
+
+    Encoders take a random one, by which files of the same sound differ.
+    """
+    found = bytearray(content)
+    for page in _pages(content):
+        whole = found[page.start : page.end]
+        whole[_STREAM], whole[_CHECKSUM] = stream.to_bytes(4, "little"), bytes(4)
+        whole[_CHECKSUM] = _checksum(whole).to_bytes(4, "little")
+        found[page.start : page.end] = whole
+    return bytes(found)
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,7 @@ def _first_hole_s(content: mmap.mmap) -> float | None:
     return None
 
 
-def _pages(content: mmap.mmap) -> Iterator[_Page]:
+def _pages(content: mmap.mmap | bytes) -> Iterator[_Page]:
     """Whole pages with the right checksum, in order."""
     at = 0
     while (at := content.find(_SIGN, at)) >= 0:
@@ -88,7 +102,7 @@ def _pages(content: mmap.mmap) -> Iterator[_Page]:
         at = page.end if page else at + 1
 
 
-def _page(content: mmap.mmap, start: int) -> _Page | None:
+def _page(content: mmap.mmap | bytes, start: int) -> _Page | None:
     head = content[start : start + _HEAD.size]
     if len(head) < _HEAD.size:
         return None

@@ -79,8 +79,7 @@ def test_the_same_seed_plants_the_same_and_another_another(sample_folder, tmp_pa
         plant(sample_folder, tmp_path / name, Planting(cue="voice", species=species, share=0.4, seed=seed))
         table = (tmp_path / name / "planted.csv").read_bytes()
         sounds = sorted(set(read_planted(tmp_path / name)["filename"]))
-        # Ogg gives every stream a number of its own, so the sounds are compared, not the files.
-        content = b"".join(audio.read_audio(recording_path(tmp_path / name, one), 32_000).tobytes() for one in sounds)
+        content = b"".join(recording_path(tmp_path / name, one).read_bytes() for one in sounds)
         digests.append((table, hashlib.sha256(content).hexdigest()))
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]

@@ -17,13 +17,7 @@ from birdclef_mind.sound.settings import PRESETS
 
 def test_the_same_seed_gives_the_same_folder(sample_folder, tmp_path):
     write_sample(tmp_path / "again", SMALL)
-    ours, again = tree(sample_folder), tree(tmp_path / "again")
-    assert ours.keys() == again.keys()
-    tables = [name for name in ours if name.endswith(".csv")]
-    assert all(ours[name] == again[name] for name in tables)
-    for name in (name for name in ours if name.endswith(".ogg")):
-        one, other = (audio.read_audio(folder / name, 32_000) for folder in (sample_folder, tmp_path / "again"))
-        assert (one == other).all()
+    assert tree(sample_folder) == tree(tmp_path / "again")
 
 
 def test_the_folder_has_the_competitions_shape(sample_folder):

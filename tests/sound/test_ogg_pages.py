@@ -1,6 +1,7 @@
 """Where sound is missing in the midst of an Ogg file, and what is made of what follows."""
 
 import csv
+import io
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.scoring import read_scores
 from birdclef_mind.sound.audio import duration_s, ogg_bytes, read_audio
-from birdclef_mind.sound.ogg_pages import hole_s
+from birdclef_mind.sound.ogg_pages import hole_s, with_stream
 
 RATE_HZ = 32_000
 
@@ -110,3 +111,17 @@ def test_a_recording_with_a_hole_is_listed(folder, tmp_path):
         ((name, reason),) = list(csv.reader(file))[1:]
     assert (folder / "train_audio" / name) == recording_in(folder)
     assert reason == f"lacks sound in its midst, at {hole_s(recording_in(folder)):.1f} s"
+
+
+def test_the_same_samples_give_the_same_file_and_others_another_stream(noise):
+    one, again, other = (ogg_bytes(samples, 32_000) for samples in (noise, noise, noise[:-1]))
+    assert one == again
+    assert one[14:18] == one[one.index(b"OggS", 4) :][14:18] != other[14:18]
+
+
+def test_another_number_of_a_stream_changes_no_sound_and_its_checksums_hold(noise, tmp_path):
+    path, content = tmp_path / "s.ogg", ogg_bytes(noise, 32_000)
+    path.write_bytes(with_stream(content, 7))
+    assert path.read_bytes() != content and hole_s(path) is None
+    np.testing.assert_array_equal(soundfile.read(path)[0], soundfile.read(io.BytesIO(content))[0])
+    assert with_stream(path.read_bytes(), int.from_bytes(content[14:18], "little")) == content
