@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.anatomy import Stage
 from birdclef_mind.backwards.fidelity import Judges, shuffled
 from birdclef_mind.backwards.metamers import Metamers, make_metamers
 from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
+from birdclef_mind.storage.kept import Keep, made_anew
 from birdclef_mind.storage.progress import Track, untracked
 
 # One seed of the twin is enough to tell what the layer's mere shape insists on.
@@ -30,6 +33,7 @@ def insisted(
     others: Array,
     *,
     seeds: Sequence[int],
+    keep: Keep = made_anew,
     track: Track = untracked,
 ) -> dict[str, Insisted]:
     """What every tap insists on, of the judges' pictures; by the tap's name.
@@ -40,16 +44,22 @@ def insisted(
     Parameters
     ----------
     others : pictures of other recordings, (m, rows, frames), 0–255.
+    keep : keeps metamers as they are made, those of each tap and of the twin's.
     """
     pictures, found = judges.pictures, dict[str, Insisted]()
     others_of = shuffled(len(pictures), judges.groups)
     activations = backwards.anatomy.activations(backwards.taps, pictures)
     taps = list(zip(backwards.taps, twin.taps, activations, strict=True))
-    for tap, its_twin, activation in track(taps, len(taps), "metamers, layers"):
-        made = make_metamers(backwards.anatomy, tap, pictures, others, seeds=seeds)
+
+    def sought(of: Backwards, at: Stage, own_seeds: Sequence[int]) -> Sequence[Array]:
+        made = make_metamers(of.anatomy, at, pictures, others, seeds=own_seeds)
+        return made.pictures, made.errors, made.nearest_other
+
+    for place, (tap, its_twin, activation) in enumerate(track(taps, len(taps), "metamers, layers")):
+        made = Metamers(*keep(f"metamers-{place}", partial(sought, backwards, tap, seeds)))
         again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], made.pictures[0])
         verdicts = judges.ask(made.pictures[0], scores)
-        of_twin = make_metamers(twin.anatomy, its_twin, pictures, others, seeds=_TWIN_SEEDS)
+        of_twin = Metamers(*keep(f"metamers-twin-{place}", partial(sought, twin, its_twin, _TWIN_SEEDS)))
         found[tap.name] = Insisted(
             made,
             {

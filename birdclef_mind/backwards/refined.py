@@ -1,12 +1,16 @@
 """What could be recovered from maps, refined until the layer agrees, measured: beside that of the random twin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.backwards.anatomy import Stage
 from birdclef_mind.backwards.fidelity import Judges, shuffled
 from birdclef_mind.backwards.metamers import bring_near
 from birdclef_mind.backwards.nearest import is_vector
 from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
+from birdclef_mind.storage.kept import Keep, made_anew
 from birdclef_mind.storage.progress import Track, untracked
 
 
@@ -19,7 +23,13 @@ class Refined:
 
 
 def refined(
-    backwards: Backwards, twin: Backwards, judges: Judges, others: Array, *, track: Track = untracked
+    backwards: Backwards,
+    twin: Backwards,
+    judges: Judges,
+    others: Array,
+    *,
+    keep: Keep = made_anew,
+    track: Track = untracked,
 ) -> dict[str, Refined]:
     """The decoders' pictures of the judges' pictures, refined, by the name of each tap that is a map.
 
@@ -30,6 +40,7 @@ def refined(
     Parameters
     ----------
     others : pictures of other recordings, (m, rows, frames), 0–255.
+    keep : keeps what is refined as it is made, that of each tap and of the twin's.
     """
     pictures, found = judges.pictures, dict[str, Refined]()
     others_of = shuffled(len(pictures), judges.groups)
@@ -38,11 +49,15 @@ def refined(
     maps = [
         both for both in zip(backwards.taps, twin.taps, activations, of_twin, strict=True) if not is_vector(both[2])
     ]
-    for tap, its_twin, activation, other in track(maps, len(maps), "refining, layers"):
+
+    def brought(of: Backwards, at: Stage, begun: Array) -> Sequence[Array]:
+        return (bring_near(of.anatomy, at, begun, pictures, others),)
+
+    for place, (tap, its_twin, activation, other) in enumerate(track(maps, len(maps), "refining, layers")):
         begun = backwards.redrawn(tap, activation)
         if begun is None:
             continue
-        made = bring_near(backwards.anatomy, tap, begun, pictures, others)
+        (made,) = keep(f"refined-{place}", partial(brought, backwards, tap, begun))
         again, scores = backwards.anatomy.activations([tap, backwards.anatomy.classes], made)
         verdicts = judges.ask(made, scores)
         measures: OfMethod = {
@@ -51,7 +66,7 @@ def refined(
             "segments": len(pictures),
         }
         if (control := twin.redrawn(its_twin, other)) is not None:
-            control = bring_near(twin.anatomy, its_twin, control, pictures, others)
+            (control,) = keep(f"refined-twin-{place}", partial(brought, twin, its_twin, control))
             measures["twin"] = judges.measures(judges.ask(control))
         found[tap.name] = Refined(made, measures)
     return found

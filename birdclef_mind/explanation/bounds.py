@@ -20,6 +20,7 @@ from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.sound.pictures import Pictures, PixelScale
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.song import songs_in
+from birdclef_mind.storage.kept import Keep, made_anew
 from birdclef_mind.storage.progress import Track, untracked
 
 # Of each example, and the first of them is measured.
@@ -82,11 +83,12 @@ def bounded(
     *,
     seeds: Sequence[int],
     skipped: dict[str, str],
+    keep: Keep = made_anew,
     track: Track = untracked,
 ) -> Bounds:
     """Metamers of the examples at every tap, draws from vectors, and what is refined, with their measures.
 
-    The measures go into the fidelity table.
+    The measures go into the fidelity table. What takes long of it is given to `keep` as it is made.
 
     No metamers without seeds, and where the network has none; `skipped` then says why.
     """
@@ -100,8 +102,8 @@ def bounded(
     try:
         if seeds:
             others = some_others(real)
-            found = insisted(reading.backwards, twin, judges, others, seeds=seeds, track=track)
-            agreeing = refined(reading.backwards, twin, judges, others, track=track)
+            found = insisted(reading.backwards, twin, judges, others, seeds=seeds, keep=keep, track=track)
+            agreeing = refined(reading.backwards, twin, judges, others, keep=keep, track=track)
     except (ConfigError, Obstacle) as error:
         skipped[METAMER] = f"what a layer insists on is not shown: {error}"
     bounds = Bounds(found, imagined(reading.backwards, twin, judges, DRAWS), agreeing)

@@ -44,6 +44,8 @@ from birdclef_mind.networks.bundle_folder import SECOND
 from birdclef_mind.networks.weights import values_digest
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
+from birdclef_mind.storage.files import digest_of
+from birdclef_mind.storage.kept import Kept
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Training
@@ -151,7 +153,10 @@ def explain(
         cached = [examples.from_rows(cache, named, competition, reading.failed)] if named else []
         chosen, skipped = examples.join([*cached, *files]), dict(backwards.skipped)
         seeds = range(explaining.metamers)
-        found = bounded(reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped, track=track)
+        found = bounded(
+            reading, twin, chosen, real, fidelity, seeds=seeds, skipped=skipped,
+            keep=Kept(ledger, _follows(reading, twin, chosen, learned, seeds), say), track=track,
+        )  # fmt: skip
         cards = write_examples(reading, chosen, real, found, distance=fidelity["mean_distance"])
         say("looking for what its answers rest on")
         rested = write_decided(reading, twin.anatomy, chosen, cards, skipped)
@@ -201,6 +206,16 @@ def explain(
 
 def _with_a_bird(rows: Sequence[IndexRow]) -> list[IndexRow]:
     return [row for row in rows if row.label and not row.birdless]
+
+
+def _follows(
+    reading: Reading, twin: Backwards, chosen: examples.Examples, learned: Pictures, seeds: Sequence[int]
+) -> list[object]:
+    """All that the reconstructions of some examples follow from, in few words."""
+    both = (reading.backwards, twin)
+    decoders = [model for own in both if own.decoders for model in own.decoders.networks.values()]
+    models = [values_digest(model) for model in (*(own.anatomy.model for own in both), *decoders)]
+    return [*models, digest_of(chosen.pictures.pixels, learned.pixels), list(seeds)]
 
 
 def _second(

@@ -7,6 +7,7 @@ trees         folders below such a folder
 levels        folders below any folder, the nearest first
 folder_kinds  a cache, a bundle, an explanation told apart, in words for a message
 checkpoint    how far long work is, to go on from
+kept          pieces of long work, kept as each is done
 ledger        `.birdclef_mind`, the list of what this program wrote, so that nothing else is replaced
 locks         one writer at a time
 archives      one archive for all pictures of a label

@@ -8,12 +8,13 @@ import pytest
 from conftest import make_cache, tree
 from PIL import Image
 
-from birdclef_mind.backwards import bundle_decoders
+from birdclef_mind.backwards import bundle_decoders, insisted, refined
 from birdclef_mind.backwards.anatomy import read_anatomy
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.overrides import corrected, read_overrides
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.explanation import explain as whole
 from birdclef_mind.explanation.examples import from_files
 from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.explanation.notes import corrections
@@ -161,12 +162,29 @@ def test_every_class_has_answers_and_what_is_not_learned_is_said(explained):
         assert entry["recognised"] == sum(answer["recognised"] for answer in cards)
 
 
-def test_a_second_run_gives_the_same_bytes(little, tmp_path):
-    trees = []
-    for _ in range(2):
-        explain(little.decoded, open_cache(little.cache), tmp_path / "x", Explaining(examples=2, seeds=2))
-        trees.append(tree(tmp_path / "x"))
-    assert trees[0] == trees[1]
+def test_a_run_that_is_stopped_goes_on_and_ends_with_the_bytes_of_another(little, tmp_path, monkeypatch):
+    class Stopped(BaseException):
+        pass
+
+    def stop(*given):
+        raise Stopped
+
+    def run(name, say=lambda line: None):
+        explain(little.decoded, open_cache(little.cache), tmp_path / name, Explaining(examples=2, seeds=2), say=say)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "write_decided", stop)
+        with pytest.raises(Stopped):
+            run("x")
+    assert list((tmp_path / "x").glob("metamers-*.progress.npz"))
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(insisted, "make_metamers", stop)
+        patch.setattr(refined, "bring_near", stop)
+        run("x", said.append)
+    assert "going on: what was made before it was stopped is kept" in said
+    run("y")
+    assert tree(tmp_path / "x") == tree(tmp_path / "y")
 
 
 def test_named_segments_and_own_sounds_are_explained(little, tmp_path):
