@@ -16,7 +16,12 @@ Keep: TypeAlias = Callable[[str, Callable[[], Sequence[Array]]], Sequence[Array]
 
 
 def made_anew(name: str, make: Callable[[], Sequence[Array]]) -> Sequence[Array]:
-    """Keep nothing: a `Keep` of work that has no folder."""
+    """The arrays of a piece, of any shapes, made anew: a `Keep` of work that has no folder.
+
+    Parameters
+    ----------
+    name : of the piece. make : makes its arrays, of any shapes.
+    """
     return make()
 
 
