@@ -29,10 +29,11 @@ SECOND = "second"
 FOLD = "fold_"
 # A round of learning from soundscapes, and what they were taken to hold in it.
 ROUND, ROUNDS = "round_", "rounds.csv"
-SOFT_LABELS = "soft_labels.csv"
+SOFT_LABELS, SOFT_PAGE = "soft_labels.csv", "soft_labels.html"
+_TOLD = (SETTINGS, SOFT_LABELS, SOFT_PAGE)
 _OTHERS = (
     HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
-    SOFT_LABELS, ROUNDS,
+    SOFT_LABELS, SOFT_PAGE, ROUNDS,
 )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def renewed(ledger: Ledger) -> Iterator[Path]:
 def copied(source: Path, stage: Path) -> None:
     """Copy a bundle and its measures into an empty folder; what explaining added, or a round was told, stays behind."""
     for name in (bundles.FACTS, bundles.WEIGHTS, *_OTHERS):
-        if name not in (SETTINGS, SOFT_LABELS) and (source / name).is_file():
+        if name not in _TOLD and (source / name).is_file():
             shutil.copyfile(source / name, stage / name)
 
 
@@ -80,7 +81,7 @@ def _remove_curves(out: Path, until: float = float("inf")) -> None:
 def _stays(name: str) -> bool:
     """Whether it is no part of one network: settings, folds, curves, and what trainings that were stopped left."""
     stopped = name.startswith(f"{TRAINING}.") and name.endswith(checkpoint.ENDING)
-    return name in (SETTINGS, SOFT_LABELS) or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
+    return name in _TOLD or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:

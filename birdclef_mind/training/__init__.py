@@ -9,6 +9,7 @@ batches      pictures and targets to the network, in order
 teacher      what a listener teaches besides the labels
 unlabelled   sounds without labels, of which the teacher alone tells
 soft_labels  what networks, and a listener, think is in soundscapes
+soft_page    the same as a page, to look at and play
 losses       what answers lose against labels
 learner      one step: losses, optimizer, schedule
 epochs       epoch by epoch; stopped, it goes on

@@ -1,7 +1,8 @@
 """Soundscapes teach: a network labels them, the next one learns from these labels, and the best of all is kept.
 
 OUT/round_0/                  a bundle that learned from labels alone
-OUT/round_1/, …               bundles that learned from soundscapes too; `soft_labels.csv` is what each was told of them
+OUT/round_1/, …               bundles that learned from soundscapes too; `soft_labels.csv` is what each was told of
+                              them, `soft_labels.html` plays some of it
 OUT/bundle.json               the best of them, as measured on what was held out
 OUT/rounds.csv                what each came to
 
@@ -24,7 +25,7 @@ from birdclef_mind.data.overrides import CorrectedCache, corrected
 from birdclef_mind.errors import BundleError, ConfigError, DivergedError
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
-from birdclef_mind.networks.bundle_folder import ROUND, ROUNDS, SCORES, SOFT_LABELS
+from birdclef_mind.networks.bundle_folder import ROUND, ROUNDS, SCORES, SOFT_LABELS, SOFT_PAGE
 from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files, folders
@@ -37,6 +38,7 @@ from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores
 from birdclef_mind.training.soft_labels import UnlabelledSoundscapes, soft_labels
+from birdclef_mind.training.soft_page import soft_page
 from birdclef_mind.training.train import refuse_unfit, train_split
 from birdclef_mind.training.train_folds import bundle_like, trained_alike
 
@@ -171,8 +173,9 @@ class _Work:
             return found, ()
         with bundle_folder.claimed(folder) as ledger:
             if extras.soft:
-                ledger.add({SOFT_LABELS: OWN})
+                ledger.add({SOFT_LABELS: OWN, SOFT_PAGE: OWN})
                 files.write_text(folder / SOFT_LABELS, extras.soft.table())
+                files.write_text(folder / SOFT_PAGE, soft_page(extras.soft, folder))
             report = train_split(
                 self.cache, self.pictures, ledger, self.training, self.split, source=source, extras=extras, say=self.say
             )

@@ -314,7 +314,7 @@ def test_birdnet_has_eight_taps_gradients_and_an_untrained_twin(birdnet_model, b
         examples=1, windows=6, metamers=1, decoding=Decoding(epochs=1, steps=1, batch_size=2)
     )
     facts = explain_listener(birdnet_model, birds, tmp_path / "out", explaining)
-    taps = ["pictures", "stage_3", "embedding"]
+    taps = ["pictures", "stage_2", "embedding"]
     assert [layer["tap"] for layer in facts["fidelity"]["layers"]] == taps
     for layer in facts["fidelity"]["layers"]:
         assert list(layer["methods"]) == ways_from(layer["tap"])

@@ -42,6 +42,7 @@ steps = 2
 examples = 1
 seeds = 1
 sheets = 20
+metamers = 0
 """
 PROJECT = find_project()
 
