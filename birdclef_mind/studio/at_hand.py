@@ -8,15 +8,22 @@ from urllib.parse import unquote, urlsplit
 
 from birdclef_mind.errors import ConfigError, printable
 from birdclef_mind.sound.audio import SUFFIXES
+from birdclef_mind.storage.folder_kinds import kind_of
 
 # So many are listed of what was given, and as many of what is pasted.
 _MOST_LISTED = 2000
 
 
 class AtHand:
-    """Sound files below some folders, soundscapes first; the list only grows, so that a place stays what it is."""
+    """Sound files below some folders, soundscapes first; the list only grows, so that a place stays what it is.
+
+    ConfigError where one of them is no folder.
+    """
 
     def __init__(self, folders: Sequence[Path]) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError(f"sounds: expected a folder with recordings, found {kind_of(folder)} at {folder}")
         self._folders = tuple(folder.resolve() for folder in folders)
         self._lock = threading.Lock()
         found = (path for folder in folders for path in _below(folder))

@@ -39,6 +39,7 @@ FOLDERS = {
     "--unlabelled",
     "--soundscapes",
     "--heard",
+    "--sounds",
 }
 FILES = {"--events"}
 

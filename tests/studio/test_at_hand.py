@@ -64,6 +64,11 @@ def test_nothing_outside_is_opened_nor_told_to_be_there(folders, tmp_path):
             own.pasted(text)
 
 
+def test_a_folder_that_is_not_there_is_refused(folders, tmp_path):
+    with pytest.raises(ConfigError, match="sounds: expected a folder with recordings, found .* at"):
+        AtHand([folders[0], tmp_path / "nowhere"])
+
+
 def test_a_folder_without_sound_and_a_file_that_is_none_are_told(folders):
     _, more, _ = folders
     (more / "empty").mkdir()

@@ -137,7 +137,7 @@ def render(facts: Explanation | AuditFacts, asset: Callable[[str], str], *, embe
             "comparison": compared and with_ticks(compared),
         },
         own=facts["bundle"]["fingerprint"],
-        findings=findings_of(facts),
+        findings=[one._replace(words=in_words(one.words, are)) for one in findings_of(facts)],
         client=client_facts(facts, axes, address, embedded),
         judge=facts.get("judge"),
         scripts=("player", "tables", "blind")
