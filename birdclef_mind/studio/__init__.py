@@ -18,10 +18,10 @@ following      what is heard in a recording, moment by moment
 views          a recording's spectrogram in tiles
 ears           networks and listeners, asked alike
 at_hand        recordings below the folders that were given
-recordings     sounds that are listened to, on disk
+listened       sounds that are listened to, on disk
 works          work that takes longer than a click
 shelf          pictures and sounds that were made
 sent           what a browser sends, read with bounds
 asked          values that a browser gives, checked
-words          every word shown, in four languages
+languages      every word shown, in four languages
 """

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.studio.languages import LANGUAGES, language_of, words_in
 from birdclef_mind.studio.lessons import ORDERS
 from birdclef_mind.studio.listen_routes import Listening
 from birdclef_mind.studio.marks import SaidMeanwhileError
@@ -28,7 +29,6 @@ from birdclef_mind.studio.sent import TooMuchError
 from birdclef_mind.studio.studio import Studio
 from birdclef_mind.studio.teach_routes import Teaching
 from birdclef_mind.studio.views import TILE_S
-from birdclef_mind.studio.words import LANGUAGES, language_of, words_in
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LONGEST_PATH = 1000

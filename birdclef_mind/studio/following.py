@@ -8,7 +8,7 @@ import numpy as np
 from birdclef_mind.arrays import Array
 from birdclef_mind.errors import reason_of
 from birdclef_mind.studio.ears import Ear
-from birdclef_mind.studio.recordings import Recording
+from birdclef_mind.studio.listened import Recording
 
 # Of each moment so many birds are remembered: all that is shown, and little to hold of the longest recording.
 MOST_BIRDS = 5

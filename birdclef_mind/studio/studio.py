@@ -19,10 +19,10 @@ from birdclef_mind.studio.blind import BlindTest
 from birdclef_mind.studio.ears import Ear, ListenerEar
 from birdclef_mind.studio.following import Following
 from birdclef_mind.studio.lessons import Lessons
+from birdclef_mind.studio.listened import Recording, Recordings
 from birdclef_mind.studio.marks import Marks
 from birdclef_mind.studio.mind import Mind
 from birdclef_mind.studio.moments import Shown
-from birdclef_mind.studio.recordings import Recording, Recordings
 from birdclef_mind.studio.shelf import Shelf
 from birdclef_mind.studio.steps import Steps
 from birdclef_mind.studio.works import Works

@@ -8,7 +8,7 @@ from birdclef_mind.data.strips import grey_png
 from birdclef_mind.sound.pictures import PixelScale, levels_to_pixels, samples_to_levels
 from birdclef_mind.sound.settings import Features, Windowing
 from birdclef_mind.sound.spectrum import hz_to_mel
-from birdclef_mind.studio.recordings import Recording
+from birdclef_mind.studio.listened import Recording
 
 TILE_S = 10.0
 # Decibels below the loudest that was looked at, in which a picture goes from black to white.

@@ -35,6 +35,12 @@ def test_tests_stand_in_the_room_of_their_file():
             assert own or list((PACKAGE / path.parent.name).rglob(f"{name}.py")), path
 
 
+def test_no_two_files_of_tests_have_one_name():
+    """Python would take one for the other, and pytest runs neither's tests."""
+    names = [path.name for path in TESTS.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_modules_are_short_and_no_room_is_a_drawer():
     names = sorted(PACKAGE.rglob("*.py"))
     assert [path for path in names if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []

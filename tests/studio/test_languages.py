@@ -3,7 +3,7 @@
 import re
 from importlib import resources
 
-from birdclef_mind.studio.words import LANGUAGES, TABLE, words_in
+from birdclef_mind.studio.languages import LANGUAGES, TABLE, words_in
 
 PAGE = resources.files("birdclef_mind.studio") / "page"
 

@@ -11,7 +11,7 @@ from birdclef_mind.networks.bundle import load
 from birdclef_mind.studio import recordings as module
 from birdclef_mind.studio.ears import NetworkEar
 from birdclef_mind.studio.following import Following
-from birdclef_mind.studio.recordings import Recordings
+from birdclef_mind.studio.listened import Recordings
 
 RATE = 32_000
 
