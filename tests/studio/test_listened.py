@@ -8,7 +8,7 @@ import soundfile
 
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.networks.bundle import load
-from birdclef_mind.studio import recordings as module
+from birdclef_mind.studio import listened as module
 from birdclef_mind.studio.ears import NetworkEar
 from birdclef_mind.studio.following import Following
 from birdclef_mind.studio.listened import Recordings
