@@ -50,7 +50,7 @@ def one_seed(args, seed):
     from birdclef_mind.data.scoring import read_scores
 
     root = args.work / f"place-{seed}"
-    networks, head = learned_at(args, root, seed)
+    networks, head, without = learned_at(args, root, seed)
     truth = read_scores(root / "whole" / "truth.csv")
     draws = redrawn(truth, seed)
     found = {}
@@ -68,6 +68,8 @@ def one_seed(args, seed):
     tell(HEAD, [best, head], *whole)
     tell("the head alone", [head], *whole)
     tell("all but rounds", [before, head], *whole)
+    for step, bundles in without.items():
+        tell(step, bundles, *whole)
     tell("all but rounds and labelled soundscapes", [networks["+ teacher"], head], *whole)
     for step, end in ALL_BUT.items():
         tell(step, [best, head], *end)
@@ -75,8 +77,40 @@ def one_seed(args, seed):
 
 
 def learned_at(args, root, seed):
-    """Bundles by what they learned from, in order, and the head on the listener; what is there is kept."""
-    whole, untold = root / "whole", root / "untold-cache"
+    """Bundles by what they learned from, in order; the head on the listener; bundles by what was left out of learning.
+
+    What is there is kept.
+    """
+    ears = prepared(args, root, seed)
+    clips = learned(root / "clips-cache", root / "clips-bundle", args, seed)
+    taught = learned(root / "clips-cache", root / "taught-bundle", args, seed, "--teacher", ears["clips"])
+
+    def rounds_on(name, out, *more):
+        told = ("--soundscapes", root / "untold-cache", "--heard", ears["untold"], "--rounds", args.rounds, *more)
+        learned(root / f"{name}-cache", root / out, args, seed, *told)
+        numbered = {number: root / out / f"round_{number}" for number in range(args.rounds + 1)}
+        return {number: folder for number, folder in numbered.items() if (folder / "bundle.json").is_file()}
+
+    def head_on(name, out):
+        if not (root / out / "bundle.json").is_file():
+            run("train", "--listener", ears[name], root / out, "--seed", seed)
+        return root / out
+
+    rounds, head = rounds_on("whole", "rounds", "--teacher", ears["whole"]), head_on("whole", "head")
+    networks = {"labels of clips alone": clips, "+ teacher": taught, "+ labelled soundscapes": rounds.pop(0)}
+    networks |= {f"+ round {number}": folder for number, folder in rounds.items()}
+    untaught = rounds_on("whole", "rounds-untaught")
+    unlabelled = rounds_on("clips", "rounds-clips", "--teacher", ears["clips"])
+    without = {
+        "all but the teacher": [untaught[max(untaught)], head],
+        "all but labelled soundscapes": [unlabelled[max(unlabelled)], head_on("clips", "head-clips")],
+    }
+    return networks, head, without
+
+
+def prepared(args, root, seed):
+    """A place, its caches and what the listener makes of them, by name; what is there is kept."""
+    whole = root / "whole"
     if not (whole / "taxonomy.csv").is_file():
         shutil.rmtree(root, ignore_errors=True)
         write_place_to_learn_from(args.birds, args.weather, root, seed, args.minutes)
@@ -84,20 +118,9 @@ def learned_at(args, root, seed):
     for name in ("clips", "whole"):
         run("cache", root / name, root / f"{name}-cache", "--preset", args.preset, "--step", 2.5)
         run("embed", args.listener, root / name, ears[name], "--step", 2.5)
-    run("cache", whole, untold, "--preset", args.preset, "--unlabelled")
+    run("cache", whole, root / "untold-cache", "--preset", args.preset, "--unlabelled")
     run("embed", args.listener, whole, ears["untold"], "--unlabelled")
-    clips = learned(root / "clips-cache", root / "clips-bundle", args, seed)
-    taught = learned(root / "clips-cache", root / "taught-bundle", args, seed, "--teacher", ears["clips"])
-    more = ("--soundscapes", untold, "--heard", ears["untold"], "--rounds", args.rounds, "--teacher", ears["whole"])
-    rounds = learned(root / "whole-cache", root / "rounds", args, seed, *more)
-    head = root / "head"
-    if not (head / "bundle.json").is_file():
-        run("train", "--listener", ears["whole"], head, "--seed", seed)
-    networks = {"labels of clips alone": clips, "+ teacher": taught, "+ labelled soundscapes": rounds / "round_0"}
-    for number in range(1, args.rounds + 1):
-        if (rounds / f"round_{number}" / "bundle.json").is_file():
-            networks[f"+ round {number}"] = rounds / f"round_{number}"
-    return networks, head
+    return ears
 
 
 def judged(args, root, bundles, end, truth, draws):
@@ -107,7 +130,8 @@ def judged(args, root, bundles, end, truth, draws):
 
     shifts, smoothing, power = end
     submitting = Submitting(smoothing=smoothing, file_power=power)
-    scores, names = heard(bundles, root / "whole", shifts, args.listener if root / "head" in bundles else None)
+    with_head = any(bundle.name.startswith("head") for bundle in bundles)
+    scores, names = heard(bundles, root / "whole", shifts, args.listener if with_head else None)
     given = rows_of({name: smoothed(rows, submitting) for name, rows in scores.items()}, names, truth)
     there = np.asarray(truth.values)
     return [measured(there[rows], given[rows]) for rows in draws]
