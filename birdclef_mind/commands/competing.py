@@ -243,7 +243,7 @@ def rehearse(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.kaggle.rehearsal import Rehearsing
     from birdclef_mind.kaggle.rehearsal import rehearse as run
 
-    config = Config.read(args.config) if args.config else Config()
+    config = Config.of_kernels(args.config)
     rehearsing = Rehearsing(
         layout=args.layout, hidden=args.hidden, deadline_minutes=args.deadline, config=args.config,
         labels=config.labels, model=config.listener, listener=args.listener,

@@ -70,6 +70,17 @@ class Config:
         )
 
     @classmethod
+    def of_kernels(cls, path: Path | None) -> Self:
+        """Those of a file, or the usual; ConfigError, too, where a later kernel could not go on with what they make."""
+        config = cls.read(path) if path else cls()
+        if config.rounds:
+            try:
+                config.training.refuse_rounds()
+            except ConfigError as error:
+                raise ConfigError(f"{path}: rounds = {config.rounds}: {error}") from error
+        return config
+
+    @classmethod
     def read(cls, path: Path) -> Self:
         """Read a TOML file; ConfigError names the file and its unknown key or bad value, or why it cannot be read."""
         try:

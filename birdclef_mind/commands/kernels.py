@@ -43,7 +43,7 @@ def check_build(inputs: Path, build: str) -> Config:
             f"{folder}: expected build {build} of the dataset, got {mounted}: Kaggle serves an older or newer version; "
             "push the dataset, wait until it is ready, then push this kernel again"
         )
-    return Config.read(folder / CONFIG_FILE)
+    return Config.of_kernels(folder / CONFIG_FILE)
 
 
 def cache_images(inputs: Path, out: Path, build: str) -> None:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _push(args: argparse.Namespace) -> None:
     terminal = Terminal(quiet=False)
-    config = Config.read(args.config) if args.config else Config()
+    config = Config.of_kernels(args.config)
     pushing = Pushing(
         project=find_project(), work=args.work, config=args.config, dry=args.dry_run,
         again=getattr(args, "again", False), competition=getattr(args, "competition", None) or config.competition,

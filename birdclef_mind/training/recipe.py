@@ -156,6 +156,16 @@ class Training:
         require(isinstance(self.model, str), "model", "the name of a network", self.model)
         require(isinstance(self.noise_floor, bool), "noise_floor", "true or false", self.noise_floor)
 
+    def refuse_rounds(self) -> None:
+        """Refuse rounds with soundscapes that nobody labelled where nothing could be learned from them: ConfigError."""
+        if self.network.answer != "sigmoid":
+            raise ConfigError(
+                "loss: expected binary, focal or soft_auc, since soundscapes hold any number of birds, "
+                f"got {self.loss!r}"
+            )
+        if not self.augmentation.soundscapes:
+            raise ConfigError("soundscapes: expected a share above 0 under [training.augmentation], got 0")
+
     @property
     def network(self) -> Network:
         """The network this trains."""

@@ -22,7 +22,7 @@ import tensorflow as tf
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.overrides import CorrectedCache, corrected
-from birdclef_mind.errors import BundleError, ConfigError, DivergedError
+from birdclef_mind.errors import BundleError, DivergedError
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import ROUND, ROUNDS, SCORES, SOFT_LABELS, SOFT_PAGE
@@ -96,13 +96,7 @@ def train_rounds(
     ConfigError : a network whose answer is one bird a segment, or a recipe that lays no soundscapes over its pictures.
     StoreError : soundscapes that are unlike the cache, or in which no bird is likely. Else as `train`.
     """
-    if training.network.answer != "sigmoid":
-        raise ConfigError(
-            "loss: expected binary, focal or soft_auc, since soundscapes hold any number of birds, "
-            f"got {training.loss!r}"
-        )
-    if not training.augmentation.soundscapes:
-        raise ConfigError("soundscapes: expected a share above 0 under [training.augmentation], got 0")
+    training.refuse_rounds()
     refuse_unfit(cache, training, extras)
     soundscapes.refuse_unfit(cache, extras.teacher)
     # What networks make of soundscapes is the same before and after a training was stopped.

@@ -153,3 +153,23 @@ def test_bad_toml_is_refused_with_its_name(tmp_path, text, message):
 def test_missing_toml_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         Config.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ("classic", r"rounds = 2: loss: expected binary, focal or soft_auc, .* got 'cross_entropy'"),
+        ("modern", None),
+    ],
+)
+def test_rounds_that_cannot_be_are_refused_before_the_first_kernel(tmp_path, recipe, sentence):
+    path = tmp_path / "c.toml"
+    path.write_text(f'rounds = 2\n[training]\nrecipe = "{recipe}"\n')
+    # A command trains by flags that win, and reads them all the same.
+    assert Config.read(path).rounds == 2
+    if sentence is None:
+        assert Config.of_kernels(path) == Config.read(path)
+    else:
+        with pytest.raises(ConfigError, match=f"c.toml: {sentence}"):
+            Config.of_kernels(path)
+    assert Config.of_kernels(None) == Config()
