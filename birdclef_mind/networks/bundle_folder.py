@@ -42,6 +42,12 @@ def claimed(out: Path, *, wait_s: float = 0.0) -> AbstractContextManager[Ledger]
     return folders.claimed(out, "bundle", BundleError, adopt=own_files, wait_s=wait_s)
 
 
+def refuse_others(*places: Path) -> None:
+    """BundleError for the first folder that a bundle cannot be written to, before anything is done for any of them."""
+    for place in places:
+        folders.refuse_others(place, "bundle", BundleError, own_files)
+
+
 def begin(ledger: Ledger) -> None:
     """Make room for what a training writes while it runs: its curves and settings."""
     logs = ledger.folder / LOGS

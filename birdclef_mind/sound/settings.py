@@ -135,8 +135,9 @@ class Features:
             self.n_coeffs,
         )
         step_samples = float(self.windowing.step_s * self.sample_rate_hz)
+        # But for rounding, as a part of a second in samples is no number that a float holds.
         require(
-            step_samples.is_integer(),
+            abs(step_samples - round(step_samples)) < 1e-6,
             "step_s",
             f"a whole number of samples at {self.sample_rate_hz} Hz",
             self.windowing.step_s,
@@ -195,8 +196,12 @@ class Features:
         return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
 
     def shifted(self, shifts: int) -> "Features":
-        """The same pictures of so many times as many windows, each by as large a part of a step later than the last."""
-        return replace(self, windowing=replace(self.windowing, step_s=self.windowing.step_s / shifts))
+        """The same pictures of so many times as many windows, each by as large a part of a step later than the last.
+
+        To whole samples: three shifts of a window of 5 s are a third of a sample off.
+        """
+        step = round(self.step_samples / shifts)
+        return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
 
     def fingerprint(self, version: int = FEATURES_VERSION) -> str:
         """Sixteen hexadecimal digits that differ whenever pictures would differ; `version` is the program's."""

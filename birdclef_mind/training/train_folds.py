@@ -21,7 +21,7 @@ from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.networks.calibration import calibrate_members
 from birdclef_mind.networks.predictor import Predictor
-from birdclef_mind.storage import files, folders
+from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.training.fold_measures import measures_of_folds
@@ -70,7 +70,7 @@ def train_folds(
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
     own_folders = [out / f"{FOLD}{number}" for number in range(1, folds + 1)]
     refuse_unfit(cache, training, extras)
-    folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
+    bundle_folder.refuse_others(out, *own_folders)
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
     source = made_from(cache, pictures, extras)

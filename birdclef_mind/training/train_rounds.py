@@ -28,7 +28,7 @@ from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import ROUND, ROUNDS, SCORES, SOFT_LABELS, SOFT_PAGE
 from birdclef_mind.networks.predictor import Predictor
 from birdclef_mind.sound.pictures import Pictures
-from birdclef_mind.storage import files, folders
+from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import OWN
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.storage.tables import csv_text
@@ -101,7 +101,7 @@ def train_rounds(
     soundscapes.refuse_unfit(cache, extras.teacher)
     # What networks make of soundscapes is the same before and after a training was stopped.
     tf.config.experimental.enable_op_determinism()
-    folders.refuse_others(out, "bundle", BundleError, bundle_folder.own_files)
+    bundle_folder.refuse_others(out, *(out / f"{ROUND}{number}" for number in range(rounds + 1)))
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     work = _Work(asked, pictures, training, one_split(cache, pictures, training, say, track), extras, say)
     check, measured_on = _check(work)

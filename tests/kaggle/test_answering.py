@@ -95,6 +95,19 @@ def test_shifts_cover_every_row_by_windows_that_overlap(trained, sample_folder):
     assert twice.answer(twice.decode(path)).starts_s == plain.starts_s
 
 
+@pytest.mark.parametrize("shifts", [1, 2, 3, 4])
+def test_every_way_that_is_tried_where_time_is_short_answers_all_rows(trained, sample_folder, shifts):
+    answering = PictureAnswering(load(trained[0]), shifts)
+    path = sorted((sample_folder / "test_soundscapes").iterdir())[0]
+    assert len(answering.ways) == shifts
+    for way in answering.ways:
+        answering.take(way)
+        found = answering.answer(answering.decode(path))
+        np.testing.assert_allclose(np.diff(found.starts_s), 5 / way.shifts, atol=1e-4)
+        assert row_scores(found.starts_s, found.scores, 5.0)[:3].shape == (3, len(answering.known.classes))
+        assert found.starts_s[-1] >= 10 - 1e-3
+
+
 def test_bundles_are_blended_by_ranks_and_smoothed_over_the_whole_file(answering, trained, sample_folder, tmp_path):
     both = Averaged([PictureAnswering(load(trained[0])), answering])
     submitting = Submitting(blend="ranks", smoothing=(0.2, 0.6, 0.2))

@@ -234,3 +234,12 @@ def test_real_recordings_survive_and_no_worse_than_with_librosa(real_sounds, nam
     theirs = np.stack([librosa.feature.inverse.mel_to_audio(one, **settings) for one in mel])
     theirs = correlations(samples_to_pictures(theirs.astype(np.float32), features).pixels, pictures.pixels[:4])
     assert np.median(found[:4]) >= np.median(theirs)
+
+
+@pytest.mark.parametrize("rate_hz", [22_050, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("length_s", [3, 5])
+def test_windows_are_shifted_by_whole_samples(rate_hz, length_s):
+    windowing = replace(PRESETS["mel32"].windowing, length_s=length_s, step_s=length_s, shortest_tail_s=1.0)
+    features = replace(PRESETS["mel32"], sample_rate_hz=rate_hz, fmax_hz=10_000, windowing=windowing)
+    for shifts in range(1, 13):
+        assert abs(features.shifted(shifts).step_samples - features.segment_samples / shifts) <= 0.5

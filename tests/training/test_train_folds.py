@@ -8,10 +8,15 @@ from conftest import tree
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import open_cache
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.predictor import Predictor
+from birdclef_mind.storage.ledger import Ledger
+from birdclef_mind.training import train_folds as of_folds
+from birdclef_mind.training import train_rounds as of_rounds
+from birdclef_mind.training.augmentation import Augmentation
 from birdclef_mind.training.recipe import Training
+from birdclef_mind.training.soft_labels import UnlabelledSoundscapes
 from birdclef_mind.training.train_folds import train_folds
 
 QUICK = Training(epochs=1, batch_size=8)
@@ -118,3 +123,26 @@ def test_a_bird_that_nothing_is_left_of_is_told_by_each_fold(little, cache_folde
     assert main([*map(str, words), "--overrides", str(tmp_path / "o.csv")]) == 1
     assert f"without a segment to train on, and so not learned: {label} (1 in all)" in capsys.readouterr().out
     assert little
+
+
+@pytest.mark.parametrize(("name", "begin"), [("fold_2", "folds"), ("round_1", "rounds")])
+def test_somebodys_file_in_a_later_part_is_found_before_the_first_is_trained(
+    rounds_2024, tmp_path, monkeypatch, name, begin
+):
+    for module in (of_folds, of_rounds):
+        monkeypatch.setattr(module, "train_split", lambda *given, **more: pytest.fail("trained"))
+    own = tmp_path / "b" / name
+    for folder in (own.parent, own):
+        folder.mkdir()
+        Ledger(folder).add({}, "bundle")
+    (own / "mine.txt").write_text("mine")
+    augmentation = Augmentation(roll=False, soundscapes=1.0)
+    training = Training(model="small", epochs=1, batch_size=4, loss="binary", augmentation=augmentation)
+    cache = open_cache(rounds_2024 / "told")
+    with pytest.raises(BundleError, match=rf"{name}.*found mine.txt|{name}/mine.txt"):
+        if begin == "folds":
+            of_folds.train_folds(cache, tmp_path / "b", training, 2)
+        else:
+            soundscapes = UnlabelledSoundscapes(open_cache(rounds_2024 / "untold"))
+            of_rounds.train_rounds(cache, tmp_path / "b", training, soundscapes, 1)
+    assert (own / "mine.txt").read_text() == "mine"
