@@ -259,6 +259,8 @@ def test_soundscapes_teach_in_the_form_of_2026(year_folder, inputs, tmp_path, ca
 def test_rounds_need_soundscapes_that_nobody_labelled(inputs, tmp_path):
     root = tmp_path / "input"
     shutil.copytree(inputs, root, ignore=shutil.ignore_patterns("notebooks"))
-    (root / "datasets" / "me" / "birdclef-mind" / "config.toml").write_text("rounds = 1\n")
+    (root / "datasets" / "me" / "birdclef-mind" / "config.toml").write_text(
+        'rounds = 1\n[training]\nrecipe = "modern"\n'
+    )
     with pytest.raises(ConfigError, match="rounds: expected a competition with soundscapes that nobody labelled"):
         kernels.cache_images(root, tmp_path / "out", BUILD)
