@@ -129,7 +129,7 @@ def train_rounds(
         if number and not _gains(done):
             say(f"round {number} gains nothing, so it is the last")
             break
-    best = max(done, key=lambda one: (one.precision or 0.0, one.number)) if check.rows else done[-1]
+    best = max(done, key=lambda one: (one.precision or 0.0, -one.number)) if check.rows else done[-1]
     scores = None
     if check.rows:
         scores = cast(Scores, files.read_object(out / f"{ROUND}{best.number}", SCORES, "a round", BundleError))

@@ -74,7 +74,7 @@ def test_labels_are_what_the_network_before_thinks(place, done):
 
 def test_the_best_round_is_the_bundle(done):
     out, report, _ = done
-    best = max(report.rounds, key=lambda one: (one.precision, one.number))
+    best = max(report.rounds, key=lambda one: (one.precision, -one.number))
     assert report.best == best.number and report.measured_on == "recordings"
     assert report.scores["segments"]
     for name in ("bundle.json", "model.weights.h5", "scores.json", "validation.csv"):
