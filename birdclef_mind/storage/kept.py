@@ -33,7 +33,7 @@ class Kept:
 
     def __init__(self, ledger: Ledger, follows: object, say: Say = lambda line: None) -> None:
         self._ledger, self._key, self._say = ledger, json.dumps(follows, sort_keys=True), say
-        self._taken = 0
+        self._went_on = False
 
     def __call__(self, name: str, make: Callable[[], Sequence[Array]]) -> Sequence[Array]:
         """The arrays of a piece, from its file where it was made before."""
@@ -43,7 +43,7 @@ class Kept:
             made = [np.asarray(array) for array in make()]
             state.save({str(place): array for place, array in enumerate(made)})
             return made
-        if not self._taken:
+        if not self._went_on:
             self._say("going on: what was made before it was stopped is kept")
-        self._taken += 1
+        self._went_on = True
         return [held[str(place)] for place in range(len(held) - 1)]
