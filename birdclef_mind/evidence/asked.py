@@ -3,8 +3,9 @@
 `share` is the share of each place that is kept, 1 in the recording itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -53,6 +54,9 @@ class Asking(Protocol):
     def later(self, frames: int) -> Self:
         """The same of the recordings when they come so many frames later; what runs over their end is their start."""
 
+    def compiled(self, name: Hashable, method: Callable[..., Any]) -> Callable[..., Any]:
+        """`method(asking, …)` of tensors, compiled once under this name for whatever is asked alike."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -72,8 +76,8 @@ class Asked:
     bands: Array
     wanted: Array
     together: int = 16
-    # Compiled once for these recordings and all parts of them.
-    _graphs: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    # Compiled once for these recordings, all parts of them, and the same later.
+    _graphs: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def odds(self, shares: Any) -> tuple[Any, Any]:
         """Logarithms of the chances that the wanted classes are there, and that they are not, (n,) each.
@@ -97,19 +101,19 @@ class Asked:
         for place in range(len(shares)):
             for start in range(0, shares.shape[1], _AT_A_TIME):
                 some = shares[place, start : start + _AT_A_TIME]
-                found[place, start : start + _AT_A_TIME] = self.some(np.full(len(some), place))._run("scores", some)
+                found[place, start : start + _AT_A_TIME] = self.some(np.full(len(some), place))._run(Asked.scores, some)
         return found
 
     def chances(self, shares: Array) -> Array:
         """Scores of the wanted classes, (n,), of what shares (n, n_mels, frames) keep, without gradients."""
-        return np.asarray(np.exp(self._run("odds", shares)[0]))
+        return np.asarray(np.exp(self._run(Asked.odds, shares)[0]))
 
     def slopes(self, shares: Array) -> Array:
         """Slopes of the log odds by the share of each place, (n, n_mels, frames), where shares of that shape are kept.
 
         Obstacle where no gradient reaches a place.
         """
-        return np.asarray(self._run("slopes", shares))
+        return np.asarray(self._run(slopes_of, shares))
 
     def some(self, places: Any) -> "Asked":
         """The same of some of the recordings."""
@@ -119,23 +123,16 @@ class Asked:
         """The same of the recordings turned by so many frames."""
         return replace(self, bands=np.roll(self.bands, frames, axis=2))
 
-    def _run(self, what: str, shares: Array) -> Any:
-        if what not in self._graphs:
-            self._graphs[what] = self._compiled(what)
-        return self._graphs[what](self.bands, self.wanted, np.asarray(shares, np.float32))
+    def compiled(self, name: Hashable, method: Callable[..., Any]) -> Callable[..., Any]:
+        """`method(asked, …)` of tensors, compiled once under this name for whatever is asked alike."""
+        if name not in self._graphs:
+            self._graphs[name] = tf.function(
+                lambda bands, wanted, *given: method(replace(self, bands=bands, wanted=wanted), *given), autograph=False
+            )
+        return partial(self._graphs[name], self.bands, self.wanted)
 
-    def _compiled(self, what: str) -> Callable[[Any, Any, Any], Any]:
-        @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def run(bands: Any, wanted: Any, shares: Any) -> Any:
-            part = replace(self, bands=bands, wanted=wanted)
-            ways: dict[str, Callable[[Any], Any]] = {
-                "odds": part.odds,
-                "scores": part.scores,
-                "slopes": lambda given: slopes_of(part, given),
-            }
-            return ways[what](shares)
-
-        return run
+    def _run(self, method: Callable[["Asked", Any], Any], shares: Array) -> Any:
+        return self.compiled(method.__name__, method)(np.asarray(shares, np.float32))
 
 
 def slopes_of(asking: Asking, shares: Any) -> Any:

@@ -1,8 +1,8 @@
 """Ears that hear samples are asked: a share of each place is kept of the sound itself, with its own phase."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -39,12 +39,21 @@ class AskedEars:
     wanted: Array
     features: Features
     together: int = 4
+    # Compiled once for these recordings, all parts of them, and the same later.
+    _graphs: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    # Of the samples, where a graph is given them.
+    _given: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
     def bands(self) -> Array:
         """Power a mel band and frame, (n, n_mels, frames), float32."""
-        spectra = samples_to_spectra(np.asarray(self.samples, np.float32), self.features)
-        return np.asarray(sum_bands(np.square(np.abs(spectra)), self.features), np.float32)
+        return np.asarray(sum_bands(np.square(np.abs(self._spectra)), self.features), np.float32)
+
+    @cached_property
+    def _spectra(self) -> Any:
+        if self._given is not None:
+            return self._given
+        return samples_to_spectra(np.asarray(self.samples, np.float32), self.features)
 
     def odds(self, shares: Any) -> tuple[Any, Any]:
         """Logarithms of the chances that the wanted classes are there, and that they are not, (n,) each.
@@ -82,7 +91,7 @@ class AskedEars:
 
         Obstacle where no gradient reaches a place.
         """
-        return np.asarray(slopes_of(self, tf.constant(shares)))
+        return np.asarray(self.compiled("slopes", slopes_of)(np.asarray(shares, np.float32)))
 
     def some(self, places: Any) -> "AskedEars":
         """The same of some of the recordings."""
@@ -91,6 +100,15 @@ class AskedEars:
     def later(self, frames: int) -> "AskedEars":
         """The same of the recordings turned by so many frames."""
         return replace(self, samples=np.roll(self.samples, frames * self.features.hop_samples, axis=1))
+
+    def compiled(self, name: Hashable, method: Callable[..., Any]) -> Callable[..., Any]:
+        """`method(asked, …)` of tensors, compiled once under this name for whatever is asked alike."""
+        if name not in self._graphs:
+            self._graphs[name] = tf.function(
+                lambda spectra, wanted, *given: method(replace(self, wanted=wanted, _given=spectra), *given),
+                autograph=False,
+            )
+        return partial(self._graphs[name], self._spectra, self.wanted)
 
     def _odds(self, logits: Any, wanted: Any) -> tuple[Any, Any]:
         own = tf.gather(tf.cast(logits, tf.float32), wanted, batch_dims=1)
@@ -103,7 +121,7 @@ class AskedEars:
     def _kept(self, shares: Any) -> Any:
         """What shares (n, n_mels, frames) keep of the samples, (n, samples), as `sound.split` keeps it."""
         features, length = self.features, self.samples.shape[1]
-        spectra = samples_to_spectra(np.asarray(self.samples, np.float32), features)
+        spectra = self._spectra
         gains = tf.einsum("kb,nbt->ntk", np.asarray(bands_of_bins(features).toarray(), np.float32), shares)
         frames = tf.signal.irfft(spectra * tf.cast(gains, tf.complex64), [features.n_fft]) * hann(features.n_fft)
         half = features.n_fft // 2

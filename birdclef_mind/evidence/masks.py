@@ -5,8 +5,8 @@ What is kept shall still be called the same, what is removed no longer, and litt
 Subakan 2024, "Listenable maps for audio classifiers".
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,12 +71,12 @@ def _found(asked: Asking, wanted: Wanted, begin: Array | None) -> Array:
     grid = [min(size, count) for size, count in zip(shape, wanted.cells, strict=True)]
     begun = np.full((len(asked.bands), *shape), 0.5, np.float32) if begin is None else begin
     small = tf.image.resize(begun[..., None], grid, antialias=True)
-    logits = tf.Variable(_logit(tf.clip_by_value(small, 0.02, 0.98)))
-    step = _step(asked, wanted, shape)
-    slopes, squares = tf.zeros_like(logits), tf.zeros_like(logits)
+    logits = _logit(tf.clip_by_value(small, 0.02, 0.98))
+    step = asked.compiled(wanted, partial(_stepped, wanted=wanted, shape=shape))
+    state = logits, tf.zeros_like(logits), tf.zeros_like(logits)
     for number in range(wanted.steps):
-        slopes, squares = step(logits, slopes, squares, tf.constant(number, tf.float32))
-    return np.asarray(as_masks(logits, shape))
+        state = step(*state, tf.constant(number, tf.float32))
+    return np.asarray(as_masks(state[0], shape))
 
 
 def least_masks(asked: Asking, maps: Array) -> Array:
@@ -126,20 +126,17 @@ def losses(asked: Asking, wanted: Wanted, masks: Any) -> Any:
     return -kept - wanted.removed * removed + wanted.little * share + wanted.smooth * edges
 
 
-def _step(asked: Asking, wanted: Wanted, shape: tuple[int, ...]) -> Callable[..., Any]:
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def step(logits: Any, slopes: Any, squares: Any, number: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(logits)
-            lost = tf.reduce_sum(losses(asked, wanted, as_masks(logits, shape)))
-        slope = tape.gradient(lost, logits)
-        slopes = 0.9 * slopes + 0.1 * slope
-        squares = 0.99 * squares + 0.01 * tf.square(slope)
-        own = wanted.rate * tf.sqrt(1 - 0.99 ** (number + 1)) / (1 - 0.9 ** (number + 1))
-        logits.assign_sub(own * slopes / (tf.sqrt(squares) + 1e-7))
-        return slopes, squares
-
-    return step
+def _stepped(asked: Asking, *state: Any, wanted: Wanted, shape: tuple[int, ...]) -> Any:
+    """Logits, and their slopes and squares as Adam keeps them, after another step; `state` ends with its number."""
+    logits, slopes, squares, number = state
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        lost = tf.reduce_sum(losses(asked, wanted, as_masks(logits, shape)))
+    slope = tape.gradient(lost, logits)
+    slopes = 0.9 * slopes + 0.1 * slope
+    squares = 0.99 * squares + 0.01 * tf.square(slope)
+    rate = wanted.rate * tf.sqrt(1 - 0.99 ** (number + 1)) / (1 - 0.9 ** (number + 1))
+    return logits - rate * slopes / (tf.sqrt(squares) + 1e-7), slopes, squares
 
 
 def _logit(share: Any) -> Any:

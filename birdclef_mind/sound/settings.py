@@ -186,22 +186,23 @@ class Features:
     @property
     def side_by_side(self) -> "Features":
         """The same pictures of windows that do not overlap."""
-        return replace(self, windowing=replace(self.windowing, step_s=self.windowing.length_s))
+        return self._stepping(self.windowing.length_s)
 
     @property
     def for_rows(self) -> "Features":
         """The same pictures of windows that begin so many to a row of a submission as are needed to cover it."""
         row = ROW_S * self.sample_rate_hz
-        step = round(row / math.ceil(row / self.segment_samples))
-        return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
+        return self._stepping(round(row / math.ceil(row / self.segment_samples)) / self.sample_rate_hz)
 
     def shifted(self, shifts: int) -> "Features":
         """The same pictures of so many times as many windows, each by as large a part of a step later than the last.
 
         To whole samples: three shifts of a window of 5 s are a third of a sample off.
         """
-        step = round(self.step_samples / shifts)
-        return replace(self, windowing=replace(self.windowing, step_s=step / self.sample_rate_hz))
+        return self._stepping(round(self.step_samples / shifts) / self.sample_rate_hz)
+
+    def _stepping(self, step_s: float) -> "Features":
+        return replace(self, windowing=replace(self.windowing, step_s=step_s))
 
     def fingerprint(self, version: int = FEATURES_VERSION) -> str:
         """Sixteen hexadecimal digits that differ whenever pictures would differ; `version` is the program's."""
