@@ -165,6 +165,29 @@ def once(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_wheel(once):
+    """The checkout's wheel, which takes seconds, is built once; other projects are built whenever they are asked for."""
+    from birdclef_mind.kaggle import staging
+
+    build = staging._build_wheel
+
+    def made_once(project, out):
+        def make(folder):
+            folder.mkdir()
+            build(project, folder)
+
+        if project != staging.find_project():
+            build(project, out)
+            return
+        for path in once("wheel", make).iterdir():
+            shutil.copy(path, out)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging, "_build_wheel", made_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def decoded(trained, cache_folder, once):
     """A bundle with decoders, trained a little, and an independent network."""

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from conftest import SMALL
+from small_network import know_small
 
 from birdclef_mind.backwards.settings import Decoding
 from birdclef_mind.commands.cli import build_parser, main
@@ -146,7 +147,8 @@ def went(tmp_path_factory):
     earlier = {"bundle": {"sha256": "of an earlier network"}, "files": {}}
     files.write_facts(out / "explanation" / "explanation.json", earlier, 4)
     decoding = Decoding(epochs=1, steps=2, batch_size=8)
-    return dry_run(out, sample=SMALL, training=Training(epochs=1), decoding=decoding, examples=2)
+    know_small()
+    return dry_run(out, sample=SMALL, training=Training(model="small", epochs=1), decoding=decoding, examples=2)
 
 
 def test_the_dry_run_goes_the_whole_way(went):

@@ -89,11 +89,19 @@ def plain(little, tmp_path_factory):
     return json.loads((out / "bundle.json").read_text())["weights"]
 
 
+# Together where they do not touch one another, since each training takes long.
+TRAINED_UNDER = [
+    ("a notebook's backend", "no home", "jax", "plain C", "a training that is cut"),
+    ("warnings are errors", "no temporary folder", "no training"),
+    ("numbers that are none", "processes of another kind", "other arithmetic"),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(VARIABLES) - {"ascii", "no docstrings", "proxies"}))
-def test_a_network_is_the_same_everywhere(little, plain, tmp_path, name):
+@pytest.mark.parametrize("names", TRAINED_UNDER, ids=", ".join)
+def test_a_network_is_the_same_everywhere(little, plain, tmp_path, names):
     words = ["train", little.cache, tmp_path / "b", "--epochs", "1", "--validation-share", "0.4"]
-    found = run(*words, env=VARIABLES[name])
+    found = run(*words, env={key: value for name in names for key, value in VARIABLES[name].items()})
     assert (found.returncode, found.stderr) == (0, "")
     assert (tmp_path / "b" / "history.png").is_file()
     assert json.loads((tmp_path / "b" / "bundle.json").read_text())["weights"] == plain
@@ -103,9 +111,7 @@ def test_a_network_is_the_same_everywhere(little, plain, tmp_path, name):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"image_data_format": "channels_first", "floatx": "float32", "backend": "tensorflow"},
-        {"image_data_format": "channels_last", "floatx": "float64", "backend": "jax"},
-        {"image_data_format": "upside_down", "floatx": "float3"},
+        {"image_data_format": "channels_first", "floatx": "float64", "backend": "jax"},
         "no settings",
     ],
 )
@@ -128,7 +134,7 @@ def test_closed_streams(sample_folder, cache_folder, tmp_path, closed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("closed", ["2>&-", "| head -1", "2>&1 | head -0"])
+@pytest.mark.parametrize("closed", ["2>&-", "2>&1 | head -0"])
 def test_work_goes_on_when_nobody_reads(little, tmp_path, closed):
     words = ["train", little.cache, tmp_path / "b", "--epochs", "3"]
     found = run(*words, shell=closed)

@@ -218,10 +218,10 @@ def test_own_sounds_of_one_name_are_told_apart_by_their_folders(sample_folder, t
     assert [group.each[0].recording for group in found] == ["<i>/x.ogg", "b/x.ogg", "y.ogg"]
 
 
-def test_without_decoders_and_recordings_the_rest_still_runs(trained, cache_folder, decoded, tmp_path):
-    folder = shutil.copytree(trained[0], tmp_path / "b")
-    shutil.copytree(decoded / "second", folder / "second", dirs_exist_ok=True)
-    cache = replace(open_cache(cache_folder), competition=tmp_path / "nowhere")
+def test_without_decoders_and_recordings_the_rest_still_runs(little, tmp_path):
+    folder = shutil.copytree(little.bundle, tmp_path / "b")
+    shutil.copytree(little.decoded / "second", folder / "second", dirs_exist_ok=True)
+    cache = replace(open_cache(little.cache), competition=tmp_path / "nowhere")
     facts = explain(folder, cache, tmp_path / "x", Explaining(examples=2, seeds=1))
     assert "birdclef-mind train-decoders" in facts["skipped"]["decoder"]
     assert list(facts["fidelity"]["layers"][0]["methods"]) == ["weights", "transposed", "metamer", "nearest"]

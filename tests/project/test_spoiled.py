@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_network import small
 
 from birdclef_mind.commands.cli import main
+from birdclef_mind.networks.build import NETWORKS
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -17,6 +19,8 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 @pytest.fixture
 def spoiled(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
+    # A little network takes the place of the recipe's.
+    monkeypatch.setitem(NETWORKS, "classic", small)
     import spoiled
 
     return spoiled

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 20
+KILLS = 10
 # Of commands of which a single run takes many seconds.
-FEWER_KILLS = 8
+FEWER_KILLS = 4
 
 
 @pytest.fixture

@@ -127,16 +127,16 @@ def test_facts_that_would_run_something(trained, tmp_path, monkeypatch, change):
     assert not (tmp_path / "it-was-run").exists()
 
 
-def test_states_that_would_run_something(trained, cache_folder, tmp_path, trace, monkeypatch):
+def test_states_that_would_run_something(little, tmp_path, trace, monkeypatch):
     """What is gone on from is read without objects: a stranger's is left alone, and the work begins anew."""
     hostile = {"facts": np.array([Payload(trace)], dtype=object), "key": np.array([Payload(trace)], dtype=object)}
     said = []
-    cache = open_cache(cache_folder)
-    folder = shutil.copytree(trained[0], tmp_path / "b")
+    cache = open_cache(little.cache)
+    folder = shutil.copytree(little.bundle, tmp_path / "b")
     decoding = Decoding(epochs=1, steps=1)
 
     def both():
-        train(cache, tmp_path / "t", Training(epochs=1, batch_size=8), say=said.append)
+        train(cache, tmp_path / "t", Training(model="small", epochs=1, batch_size=8), say=said.append)
         bundle_decoders.train_bundle_decoders(folder, bundles.load(folder), cache, decoding, say=said.append)
 
     with monkeypatch.context() as patch:
