@@ -12,9 +12,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("BIRDCLEF_MIND_TRACEBACK", "1")
 
 import fcntl
+import hashlib
 import importlib.util
 import json
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,6 +187,29 @@ def one_wheel(once):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(staging, "_build_wheel", made_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sounds_encoded_once(once):
+    """Of the same samples come the same bytes, and explanations of one network have many sounds in common."""
+    from birdclef_mind.sound import audio
+
+    folder, encode = once("encoded", Path.mkdir), audio._encode
+
+    def encoded(samples, sample_rate_hz, kind, subtype):
+        place = (
+            folder
+            / hashlib.sha256(repr((sample_rate_hz, kind, samples.dtype)).encode() + samples.tobytes()).hexdigest()
+        )
+        if not place.exists():
+            own = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+            own.write_bytes(encode(samples, sample_rate_hz, kind, subtype))
+            own.rename(place)
+        return place.read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audio, "_encode", encoded)
         yield
 
 

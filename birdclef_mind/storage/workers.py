@@ -91,12 +91,20 @@ def _in_processes(
 
 @contextmanager
 def _without_last_words() -> Iterator[None]:
-    """Keep from the screen what the thread that minds the processes says when it finds them ended, and stumbles."""
+    """Keep from the screen what the thread that minds the processes says when they end, or when it stumbles itself.
+
+    Whoever waits for what it minded would wait for ever, and gets BrokenProcessPool.
+    """
     before = threading.excepthook
+    # Of a process that has grown, as one does that loads a model, and is replaced; as an error it would end the thread.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
 
     def hook(words: threading.ExceptHookArgs) -> None:
         if words.thread is None or words.thread.name != _MINDER:
             before(words)
+            return
+        with suppress(Exception):
+            words.thread.terminate_broken(BrokenProcessPool("the thread that minds them ended"))  # type: ignore[attr-defined]
 
     threading.excepthook = hook
     try:

@@ -85,23 +85,31 @@ def mounts_with(content, competition, root, layout="2026"):
 
 
 @pytest.mark.slow
-def test_the_whole_day(sample_folder, tiny, tmp_path):
-    said = []
-    result = rehearse(sample_folder, tmp_path / "r", Rehearsing(config=tiny, hidden=2), say=said.append)
-    outputs = {name: tmp_path / "r" / "staged" / f"{name}-output" for name in KERNELS}
+def test_the_whole_day_with_a_listener(sample_folder, embedded, tmp_path):
+    settings, said = tmp_path / "config.toml", []
+    settings.write_text(f'listener = "{MODEL}"\n{TINY}')
+    rehearsing = Rehearsing(config=settings, hidden=2, model=MODEL, listener=embedded.listener.parent)
+    result = rehearse(sample_folder, tmp_path / "r", rehearsing, say=said.append)
+    staged = tmp_path / "r" / "staged"
+    outputs = {name: staged / f"{name}-output" for name in KERNELS}
     packed = sorted(path.name for path in (outputs["cache-images"] / "cache").glob("[!.]*"))
     sample = read_sample_submission(sample_folder / "sample_submission.csv")
     assert packed == sorted([*(f"{label}.zip" for label in sample.labels), "cache.json", "index.csv"])
+    assert (outputs["cache-images"] / "embeddings" / "embeddings.json").is_file()
     bundle = {path.name for path in (outputs["train"] / "bundle").iterdir()}
     assert {"bundle.json", "model.weights.h5", "decoders.json", "twin.json"} <= bundle
+    record = json.loads((outputs["train"] / "bundle" / "bundle.json").read_text())["record"]
+    assert record["made_from"]["teacher"].startswith("model (CC0 1.0)")
     rows = [f"soundscape_{number}_{end}" for number in (90001, 90002) for end in (5, 10, 15)]
     assert find_fault(outputs["submit"] / "submission.csv", "scores", ("row_id", *sample.labels), rows) is None
+    assert json.loads((staged / "submit" / "kernel-metadata.json").read_text())["model_sources"] == [MODEL]
     assert [path.name for path in outputs["explain"].iterdir() if path.suffix == ".html"] == ["report.html"]
     assert "data:audio/mpeg" in (outputs["explain"] / "report.html").read_text()
     assert result.scores["segments"]["rows"] == 6
     hidden = [f"soundscape_{number}_{end}" for number in (1000, 1001) for end in range(5, 605, 5)]
     assert find_fault(result.submission, "scores", ("row_id", *sample.labels), hidden) is None
     log = (result.submission.with_suffix(".log")).read_text()
+    assert "listener model " in log
     assert "rows 240, computed 240, soundscapes 2" in log
     assert f"hidden run of 2 soundscapes: {result.hidden_s} s" in said
 
@@ -389,25 +397,6 @@ def test_models_are_mounted_and_found_in_both_layouts(sample_folder, embedded, t
     success, _, out = mounts.run({"slug": "me/x", "text": code, "modelDataSources": [MODEL]})
     assert success
     assert listening.model_of(out.parent / "input", MODEL) == out.parent / "input" / place / "listener.toml"
-
-
-@pytest.mark.slow
-def test_the_day_with_a_listener(sample_folder, embedded, tmp_path):
-    settings = tmp_path / "config.toml"
-    settings.write_text(f'listener = "{MODEL}"\n{TINY}')
-    rehearsing = Rehearsing(
-        layout="2025", config=settings, kernels=("cache-images", "train", "submit"), model=MODEL,
-        listener=embedded.listener.parent,
-    )  # fmt: skip
-    result = rehearse(sample_folder, tmp_path / "r", rehearsing)
-    staged = tmp_path / "r" / "staged"
-    assert json.loads((staged / "submit" / "kernel-metadata.json").read_text())["model_sources"] == [MODEL]
-    assert (staged / "cache-images-output" / "embeddings" / "embeddings.json").is_file()
-    record = json.loads((staged / "train-output" / "bundle" / "bundle.json").read_text())["record"]
-    assert record["made_from"]["teacher"].startswith("model (CC0 1.0)")
-    log = result.submission.with_suffix(".log").read_text()
-    assert "listener model " in log
-    assert "rows 6, computed 6" in log
 
 
 def test_a_listener_that_is_not_mounted_leaves_the_network_alone(trained, headed, tmp_path, capsys):

@@ -75,9 +75,10 @@ def test_training_decoders(killed, little):
 
 
 @pytest.mark.slow
-def test_explaining(killed, little):
+def test_explaining(killed, little, tmp_path):
     words = ["explain", "{home}/bundle", little.cache, "{home}/x", "--examples", "1", "--seeds", "1", "--sheets", "3"]
-    words += ["--second", little.decoded / "second"]
+    (tmp_path / "few.toml").write_text("[showing]\nmetamers = 1\n")
+    words += ["--second", little.decoded / "second", "--config", tmp_path / "few.toml"]
     assert_nothing_lost(killed(words, ["birdclef_mind.explanation.explain"], little.decoded, FEWER_KILLS))
 
 

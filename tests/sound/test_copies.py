@@ -113,9 +113,8 @@ def test_textures_agree_at_their_shift_alone(rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("noise", [False, True])
-def test_the_samples_recordings_are_no_copies(tmp_path, noise):
-    write_sample(tmp_path / "s", Sample(noise=noise, soundscapes=0))
+def test_the_samples_recordings_are_no_copies(tmp_path):
+    write_sample(tmp_path / "s", Sample(noise=True, soundscapes=0))
     paths = sorted((tmp_path / "s" / "train_audio").rglob("*.ogg"))
     assert found({path.stem: audio.read_audio(path, RATE_HZ) for path in paths}, "mel32") == set()
 
