@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A cell of a table is a name or a short list; the csv module refuses anything longer with a clear error.
 _LONGEST_CELL = 1_000_000
+# A device that never ends its line, as /dev/zero does, would fill the memory.
+_LONGEST_LINE = 50_000_000
 # What the csv module says of a quote that begins and does not end.
 _UNCLOSED = "unexpected end of data"
 
@@ -39,7 +41,8 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     width = row = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for row, cells in enumerate(csv.reader(file, _Tabs if delimiter == "\t" else _Commas), start=1):
+            lines = _lines(file, path.name)
+            for row, cells in enumerate(csv.reader(lines, _Tabs if delimiter == "\t" else _Commas), start=1):
                 if not cells:
                     continue
                 width = width or len(cells)
@@ -53,6 +56,13 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
         raise TableError(f"{path.name}, row {row + 1}: expected comma-separated values, got {got}") from error
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _lines(file: TextIO, name: str) -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise TableError(f"{name}: expected a table, got a line of over {_LONGEST_LINE:,} characters")
+        yield line
 
 
 def header_of(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -142,6 +143,12 @@ def test_a_monstrous_cell_is_refused_and_not_repeated(folder, name, cell):
     with pytest.raises(TableError) as refused:
         read(folder / name)
     assert len(str(refused.value)) < 2000
+
+
+@pytest.mark.parametrize("read", [read_scores, read_sample_submission])
+def test_a_device_that_ends_no_line_is_refused(read):
+    with pytest.raises(TableError, match="zero: expected a table, got a line of over 50,000,000 characters"):
+        read(Path("/dev/zero"))
 
 
 @FUZZ
