@@ -60,7 +60,7 @@ def find_masks(asked: Asking, wanted: Wanted | None = None, begin: Array | None 
     """
     wanted = USUAL if wanted is None else wanted
     if len(asked.bands):
-        gradient_times_input(asked.some(slice(0, 1)))
+        gradient_times_input(asked.some(slice(0, asked.together)))
     parts = [slice(start, start + asked.together) for start in range(0, len(asked.bands), asked.together)]
     found = [_found(asked.some(part), wanted, None if begin is None else begin[part]) for part in parts]
     return np.concatenate(found) if found else np.zeros(asked.bands.shape, np.float32)
