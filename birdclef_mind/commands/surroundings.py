@@ -54,7 +54,9 @@ def import_tensorflow_quietly() -> None:
     _settle_variables()
     with quietly():
         import keras
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+    # Such as of graphs that are built again, which each fold does.
+    tf.get_logger().setLevel(logging.ERROR)
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
             f"Keras: expected the backend tensorflow, got {keras.backend.backend()}, which this process uses already"

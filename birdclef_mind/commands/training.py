@@ -89,12 +89,14 @@ def add_train(group: Group) -> None:
     parser.add_argument(
         "--without", default="", metavar="A,B", help="parts of the recipe to leave out, such as mixup,noise"
     )
-    parser.add_argument(
+    # Folds hold out what they need.
+    held_out = parser.add_mutually_exclusive_group()
+    held_out.add_argument(
         "--validation-share",
         type=_SHARE,
         help="share of the recordings held out; 0 trains on all (default: 0.2)",
     )
-    parser.add_argument("--folds", type=whole(2), help="train so many networks, each with another part held out")
+    held_out.add_argument("--folds", type=whole(2), help="train so many networks, each with another part held out")
     parser.add_argument("--fold", type=COUNT, help="train only this one of them, counted from 1")
     parser.add_argument(
         "--overrides",

@@ -14,7 +14,7 @@ from birdclef_mind.data.answers import answer_header
 from birdclef_mind.data.authors import Authors, author_of, read_authors
 from birdclef_mind.data.form import METADATA, SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, TRAIN_AUDIO
 from birdclef_mind.data.hold_back import held_back, short_of
-from birdclef_mind.data.labels import is_label, is_reserved
+from birdclef_mind.data.labels import is_empty, is_label, is_reserved
 from birdclef_mind.data.sample_tables import TRUTH
 from birdclef_mind.data.soundscapes import ROWS
 from birdclef_mind.errors import TableError, printable
@@ -216,11 +216,11 @@ def _files(home: Path) -> Iterator[Path]:
 def _label(name: str) -> str:
     """The label of a species' folder.
 
-    >>> _label("Barn Swallow"), _label("barswa"), _label("Cyanistes caeruleus (L.)")
-    ('Barn_Swallow', 'barswa', 'Cyanistes_caeruleus_L.')
+    >>> _label("Barn Swallow"), _label("barswa"), _label("Cyanistes caeruleus (L.)"), _label("None")
+    ('Barn_Swallow', 'barswa', 'Cyanistes_caeruleus_L.', 'species_None')
     """
     label = _OTHERS.sub("_", printable(name)).strip("_")[:60]
-    label = label if is_label(label) else f"species_{label.strip('.')}"[:60]
+    label = label if is_label(label) and not is_empty(label) else f"species_{label.strip('.')}"[:60]
     if not is_label(label):
         raise TableError(f"{printable(name)}: expected a folder whose name can be a label of letters and digits")
     return label

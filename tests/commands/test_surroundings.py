@@ -81,6 +81,14 @@ def test_limits_that_keras_has_read_are_lifted():
     assert keras.config.max_steps_per_epoch() is None
 
 
+def test_of_graphs_that_are_built_again_nothing_is_said(capfd):
+    import tensorflow as tf
+
+    import_tensorflow_quietly()
+    tf.get_logger().warning("5 out of the last 5 calls triggered tf.function retracing")
+    assert capfd.readouterr().err == ""
+
+
 @pytest.fixture(scope="module")
 def plain(little, tmp_path_factory):
     """A network as it is trained in the surroundings of these tests: the digests of its weights."""

@@ -64,6 +64,16 @@ def test_a_collection_is_a_competition(collection, tmp_path):
     assert "comsan/_con.wav" in names
 
 
+@pytest.mark.parametrize("name", ["none", "None", "nan", "NA", "null", "nocall"])
+def test_a_folder_that_is_called_as_no_bird_is_a_species(tmp_path, name):
+    for label in (name, "robin"):
+        (tmp_path / "x" / label).mkdir(parents=True)
+        samples = np.random.default_rng(len(label)).normal(0, 0.1, 8000)
+        soundfile.write(tmp_path / "x" / label / "x.wav", samples, 8000)
+    collect(tmp_path / "x", tmp_path / "c")
+    assert set(open_competition(tmp_path / "c").labels) == {f"species_{name}", "robin"}
+
+
 def test_whole_authors_are_held_out_and_every_species_keeps_some(collection, tmp_path):
     found = collect(collection, tmp_path / "c", hold_out=1)
     rows = labels_of(tmp_path / "c")

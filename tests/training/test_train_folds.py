@@ -110,6 +110,12 @@ def test_a_fold_needs_folds(cache_folder, tmp_path, capsys):
     assert "expected --folds beside it" in capsys.readouterr().err
 
 
+def test_a_share_to_hold_out_beside_folds_is_refused(cache_folder, tmp_path, capsys):
+    assert main(["train", str(cache_folder), str(tmp_path / "b"), "--folds", "2", "--validation-share", "0.1"]) == 2
+    assert "validation-share: not allowed with argument --folds" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_bird_that_nothing_is_left_of_is_told_by_each_fold(little, cache_folder, tmp_path, capsys):
     cache = open_cache(cache_folder)
     label = cache.classes.names[0]
