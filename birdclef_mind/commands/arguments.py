@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from birdclef_mind.errors import ConfigError
 
@@ -24,6 +24,13 @@ class WordsError(ConfigError):
 
 class Parser(argparse.ArgumentParser):
     """A parser that raises what it does not take as one sentence, where others print a page and leave."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is left over here, where the command is known whose `--help` explains."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
 
     def error(self, message: str) -> NoReturn:
         """Raise WordsError, which says what was expected and what came."""

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,8 @@ from birdclef_mind.storage.places import is_remote
 ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
 # Levels of folders, `test_soundscapes` the first, that are looked through for what the sample lists.
 _DEEPEST = 3
+# Endings of sounds that libsndfile does not read.
+_UNREAD = frozenset({".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".wv"})
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
     folder = root / TEST_SOUNDSCAPES
     taken: dict[str, Soundscape] = {}
     odd: list[str] = []
-    for path in [*competition.list_soundscapes(root), *_others(folder, listed)]:
+    paths = [*competition.list_soundscapes(root), *_others(folder, listed)]
+    for path in paths:
         stem = form.row_name(path.stem)
         own = printable(stem)
         name = listed.get(_composed(own), own)
@@ -79,8 +82,7 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
         if own != stem:
             odd.append(f"{own}: its file's name is no text; its rows are named as here")
         taken[name] = Soundscape(path, name, _header(path))
-    if not taken and (deep := [path for path in _below(folder, _DEEPEST) if path.suffix.lower() in audio.SUFFIXES]):
-        odd.append(f"{len(deep)} sounds lie deeper in {folder.name}, and none is listed: they are not heard")
+    odd += _passed_over(folder, set(paths), listed)
     missing = [(name, _file_of(folder, name)) for name in listed.values() if name not in taken]
     lengths = [one.header.duration_s for one in taken.values() if one.header and one.header.duration_s]
     return Soundscapes(
@@ -180,6 +182,19 @@ def _others(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
             is_sound = path.suffix.lower() in audio.SUFFIXES
             if (path.parent != folder and is_sound) or (path.suffix == "" and _header(path)):
                 yield path
+
+
+def _passed_over(folder: Path, looked_at: Collection[Path], listed: Collection[str]) -> Iterator[str]:
+    """A line for sounds that lie deeper and are not listed, and one for those of endings that nobody reads here."""
+    left = [path for path in sorted(_below(folder, _DEEPEST)) if path not in looked_at and path.name[0] != "."]
+    # What is listed is missing, and said to be so.
+    left = [path for path in left if _composed(printable(path.stem)) not in listed]
+    deep = [path for path in left if path.parent != folder and path.suffix.lower() in audio.SUFFIXES]
+    closed = [path for path in left if path.suffix.lower() in _UNREAD]
+    for paths, why in ((deep, "lie deeper, and are not listed"), (closed, "are of an ending that is not read")):
+        if paths:
+            first = printable(str(paths[0].relative_to(folder)))
+            yield f"sounds in {folder.name} that {why}, {len(paths)} in all, such as {first}, are not heard"
 
 
 def _below(folder: Path, deepest: int) -> Iterator[Path]:

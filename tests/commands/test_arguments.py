@@ -161,3 +161,11 @@ def test_settings_that_cannot_be(refused, tmp_path, values):
     commands_ = ("cache", "train", "train-decoders", "explain")
     for command in commands_:
         assert str(path) in refused(command, f"--config={path}")
+
+
+def test_of_a_word_that_a_command_does_not_know_its_own_help_is_named(capsys):
+    assert main(["rehearse", "COMPETITION", "--kernels", "nix"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "birdclef-mind rehearse: unrecognized arguments: --kernels; `birdclef-mind rehearse --help` explains\n"
+    )

@@ -471,9 +471,25 @@ def test_rows_and_sounds_are_matched_and_what_is_odd_is_a_line(bundle, several, 
     assert set(report.warnings) == {
         "a.wav: would have the rows of a.ogg, and is not heard",
         "two/deep.ogg: would have the rows of one/deep.ogg, and is not heard",
+        "sounds in test_soundscapes that lie deeper, and are not listed, 1 in all, such as one/unlisted.ogg, are not heard",
     }
     log = (tmp_path / "s.log").read_text().splitlines()
     assert set(log) >= {*report.problems, *report.warnings}
+
+
+def test_sounds_that_are_passed_over_in_a_folder_of_ones_own_are_lines(bundle, competition_folder, tmp_path):
+    folder = competition_folder / "test_soundscapes"
+    (competition_folder / "sample_submission.csv").unlink()
+    (folder / "day 2").mkdir()
+    sound = next(folder.glob("*.ogg"))
+    for name in ("phone.m4a", "day 2/x.ogg", "day 2/y.ogg", ".hidden.m4a", "notes.txt"):
+        shutil.copy(sound, folder / name)
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert report.soundscapes == 2
+    assert set(report.warnings) == {
+        "sounds in test_soundscapes that lie deeper, and are not listed, 2 in all, such as day 2/x.ogg, are not heard",
+        "sounds in test_soundscapes that are of an ending that is not read, 1 in all, such as phone.m4a, are not heard",
+    }
 
 
 def test_a_column_that_differs_by_capitals_alone_is_told(bundle, competition_folder, tmp_path):

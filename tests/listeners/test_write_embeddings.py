@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -80,7 +81,8 @@ def test_two_processes_write_the_same_bytes_as_one_and_say_nothing(listener, lit
     capfd.readouterr()
     assert main(words) == 0
     shown = capfd.readouterr()
-    assert shown.err == ""
+    # Progress, where it takes long.
+    assert [line for line in re.split(r"[\r\n]+", shown.err) if line and not line.startswith("recordings:")] == []
     assert shown.out.startswith("model: CC0 1.0; yes\n6 recordings, ")
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
 
