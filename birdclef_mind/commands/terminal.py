@@ -1,6 +1,7 @@
 """What a command shows while it works and when it ends."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,10 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
     words = " ".join(str(error).split()) or reason_of(error)
     if isinstance(error, OSError):
         where = _named(error.filename) if error.filename else _lost_folder()
-        words = (error.strerror or words) + (f" ({where})" if where else "")
+        # HDF5 tells it in the midst of a paragraph.
+        number = re.search(r"\berrno = (\d+)", words)
+        words = error.strerror or (os.strerror(int(number[1])) if number else words)
+        words += f" ({where})" if where else ""
     elif not foreseen:
         words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)

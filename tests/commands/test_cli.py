@@ -180,3 +180,15 @@ def test_sample_says_what_to_do_next(tmp_path, capsys):
     ]
     assert main([str(word) for word in words]) == 0
     assert "2 recordings of 2 species, 1 soundscape\n" in capsys.readouterr().out
+
+
+def test_what_hdf5_says_of_a_full_disk_is_the_sentence_of_all_others(monkeypatch, tmp_path, capsys):
+    def full(*_):
+        said = (
+            "Can't synchronously write data (file write failed: time = Fri Nov 27 19:00:00 2026\n, filename = 'w.h5', "
+        )
+        raise OSError(f"{said}file descriptor = 9, errno = 28, error message = 'No space left on device', buf = 0x1)")
+
+    monkeypatch.setattr("birdclef_mind.data.sample.write_sample", full)
+    assert main(["sample", str(tmp_path / "s")]) == 2
+    assert capsys.readouterr().err == "birdclef-mind sample: No space left on device\n"
