@@ -197,34 +197,13 @@ def test_processes_are_not_interrupted_and_this_one_is():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-HELD = []
-
-
-def hold(number):
-    """Take memory, as a library does that loads a model, and keep it."""
-    HELD.append(b"x" * 250_000_000)
-    time.sleep(0.6)
-    return number
-
-
-# Ends in time: what it tests hangs where it fails.
-GROWING = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from birdclef_mind.storage import workers
-from test_workers import hold
-workers._BATCH = 1
-print(sorted(workers.run_all(hold, [(number,) for number in range(10)], 2)))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("warnings", ["", "error"])
-def test_processes_that_grow_are_replaced_without_a_word(tmp_path, warnings):
-    (tmp_path / "x.py").write_text(GROWING)
+def test_processes_that_grow_are_replaced_without_a_word(warnings):
+    # In a process of its own, which ends in time: what is tested hangs where it fails.
     done = subprocess.run(
-        [sys.executable, tmp_path / "x.py"], env={**os.environ, "PYTHONWARNINGS": warnings}, capture_output=True,
-        text=True, timeout=60,
+        [sys.executable, "-c", "import growing; growing.run()"], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONWARNINGS": warnings, "PYTHONPATH": str(Path(__file__).parents[1])},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == str(list(range(10)))
