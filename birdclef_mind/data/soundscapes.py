@@ -70,7 +70,8 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
     folder = root / TEST_SOUNDSCAPES
     taken: dict[str, Soundscape] = {}
     odd: list[str] = []
-    paths = [*competition.list_soundscapes(root), *_others(folder, listed)]
+    below = sorted(_below(folder, _DEEPEST))
+    paths = [*competition.list_soundscapes(root), *_others(folder, below, listed)]
     for path in paths:
         stem = form.row_name(path.stem)
         own = printable(stem)
@@ -82,7 +83,7 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
         if own != stem:
             odd.append(f"{own}: its file's name is no text; its rows are named as here")
         taken[name] = Soundscape(path, name, _header(path))
-    odd += _passed_over(folder, set(paths), listed)
+    odd += _passed_over(folder, set(below) - set(paths), listed)
     missing = [(name, _file_of(folder, name)) for name in listed.values() if name not in taken]
     lengths = [one.header.duration_s for one in taken.values() if one.header and one.header.duration_s]
     return Soundscapes(
@@ -175,26 +176,25 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _others(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
+def _others(folder: Path, below: Iterable[Path], listed: Mapping[str, str]) -> Iterator[Path]:
     """Sounds that the sample lists, by their content in a file without an ending, or deeper in the folder."""
-    for path in sorted(_below(folder, _DEEPEST)):
+    for path in below:
         if not path.name.startswith(".") and _composed(printable(path.stem)) in listed:
             is_sound = path.suffix.lower() in audio.SUFFIXES
             if (path.parent != folder and is_sound) or (path.suffix == "" and _header(path)):
                 yield path
 
 
-def _passed_over(folder: Path, looked_at: Collection[Path], listed: Collection[str]) -> Iterator[str]:
+def _passed_over(folder: Path, paths: Iterable[Path], listed: Collection[str]) -> Iterator[str]:
     """A line for sounds that lie deeper and are not listed, and one for those of endings that nobody reads here."""
-    left = [path for path in sorted(_below(folder, _DEEPEST)) if path not in looked_at and path.name[0] != "."]
     # What is listed is missing, and said to be so.
-    left = [path for path in left if _composed(printable(path.stem)) not in listed]
+    left = [path for path in sorted(paths) if path.name[0] != "." and _composed(printable(path.stem)) not in listed]
     deep = [path for path in left if path.parent != folder and path.suffix.lower() in audio.SUFFIXES]
     closed = [path for path in left if path.suffix.lower() in _UNREAD]
-    for paths, why in ((deep, "lie deeper, and are not listed"), (closed, "are of an ending that is not read")):
-        if paths:
-            first = printable(str(paths[0].relative_to(folder)))
-            yield f"sounds in {folder.name} that {why}, {len(paths)} in all, such as {first}, are not heard"
+    for found, why in ((deep, "lie deeper, and are not listed"), (closed, "are of an ending that is not read")):
+        if found:
+            first = printable(str(found[0].relative_to(folder)))
+            yield f"sounds in {folder.name} that {why}, {len(found)} in all, such as {first}, are not heard"
 
 
 def _below(folder: Path, deepest: int) -> Iterator[Path]:

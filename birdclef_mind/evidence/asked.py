@@ -129,7 +129,7 @@ class Asked:
             self._graphs[name] = tf.function(
                 lambda bands, wanted, *given: method(replace(self, bands=bands, wanted=wanted), *given), autograph=False
             )
-        return partial(self._graphs[name], self.bands, self.wanted)
+        return partial(self._graphs[name], tf.constant(self.bands), tf.constant(self.wanted))
 
     def _run(self, method: Callable[["Asked", Any], Any], shares: Array) -> Any:
         return self.compiled(method.__name__, method)(np.asarray(shares, np.float32))

@@ -108,7 +108,7 @@ class AskedEars:
                 lambda spectra, wanted, *given: method(replace(self, wanted=wanted, _given=spectra), *given),
                 autograph=False,
             )
-        return partial(self._graphs[name], self._spectra, self.wanted)
+        return partial(self._graphs[name], tf.constant(self._spectra), tf.constant(self.wanted))
 
     def _odds(self, logits: Any, wanted: Any) -> tuple[Any, Any]:
         own = tf.gather(tf.cast(logits, tf.float32), wanted, batch_dims=1)

@@ -15,8 +15,6 @@ SUFFIX = ".zip"
 # The text chunk of every picture of the store, and how early it stands in the file.
 _MARK, _MARK_BEFORE = b"iTXtbirdclef_mind\0", 256
 
-_DAMAGED = "expected an archive of pictures, got {}; without it the cache command makes them anew"
-
 
 def read(path: Path) -> bytes:
     """The bytes of a file, or of the member of its folder's archive.
@@ -34,7 +32,13 @@ def read(path: Path) -> bytes:
     except KeyError as error:
         raise FileNotFoundError(path) from error
     except zipfile.BadZipFile as error:
-        raise StoreError(f"{archive}: {_DAMAGED.format(error)}") from error
+        raise _damaged(archive, error) from error
+
+
+def _damaged(archive: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"{archive}: expected an archive of pictures, got {error}; without it the cache command makes them anew"
+    )
 
 
 def refuse_others(folders: Iterable[Path]) -> None:
@@ -76,7 +80,7 @@ def unpack(root: Path, labels: Iterable[str]) -> None:
                         with files.whole(folder / name) as part:
                             part.write_bytes(archive.read(name))
         except zipfile.BadZipFile as error:
-            raise StoreError(f"{path}: {_DAMAGED.format(error)}") from error
+            raise _damaged(path, error) from error
         path.unlink()
 
 

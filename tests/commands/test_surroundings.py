@@ -120,6 +120,7 @@ def test_a_network_is_the_same_everywhere(little, plain, tmp_path, names):
     "settings",
     [
         {"image_data_format": "channels_first", "floatx": "float64", "backend": "jax"},
+        {"image_data_format": "upside_down", "floatx": "float3"},
         "no settings",
     ],
 )

@@ -121,3 +121,9 @@ def test_loud_sound_is_turned_down_and_not_clipped(tmp_path):
     (tmp_path / "loud").write_bytes(audio.ogg_bytes(10 * tone(1, 32_000), 32_000))
     back = audio.read_audio(tmp_path / "loud", 32_000)
     np.testing.assert_allclose(back[2000:-2000], tone(1, 32_000)[2000:-2000] / 0.3, atol=0.1)
+
+
+@pytest.mark.parametrize("encode", [audio.ogg_bytes, audio.mp3_bytes])
+def test_equal_samples_are_equal_files(encode, rng):
+    samples = rng.normal(0, 0.1, 40_000)
+    assert encode(samples, 32_000) == encode(samples.copy(), 32_000)
