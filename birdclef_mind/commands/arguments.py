@@ -23,10 +23,20 @@ class WordsError(ConfigError):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises what it does not take as one sentence, where others print a page and leave."""
+    """A parser that raises what it does not take as one sentence, where others print a page and leave.
+
+    An option that takes one value is taken once: whoever gives it twice means two things, of which one would be lost.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.given: set[str] = set()
+        for action in (None, "store"):
+            self.register("action", action, _Once)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse what is left over here, where the command is known whose `--help` explains."""
+        self.given = set()
         found, left = super().parse_known_args(args, namespace)
         if left:
             self.error(f"unrecognized arguments: {' '.join(left)}")
@@ -36,6 +46,17 @@ class Parser(argparse.ArgumentParser):
         """Raise WordsError, which says what was expected and what came."""
         words = re.sub(r"^argument (--?)?(\S+): ", r"\2: ", " ".join(message.split()))
         raise WordsError(self.prog, f"{words}; `{self.prog} --help` explains")
+
+
+class _Once(argparse.Action):
+    """A value that is kept, and no second one for the same option."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        """Keep a value; argparse's ArgumentError for a second."""
+        if option_string is not None and self.dest in parser.given:
+            raise argparse.ArgumentError(self, "expected it once, got it again")
+        parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:

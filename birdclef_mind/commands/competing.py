@@ -112,8 +112,10 @@ def add_infer(group: Group) -> None:
 def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write a submission; status 1 when a soundscape kept its priors or gave no events, or for a warning.
 
-    ConfigError for events of what hears no events.
+    ConfigError for events of what hears no events, and with a deadline, which they would not keep.
     """
+    # What the libraries and the bundles take to be read is part of what the deadline allows.
+    started = time.monotonic()
     import_tensorflow_quietly()
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among
@@ -129,6 +131,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     refuse_outputs(args.out, args.events, folder=args.format != CSV)
     if args.events and (args.listener or args.others):
         raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
+    if args.events and args.deadline is not None:
+        raise ConfigError("--events: expected no --deadline beside it, since events are found when scores are done")
     network = load(args.bundle) if args.events else None
     if network:
         Listener(network)
@@ -138,7 +142,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     )
     minutes = form_of_rows(root).deadline_minutes if args.deadline is None else args.deadline
     report = write_submission(
-        answering, root, args.out, submitting=submitting, deadline_minutes=minutes,
+        answering, root, args.out, submitting=submitting, deadline_minutes=minutes, started=started,
         say=terminal.say, track=terminal.track,
     )  # fmt: skip
     left = "not computed" if report.stayed else "kept its priors"

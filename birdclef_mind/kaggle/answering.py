@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from birdclef_mind.checks import some_of
 from birdclef_mind.data.soundscapes import row_scores
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.kaggle.answer import Answer, Known
@@ -163,10 +164,10 @@ class Averaged:
         self._each = tuple(each)
         first = self._each[0].known
         for other in self._each[1:]:
-            if set(other.known.classes.names) != set(first.classes.names):
+            if others := set(other.known.classes.names) ^ set(first.classes.names):
                 raise BundleError(
                     f"expected bundles of the same {len(first.classes)} {first.are}, got one of "
-                    f"{len(other.known.classes)} others"
+                    f"{len(other.known.classes)}: they differ in {some_of(sorted(others))}"
                 )
         self._places = [[one.known.classes.names.index(name) for name in first.classes.names] for one in self._each]
         # Seconds that each takes for a soundscape that it covers once, none before it was measured.
@@ -247,9 +248,13 @@ def open_answering(
 
     Networks that read pictures cover each row by so many `shifts` of windows.
 
-    BundleError for one that cannot be opened, ConfigError for heads without a listener, or a listener without heads;
+    BundleError for one that cannot be opened, ConfigError for heads without a listener, a listener without heads, and
+    a bundle that is there twice;
     ListenerError for another listener than the one a head was trained with.
     """
+    for number, folder in enumerate(folders):
+        if folder.resolve() in [earlier.resolve() for earlier in folders[:number]]:
+            raise ConfigError(f"{folder}: expected each bundle once, got it again")
     heads = [folder for folder in folders if is_head(folder)]
     if heads and model is None:
         name = load_head(heads[0]).heard_by.name

@@ -87,11 +87,13 @@ def positionals(command, little, out):
     }[command]  # fmt: skip
 
 
-def required(command, little):
-    """Options that a command cannot do without; what is given after them wins."""
+def required(command, little, words):
+    """Options that a command cannot do without, where `words` give none."""
     if command != "plant":
         return []
-    return ["--cue=hum", f"--species={open_competition(little.competition).recordings[0].label}"]
+    options = ["--cue=hum", f"--species={open_competition(little.competition).recordings[0].label}"]
+    given = {word.partition("=")[0] for word in words}
+    return [option for option in options if option.partition("=")[0] not in given]
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def refused(little, tmp_path, capsys, monkeypatch):
         inputs = (little.competition, little.cache, little.bundle, little.decoded)
         before = [tree(folder) for folder in inputs]
         arguments = where or positionals(command, little, tmp_path / "out")
-        assert main([command, *map(str, arguments), *required(command, little), *words, "--quiet"]) == 2, words
+        assert main([command, *map(str, arguments), *required(command, little, words), *words, "--quiet"]) == 2, words
         shown = capsys.readouterr()
         assert shown.err.startswith(f"birdclef-mind {command}: ") or shown.err.startswith("birdclef-mind: "), shown.err
         assert shown.err.count("\n") == 1
@@ -161,6 +163,10 @@ def test_settings_that_cannot_be(refused, tmp_path, values):
     commands_ = ("cache", "train", "train-decoders", "explain")
     for command in commands_:
         assert str(path) in refused(command, f"--config={path}")
+
+
+def test_an_option_is_given_once(refused, tmp_path):
+    assert "preset: expected it once, got it again" in refused("cache", "--preset=mel16", "--preset", "mel32")
 
 
 def test_of_a_word_that_a_command_does_not_know_its_own_help_is_named(capsys):

@@ -126,7 +126,7 @@ def test_bundles_are_blended_by_ranks_and_smoothed_over_the_whole_file(answering
 
 
 def test_bundles_of_other_classes_are_not_averaged(answering, little):
-    with pytest.raises(BundleError, match="expected bundles of the same 3 birds, got one of 2 others"):
+    with pytest.raises(BundleError, match="expected bundles of the same 3 birds, got one of 2: they differ in "):
         Averaged([answering, PictureAnswering(load(little.bundle))])
 
 
@@ -181,6 +181,12 @@ def test_heads_want_their_listener_and_no_other(headed, embedded, listener, trai
     other.write_text("Exemplum whistle\nExemplum alius\nAliena sola\nExemplum alterum\n")
     with pytest.raises(ListenerError, match="expected the model that the embeddings were made with, model of digest"):
         open_answering([folder], listener)
+
+
+def test_a_bundle_counts_once(trained):
+    folder = trained[0]
+    with pytest.raises(ConfigError, match="expected each bundle once, got it again"):
+        open_answering([folder, folder.parent / "." / folder.name], None)
 
 
 def test_the_command_averages_and_says_whose_ears_it_has(headed, embedded, trained, sample_folder, tmp_path, capsys):
