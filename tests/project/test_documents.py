@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import shutil
 import shlex
 import sys
 from dataclasses import fields
@@ -182,8 +183,9 @@ def test_the_python_reads_any_network(rng):
     assert set(given["pictures"]["first"]) == {"weights", "transposed", "decoder"}
 
 
-def test_the_python_hears_with_a_model(fake_birdnet, capsys):
-    code = blocks(PAGES["docs/listeners.md"], "python")[0].replace("/kaggle/input", str(fake_birdnet.parent))
+def test_the_python_hears_with_a_model(fake_birdnet, capsys, tmp_path):
+    shutil.copytree(fake_birdnet, tmp_path / "fake_birdnet")
+    code = blocks(PAGES["docs/listeners.md"], "python")[0].replace("/kaggle/input", str(tmp_path))
     exec(compile(code.replace('"birdnet"', '"fake_birdnet"'), "docs/listeners.md", "exec"), {})  # noqa: S102
     said, shapes = capsys.readouterr().out.splitlines()
     assert said.startswith("BirdNET v2.4: CC BY-NC-SA 4.0; ")
