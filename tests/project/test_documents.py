@@ -3,8 +3,8 @@
 import ast
 import importlib
 import re
-import shutil
 import shlex
+import shutil
 import sys
 from dataclasses import fields
 from pathlib import Path
