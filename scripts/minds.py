@@ -2,7 +2,7 @@
 """What explanations measured, as tables of Markdown: every way back from every layer, its judges, controls and bounds.
 
 `python scripts/minds.py docs/measurements.md "TITLE=EXPLANATION" …` writes them into the page of the documentation, in
-the place of those that stand there. Every number is in the `explanation.json` of its folder.
+the place of those of the same title; others stay. Every number is in the `explanation.json` of its folder.
 """
 
 import argparse
@@ -24,22 +24,65 @@ COLUMNS = {
     "pitch": "pitch",
     "onsets": "rhythm",
 }
+FAITHFULNESS = {
+    "increase": "AI",
+    "drop": "AD",
+    "gain": "AG",
+    "removed": "FF",
+    "same": "Fid-In",
+    "same_by_second": "by the independent one",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "gini": "Gini",
+    "entropy": "entropy",
+    "stability": "stability",
+}
+LAYERS, ANSWERS, RESTED = "layers", "answers", "rested"
 
 
-def section(explanations):
-    """Markdown of explanations, by title: (facts of an `explanation.json`) each."""
+def section(explanations, parts=(LAYERS, ANSWERS, RESTED), standing=None):
+    """Markdown of explanations, by title: (facts of an `explanation.json`) each, behind those that stand there."""
     lines = [
         page.MINDS,
         "",
-        f"Written by `scripts/minds.py` on {date.today():%d %B %Y} from the `explanation.json` of each. Means; in "
-        "brackets those of the twin with random weights. *Named first* is what a judge made elsewhere says of the "
-        "sounds of the examples, among all that it knows. Intervals stand in the reports.",
+        "Written by `scripts/minds.py` from the `explanation.json` of each. Means; in brackets those of the twin with "
+        "random weights. *Named first* is what a judge made elsewhere says of the sounds of the examples, among all "
+        "that it knows. Intervals stand in the reports.",
     ]
+    for title, text in (standing or {}).items():
+        if title not in explanations:
+            lines += ["", f"### {title}", "", text]
     for title, facts in explanations.items():
-        lines += ["", f"### {title}", "", *layers(facts)]
-        if facts["answers"]["summary"]:
+        lines += ["", f"### {title}", "", f"Written on {date.today():%d %B %Y}."]
+        if LAYERS in parts:
+            lines += ["", *layers(facts)]
+        if ANSWERS in parts and facts["answers"]["summary"]:
             lines += ["", *answers(facts)]
+        if RESTED in parts and facts.get("rested"):
+            lines += ["", *rested(facts["rested"])]
     return "\n".join(lines) + "\n"
+
+
+def standing(place):
+    """The explanations that stand on a page, by title."""
+    _, _, after = place.read_text(encoding="utf-8").partition(f"{page.MINDS}\n")
+    each = after.partition("\n## ")[0].split("\n### ")[1:]
+    return {title: text.strip("\n") for title, _, text in (one.partition("\n") for one in each)}
+
+
+def rested(facts):
+    """What answers rested on: a row a method, then the controls."""
+    columns = [name for name in FAITHFULNESS if any(name in one for one in facts["methods"].values())]
+    rows = [[words, *(mean(one, name) for name in columns)] for words, one in facts["methods"].items()]
+    rows += [[f"control: {words}", *(mean(one, name) for name in columns)] for words, one in facts["controls"].items()]
+    return [
+        f"What {facts['segments']} answers rested on, of which {share(facts['share'])} of the picture is kept:",
+        "",
+        *table(
+            ["kept by", *(FAITHFULNESS[name] for name in columns)],
+            [[one[0].replace("_", " "), *one[1:]] for one in rows],
+        ),
+    ]
 
 
 def layers(facts):
@@ -112,12 +155,14 @@ def main():
     parser.add_argument(
         "explanations", nargs="+", metavar="TITLE=EXPLANATION", help="a title, and a folder of `explain`"
     )
+    every = (LAYERS, ANSWERS, RESTED)
+    parser.add_argument("--parts", nargs="+", choices=every, default=every, help="of each explanation (default: all)")
     args = parser.parse_args()
     found = {}
     for given in args.explanations:
         title, _, folder = given.rpartition("=")
         found[title or folder] = json.loads((Path(folder) / "explanation.json").read_text(encoding="utf-8"))
-    page.write_section(args.page, page.MINDS, section(found))
+    page.write_section(args.page, page.MINDS, section(found, args.parts, standing(args.page)))
 
 
 if __name__ == "__main__":

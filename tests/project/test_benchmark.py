@@ -142,22 +142,31 @@ def test_what_explanations_measured_stands_in_tables_and_stays_when_the_rest_is_
             "way": "drawn", "seed": 1, "classes": 3, "recognised": 2, "recognised_by_second": 1, "judged": 2,
             "named_by_judge": 0,
         }]},
+        "rested": {
+            "segments": 12, "share": 0.2, "notes": [], "methods": {"grad_cam": {"drop": {"mean": 0.1}}},
+            "controls": {"random": {"drop": {"mean": 0.9}}},
+        },
     }  # fmt: skip
     (tmp_path / "explanation.json").write_text(json.dumps(facts))
     (tmp_path / "page.md").write_text("# Page\n\n## First\n\none\n")
-    monkeypatch.setattr(sys, "argv", ["minds.py", str(tmp_path / "page.md"), f"Birds, a = b={tmp_path}"])
-    for _ in range(2):
+    for words in (
+        [f"Birds, a = b={tmp_path}"],
+        [f"Others={tmp_path}", "--parts", "rested"],
+        [f"Birds, a = b={tmp_path}"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["minds.py", str(tmp_path / "page.md"), *words])
         minds.main()
     text = (tmp_path / "page.md").read_text()
     assert text.startswith("# Page\n\n## First\n\none\n\n## Minds\n")
-    assert text.count("### Birds, a = b\n") == 1
+    assert text.count("### Birds, a = b\n") == text.count("### Others\n") == text.count("| drawn |") == 1
+    assert text.count("| kept by | AD |\n| --- | --- |\n| grad cam | .10 |\n| control: random | .90 |\n") == 2
     assert "| from | way back | segments | correlation | called the same | named first by Ears |" in text
     assert "| stage_1 | decoder | 12 | .25 (−.50) | .25 (−.50) | .50 |\n" in text
     assert "| their pictures |  | 64 | 1.00 | 1.00 | .50 |\n| mean picture |  | 64 | .12 | .12 | – |\n" in text
     assert "| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n" in text
     again = page.with_others(tmp_path / "page.md", page.page([Row("work", 1.0)], "command", 20))
     assert "| work | 1 s | – | – | – |\n\n## First\n\none\n\n## Minds\n" in again
-    assert again.endswith("| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n")
+    assert again.endswith("| control: random | .90 |\n")
 
 
 def test_the_page_of_the_documents_was_written_by_it():
