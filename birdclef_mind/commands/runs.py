@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STORES = (CACHE, EMBEDDINGS)
 # One of them stands in every bundle of ours.
-_OWN_WORDS = ('"noise_floor"', f'"{HEARD_BY}"')
+_OWN_WORDS = ("noise_floor", HEARD_BY)
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,13 @@ def find_runs(root: Path, failed: list[str] | None = None) -> list[Run]:
     found: list[Run] = []
     broken: list[str] = []
     for path in _bundles_below(root, broken):
-        text = ""
+        facts: Any = None
         try:
-            text = path.read_text(encoding="utf-8")
-            found.append(_run(path, root, json.loads(text), broken))
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            found.append(_run(path, root, facts, broken))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if not text or any(word in text for word in _OWN_WORDS):
+            # What is no JSON may be ours, cut short.
+            if facts is None or any(word in str(facts) for word in _OWN_WORDS):
                 broken.append(f"{path}: cannot be read as a bundle ({reason_of(error)})")
     if not found and not broken:
         raise BundleError(f"{root}: expected bundles below it, found no {BUNDLE}")

@@ -30,7 +30,7 @@ class Competition:
     ----------
     recordings : of the training table. sample : None where there is no sample submission. labelled : soundscapes.
     species : by label. notes : a line for whatever was left out. problems : a line for each table beside soundscapes,
-        or part of one, that helps nobody.
+        or part of one, that helps nobody, and for recordings that are links which lead out of their folder.
     """
 
     root: Path
@@ -71,9 +71,9 @@ def open_competition(root: Path) -> Competition:
     sample = sample_of(root)
     known = _known(sample)
     table = read_training_table(form.table_of(root), known, form)
-    _refuse_links_out(root, form, table.recordings, sounds_of(root))
+    recordings, outside = _without_links_out(root, form, table.recordings, sounds_of(root))
     species = read_species(root, table)
-    classes = known or list(dict.fromkeys(recording.label for recording in table.recordings))
+    classes = known or list(dict.fromkeys(recording.label for recording in recordings))
     labelled = read_labelled(root, form, classes)
     notes = [
         *_left_out("secondary labels", table.outside),
@@ -81,7 +81,8 @@ def open_competition(root: Path) -> Competition:
     ]
     if labelled.rows > labelled.distinct:
         notes.append(f"{form.labelled}: {labelled.rows} rows, {labelled.distinct} of them distinct")
-    return Competition(root, table.recordings, sample, form, labelled, species, tuple(notes), labelled.problems)
+    problems = (*outside, *labelled.problems)
+    return Competition(root, recordings, sample, form, labelled, species, tuple(notes), problems)
 
 
 def require_linked(competition: Competition, recordings: Sequence[Recording]) -> None:
@@ -159,17 +160,27 @@ def _is_allowed(path: Path, home: Path, elsewhere: Path | None) -> bool:
     return path.is_relative_to(home) or (elsewhere is not None and path.is_relative_to(elsewhere))
 
 
-def _refuse_links_out(root: Path, form: Form, recordings: Sequence[Recording], elsewhere: Path | None) -> None:
+def _without_links_out(
+    root: Path, form: Form, recordings: Sequence[Recording], elsewhere: Path | None
+) -> tuple[tuple[Recording, ...], list[str]]:
+    """Recordings that are in their folder, and a line for the others; TableError where none is."""
     # Kaggle's own mounts may be links, so what counts is the resolved audio folder.
     home = (root / form.audio).resolve()
+    kept, rows = [], []
     for row, recording in enumerate(recordings, start=2):
         try:
             inside = _is_allowed((home / recording.filename).resolve(), home, elsewhere)
         except (OSError, RuntimeError):
             # Links in a circle lead nowhere; the recording is listed as missing.
-            continue
-        if not inside:
-            raise TableError(
-                f"{form.table_of(root).name}, row {row}, column filename: expected a path inside {form.audio}, "
-                f"got {recording.filename!r}, a link that leads out of it"
-            )
+            inside = True
+        if inside:
+            kept.append(recording)
+        else:
+            rows.append(row)
+    if not rows:
+        return tuple(kept), []
+    where, first = f"{form.table_of(root).name}, row {rows[0]}, column filename", recordings[rows[0] - 2].filename
+    what = f"expected a path inside {form.audio}, got {first!r}, a link that leads out of it"
+    if not kept:
+        raise TableError(f"{where}: {what}, as all recordings are")
+    return tuple(kept), [f"{where}: {what}; left out ({len(rows)} in all)"]

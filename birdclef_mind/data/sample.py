@@ -1,6 +1,5 @@
 """A small synthetic competition folder: invented species with distinct songs, over noise, in any year's form."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from birdclef_mind.sound import audio
 from birdclef_mind.storage import files, folders
 
 WINDOW_S = 5
-_OWN_SOUND = re.compile(r"[a-z_]+/(.*/SYN\d{5}|[^/]*9\d{4}[^/]*)\.ogg")
 # Peaks of songs.
 _LOUDNESS, _HARD_LOUDNESS = (0.1, 0.4), (0.03, 0.15)
 # Of none, one or two species in a window.
@@ -74,7 +72,7 @@ def write_sample(out: Path, sample: Sample = Sample()) -> None:
     rng = np.random.default_rng(sample.seed)
     species = tables.named(invent_species(sample.species), sample.form)
     with (
-        folders.claimed(out, "sample", TableError, adopt=_unfinished) as ledger,
+        folders.claimed(out, "sample", TableError) as ledger,
         folders.renewed(ledger, last=TRUTH) as stage,
     ):
         clips = _write_recordings(stage, sample, species, rng)
@@ -89,14 +87,6 @@ def write_sample(out: Path, sample: Sample = Sample()) -> None:
         tables.write_labels(stage, sample.form, more)
         tables.write_taxonomy(stage, sample.form, species)
         files.write_text(stage / TRUTH, tables.truth(sample.form, species, heard))
-
-
-def _unfinished(out: Path) -> list[str]:
-    """Files of a sample that was stopped before it had its truth; none where anything else stands there."""
-    visible = [path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    names = [path.relative_to(out).as_posix() for path in visible]
-    recordings = [name for name in names if _OWN_SOUND.fullmatch(name)]
-    return names if recordings and all(name in (*recordings, *tables.NAMES_OF_TABLES) for name in names) else []
 
 
 def _write_recordings(out: Path, sample: Sample, species: list[Species], rng: np.random.Generator) -> list[Clip]:

@@ -11,13 +11,11 @@ import numpy as np
 from birdclef_mind.data.answers import answers_text, constant_cells, names_cell
 from birdclef_mind.data.form import (
     ANSWERS,
-    METADATA,
     NAMES,
     SAMPLE_SUBMISSION,
     SCORED,
     SCORES,
     TAXONOMY,
-    TRAIN,
     Form,
 )
 from birdclef_mind.data.sample_sounds import Species
@@ -26,9 +24,6 @@ from birdclef_mind.storage import files
 from birdclef_mind.storage.tables import csv_text
 
 TRUTH = "truth.csv"
-NAMES_OF_TABLES = (
-    METADATA, TRAIN, SAMPLE_SUBMISSION, SCORED, TAXONOMY, "train_soundscape_labels.csv", "train_soundscapes_labels.csv",
-)  # fmt: skip
 # As many as the competition's own table lists before the hidden run.
 _LISTED = 3
 # A label that is no column, as tables of 2024 have some.

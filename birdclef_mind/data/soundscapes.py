@@ -168,7 +168,8 @@ def remarks(soundscapes: Iterable[Soundscape], sample_rate_hz: int | None, usual
             yield f"{file}: {header.duration_s:.1f} s long instead of {usual_s:.0f}"
         if (header.channels, header.sample_rate_hz) != (1, sample_rate_hz or header.sample_rate_hz):
             at = f" at {sample_rate_hz} Hz" if sample_rate_hz else ""
-            heard = "one channel" if header.channels == 1 else f"the mean of {header.channels} channels"
+            mixed = f"{header.channels} channels, their mean or one where they cancel,"
+            heard = "one channel" if header.channels == 1 else mixed
             yield f"{file}: {heard} at {header.sample_rate_hz} Hz, taken{at}"
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from birdclef_mind.data.competition import Competition, require_linked
 from birdclef_mind.data.index import FAILURES, INDEX, place_of
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.overrides import Moves, Override, find_moves
-from birdclef_mind.data.store_folder import Earlier, Mark
+from birdclef_mind.data.store_folder import Mark
 from birdclef_mind.data.store_kind import Maker
 from birdclef_mind.data.strips import Source
 from birdclef_mind.data.taxonomy import word_for
@@ -20,6 +20,7 @@ from birdclef_mind.data.write_index import write_index
 from birdclef_mind.errors import ConfigError, ListenerError, StoreError, TableError, reason_of
 from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.storage import archives, files, places
+from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Track, untracked
 from birdclef_mind.storage.tables import csv_text
 from birdclef_mind.storage.workers import check_workers, run_all
@@ -109,16 +110,19 @@ def write_store(
     making = _Making(competition, classes, maker, wanted, moves, out, mark)
     store_folder.refuse_meeting(out, wanted, naming, pack)
     folders = {*classes.names, *(recording.folder for recording in wanted)}
+    listed = places.is_remote(out) or bool(Ledger(out).kind)
     with store_folder.claimed(out, naming):
         if pack:
             archives.refuse_others(out / folder for folder in folders)
         earlier = store_folder.read_earlier(out, naming)
+        # In a folder without its list, such as a copy, whatever says that it is a picture alone is one.
+        known = earlier.recordings if listed else frozenset[str]()
         if not places.is_remote(out):
             archives.unpack(out, {*earlier.folders, *folders})
         stood = (out / naming.facts).is_file()
         if not stood:
             making.mark.set()
-        tasks = [(task,) for task in _tasks(making, earlier)]
+        tasks = [(task,) for task in _tasks(making, known)]
         made = run_all(_make, tasks, working.jobs, working.scheduler, lost=_ended)
         by_name = {result.filename: result for result in track(made, len(wanted), "recordings")}
         results = [by_name[recording.filename] for recording in wanted]
@@ -210,7 +214,7 @@ def _names(making: _Making) -> dict[str, str]:
     return {name: species[name].common_name or species[name].scientific_name for name in making.classes.names}
 
 
-def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
+def _tasks(making: _Making, known: Collection[str]) -> list[_Task]:
     return [
         _Task(
             making.competition.audio_path(recording).absolute(),
@@ -218,7 +222,7 @@ def _tasks(making: _Making, earlier: Earlier) -> list[_Task]:
             making.maker,
             making.moves.get(recording.filename, {}),
             place_of(making.out.absolute(), recording.folder, recording.filename, making.maker.naming.suffix),
-            recording.filename in earlier.recordings,
+            recording.filename in known,
             making.mark,
         )
         for recording in making.wanted

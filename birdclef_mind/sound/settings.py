@@ -14,6 +14,8 @@ from birdclef_mind.errors import ConfigError
 FEATURES_VERSION = 2
 # Beyond these a picture says nothing, and takes all memory.
 _LONGEST_WINDOW_S, _LARGEST_FFT = 600, 2**17
+# Segments that hold the same moment.
+_MOST_AT_ONCE = 500
 KINDS = ("mel", "logmel", "mfcc")
 # Seconds that a row of a submission stands for, whatever a network's windows are.
 ROW_S = 5
@@ -26,7 +28,7 @@ class Windowing:
     Attributes
     ----------
     length_s : seconds in a segment, > 0.
-    step_s : seconds from one start to the next, in (0, length_s].
+    step_s : seconds from one start to the next, in [length_s / 500, length_s].
     shortest_tail_s : a last segment that would add less sound than this is left out, unless it is all there is.
     """
 
@@ -42,9 +44,9 @@ class Windowing:
             self.length_s,
         )
         require(
-            is_number(self.step_s) and 0 < self.step_s <= self.length_s,
+            is_number(self.step_s) and self.length_s / _MOST_AT_ONCE <= self.step_s <= self.length_s,
             "step_s",
-            f"seconds above 0 and at most {self.length_s}",
+            f"seconds from {self.length_s / _MOST_AT_ONCE:g} to {self.length_s}",
             self.step_s,
         )
         require(

@@ -56,7 +56,13 @@ def held(path: Path, error: type[BirdclefMindError], *, wait_s: float = 0.0) -> 
 def _taken(lock: Path) -> int | None:
     """A descriptor of the lock, locked by this process; None while another one has it."""
     # A link would lead to somebody else's file.
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    except OSError as error:
+        if os.path.lexists(lock) or error.errno is None:
+            raise
+        # Nothing can be written there, which is no fault of the lock.
+        raise OSError(error.errno, os.strerror(error.errno), str(lock.parent)) from error
     try:
         held = os.pread(descriptor, 1024, 0)
         if held and not _OWN_WORDS.fullmatch(held):

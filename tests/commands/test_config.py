@@ -19,7 +19,8 @@ def test_presets_give_313_frames_for_five_seconds(name, rows):
     ("values", "message"),
     [
         ({"length_s": 0}, "length_s: expected seconds above 0 and at most 600, got 0"),
-        ({"step_s": 6}, r"step_s: expected seconds above 0 and at most 5.0, got 6"),
+        ({"step_s": 6}, r"step_s: expected seconds from 0.01 to 5.0, got 6"),
+        ({"step_s": 1e-12}, r"step_s: expected seconds from 0.01 to 5.0, got 1e-12"),
         ({"length_s": float("nan")}, "length_s"),
         ({"shortest_tail_s": -1}, "shortest_tail_s"),
     ],

@@ -34,9 +34,10 @@ def test_runs_stand_side_by_side(two, trained, capsys):
     assert {run["folder"] for run in json.loads(capsys.readouterr().out)} == {"one", "deep/other"}
 
 
-def test_a_bundle_that_is_broken_is_named(two, capsys):
+@pytest.mark.parametrize("share", [0, 0.01, 0.5])
+def test_a_bundle_that_is_broken_is_named(two, capsys, share):
     facts = (two / "one" / "bundle.json").read_text()
-    (two / "one" / "bundle.json").write_text(facts[: len(facts) // 2])
+    (two / "one" / "bundle.json").write_text(facts[: int(len(facts) * share)])
     assert main(["runs", str(two)]) == 1
     shown = capsys.readouterr()
     assert "deep/other" in shown.out

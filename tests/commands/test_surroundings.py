@@ -53,6 +53,16 @@ def test_a_cache_is_the_same_everywhere(sample_folder, cache_folder, tmp_path, n
     assert tree(tmp_path / "c") == tree(cache_folder)
 
 
+def test_what_lies_where_one_stands_is_not_imported(sample_folder, cache_folder, tmp_path):
+    """Not by the processes either, which begin in another way than the program: `-P` is what its script does."""
+    for name in ("queue", "numpy", "random", "tempfile"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    words = [sys.executable, "-P", "-m", "birdclef_mind", "cache", sample_folder, "c", "--jobs", "2"]
+    found = subprocess.run(list(map(str, words)), cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert tree(tmp_path / "c") == tree(cache_folder)
+
+
 def test_numbers_of_threads_that_are_numbers_hold(monkeypatch):
     kept = {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "0", "LOKY_MAX_CPU_COUNT": "1", "BIRDCLEF_MIND_X": "x"}
     gone = {"MKL_NUM_THREADS": "2.5", "TF_NUM_INTEROP_THREADS": "9" * 9, "OPENBLAS_NUM_THREADS": "", "XLA_FLAGS": "--x"}

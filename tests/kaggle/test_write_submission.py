@@ -287,7 +287,7 @@ def test_any_kind_of_sound_gives_a_valid_file(bundle, competition_folder, tmp_pa
     assert sum(row.startswith("torn_") for row in table.row_ids) >= 1
     assert report.rows == len(table.row_ids)
     log = (tmp_path / "s.log").read_text()
-    assert "stereo, 48 kHz.wav: the mean of 2 channels at 48000 Hz, taken at 32000 Hz" in log
+    assert "stereo, 48 kHz.wav: 2 channels, their mean or one where they cancel, at 48000 Hz, taken at 32000 Hz" in log
     assert "stereo, 48 kHz.wav: 7.0 s long instead of 600" in log
     assert "long.flac: one channel at 8000 Hz, taken at 32000 Hz" in log
     assert "longer.flac: 601.5 s long instead of 600" in log

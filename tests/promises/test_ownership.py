@@ -33,7 +33,7 @@ def mine(folder, *names):
 
 # What each command writes to, and files of somebody else that stand there under the names it would use.
 FOLDERS = {
-    "sample": ["train_metadata.csv"],
+    "sample": ["train_metadata.csv", "test_soundscapes/soundscape_90001.ogg", "train_audio/sambuz1/SYN00031.ogg"],
     "cache": ["cache.json", "index.csv", "samwhi1/a.ogg.png", "samwhi1.zip"],
     "embed": ["embeddings.json", "index.csv", "samwhi1/a.ogg.npz"],
     "train": ["bundle.json", "model.weights.h5", "logs/notes.txt", "second/bundle.json", "fold_1/thesis.txt"],
@@ -163,6 +163,18 @@ def test_in_a_cache_others_files_and_empty_folders_stay(sample_folder, tmp_path)
     found = tree(tmp_path / "c")
     assert {name: found.get(name) for name in own} == own
     assert (tmp_path / "c" / "empty").is_dir()
+
+
+def test_in_a_cache_without_its_list_a_file_that_is_no_picture_of_ours_stays(sample_folder, tmp_path):
+    make_cache(sample_folder, tmp_path / "c")
+    (tmp_path / "c" / NAME).unlink()
+    first, other = sorted((tmp_path / "c").glob("*/*.png"))[:2]
+    first.write_bytes(MINE)
+    other.unlink()
+    report = make_cache(sample_folder, tmp_path / "c")
+    assert first.read_bytes() == MINE
+    assert other.is_file()
+    assert "somebody else's file stands in the place of its picture" in report.failures[0].reason
 
 
 def test_in_a_cache_copies_of_pictures_and_archives_of_ones_own_stay(sample_folder, tmp_path):
