@@ -166,7 +166,7 @@ def test_what_explanations_measured_stands_in_tables_and_stays_when_the_rest_is_
     assert "| drawn | 1 | 2 of 3 | 1 of 3 | 0 of 2 |\n" in text
     again = page.with_others(tmp_path / "page.md", page.page([Row("work", 1.0)], "command", 20))
     assert "| work | 1 s | – | – | – |\n\n## First\n\none\n\n## Minds\n" in again
-    assert again.endswith("| control: random | .90 |\n")
+    assert again.endswith(f"| control: random | .90 |\n\n{minds.PUBLISHED}\n")
 
 
 def test_the_page_of_the_documents_was_written_by_it():
