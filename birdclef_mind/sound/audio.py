@@ -82,7 +82,7 @@ def read_audio(path: Path, sample_rate_hz: int) -> Array:
     return np.concatenate(list(read_blocks(path, sample_rate_hz)))
 
 
-def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
+def read_blocks(path: Path, sample_rate_hz: int, longest_s: float | None = None) -> Iterator[Array]:
     """Decode a sound file to mono at `sample_rate_hz`, a block at a time: (samples,) each, float32.
 
     Whatever libsndfile reads at any sample rate and with any number of channels: their mean is taken, or in
@@ -90,14 +90,14 @@ def read_blocks(path: Path, sample_rate_hz: int) -> Iterator[Array]:
 
     Raises
     ------
-    AudioError : a file that is missing, empty, not decodable, of a rate that no sound has, longer than `LONGEST_S`, or
-        holds values that are not finite or beyond any sound. It may come after some blocks.
+    AudioError : a file that is missing, empty, not decodable, of a rate that no sound has, longer than `longest_s`, by
+        default `LONGEST_S`, or that holds values that are not finite or beyond any sound. It may come after some blocks.
     """
-    seconds, samples = 0.0, 0
+    seconds, samples, most_s = 0.0, 0, LONGEST_S if longest_s is None else longest_s
     with at_hand(path) as own:
         for stream in streams(own):
             rate_hz = stream.header.sample_rate_hz
-            for block in resampled(_limited(mono(stream), rate_hz, seconds), rate_hz, sample_rate_hz):
+            for block in resampled(_limited(mono(stream), rate_hz, seconds, most_s), rate_hz, sample_rate_hz):
                 samples += block.size
                 yield block
             seconds = samples / sample_rate_hz
@@ -196,12 +196,12 @@ class _UnderWay:
         return Window(self.number, moved.get(self.number, self._regular_s), self._samples, clipped)
 
 
-def _limited(blocks: Iterable[Array], rate_hz: int, before_s: float) -> Iterator[Array]:
+def _limited(blocks: Iterable[Array], rate_hz: int, before_s: float, longest_s: float) -> Iterator[Array]:
     samples = 0
     for block in blocks:
         samples += block.size
-        if before_s + samples / rate_hz > LONGEST_S:
-            raise AudioError(f"longer than {LONGEST_S // 3600} hours")
+        if before_s + samples / rate_hz > longest_s:
+            raise AudioError(f"longer than {longest_s / 3600:g} hours")
         yield block
 
 

@@ -22,6 +22,7 @@ listened       sounds that are listened to, on disk
 works          work that takes longer than a click
 shelf          pictures and sounds that were made
 sent           what a browser sends, read with bounds
+slowly         what takes long, done in its turn
 asked          values that a browser gives, checked
 languages      every word shown, in four languages
 """

@@ -14,7 +14,7 @@ import jinja2
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -86,7 +86,7 @@ class Guarded:
             return
         status = self._refusal(scope)
         if status:
-            await JSONResponse({"error": "not found"}, status)(scope, receive, send)
+            await _shut(scope, status)(scope, receive, send)
             return
         report = scope["path"].encode("utf-8", "surrogateescape").startswith(b"/" + self._token + b"/report/")
         policy = _REPORT_POLICY if report else _POLICY
@@ -160,6 +160,14 @@ class _Page:
     def _birds(self, classes: Classes) -> list[tuple[str, str]]:
         names = self._studio.minds[0].bundle.common_names
         return sorted(((label, names.get(label) or label) for label in classes.names), key=lambda one: one[1])
+
+
+def _shut(scope: Scope, status: int) -> Response:
+    """What is told to who has no token: to people, who may have a link of a studio that ended, in words."""
+    accepted = dict(scope["headers"]).get(b"accept", b"")
+    if status == 404 and b"text/html" in accepted:
+        return PlainTextResponse("Nothing is open under this link. Each studio prints its own when it begins.", status)
+    return JSONResponse({"error": "not found"}, status)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -1,11 +1,12 @@
 """Recordings below the folders that a studio was given: they are opened by their place in a list, nothing else is."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from birdclef_mind.data.collection import sounds_of
 from birdclef_mind.errors import ConfigError, printable
 from birdclef_mind.sound.audio import SUFFIXES
 from birdclef_mind.storage.folder_kinds import kind_of
@@ -26,7 +27,8 @@ class AtHand:
                 raise ConfigError(f"sounds: expected a folder with recordings, found {kind_of(folder)} at {folder}")
         self._folders = tuple(folder.resolve() for folder in folders)
         self._lock = threading.Lock()
-        found = (path for folder in folders for path in _below(folder))
+        self._allowed = (*self._folders, *(sounds for folder in self._folders if (sounds := sounds_of(folder))))
+        found = self._inside(path for folder in folders for path in _below(folder))
         self.paths = list(islice(dict.fromkeys(found), _MOST_LISTED))
 
     @property
@@ -46,7 +48,7 @@ class AtHand:
                 f"path: expected one inside a folder that the studio was given ({given}), got {printable(text)!r}; "
                 "drop it here, or begin the studio with --sounds FOLDER"
             )
-        found = list(islice(_below(path) if path.is_dir() else _sounds([path]), _MOST_LISTED))
+        found = list(islice(self._inside(_below(path) if path.is_dir() else _sounds([path])), _MOST_LISTED))
         if not found:
             raise ConfigError(f"path: expected a folder with recordings, or one of them, found none at {path}")
         with self._lock:
@@ -56,6 +58,10 @@ class AtHand:
                     known[one.resolve()] = len(self.paths)
                     self.paths.append(one)
             return [known[one.resolve()] for one in found]
+
+    def _inside(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Those that links lead to no other place, but for the sounds of a collection that was made here."""
+        return (path for path in paths if any(path.resolve().is_relative_to(folder) for folder in self._allowed))
 
 
 def _path_in(text: str) -> Path | None:

@@ -16,6 +16,7 @@ from birdclef_mind.studio.knobs import Knobs, other_features, turned
 from birdclef_mind.studio.listened import MOST_S
 from birdclef_mind.studio.moments import wav_bytes
 from birdclef_mind.studio.sent import read_json, read_samples, write_file
+from birdclef_mind.studio.slowly import slowly
 from birdclef_mind.studio.studio import Studio
 from birdclef_mind.studio.views import Views, ticks_of
 from birdclef_mind.studio.works import Work
@@ -119,7 +120,7 @@ class Listening:
         return JSONResponse(
             {"number": recording.number, "name": recording.name, "seconds": recording.seconds,
              "whole": recording.is_whole, "live": recording.live, "why": recording.why or following.why,
-             "hop_s": following.hop_s, "ears": ears, "ended": following.ended}
+             "scale": self._views.scale(recording), "hop_s": following.hop_s, "ears": ears, "ended": following.ended}
         )  # fmt: skip
 
     async def heard(self, request: Request) -> Response:
@@ -136,8 +137,9 @@ class Listening:
         recording, number = self._recording(request), int(request.path_params["tile"])
         if number > MOST_S:
             raise ConfigError("picture: expected one inside the recording")
-        content = await run_in_threadpool(self._views.tile, recording, number)
-        headers = _UNCHANGED if self._views.is_whole(recording, number) else _CHANGING
+        content = await slowly(self._views.tile, recording, number)
+        # Until it is whole, more may come, and louder.
+        headers = _UNCHANGED if recording.is_whole else _CHANGING
         return Response(content, media_type="image/png", headers=headers)
 
     async def sound(self, request: Request) -> Response:
@@ -151,13 +153,13 @@ class Listening:
 
     async def moment(self, request: Request) -> Response:
         """How a moment looks and sounds, with knobs turned, and what every ear names in it."""
-        return JSONResponse(await run_in_threadpool(self._moment, await read_json(request)))
+        return JSONResponse(await slowly(self._moment, await read_json(request)))
 
     async def begin(self, request: Request) -> Response:
         """Begin work on a moment."""
         values = await read_json(request)
         way = asked.one_of(values, "what", ("layers", "alike", "insisted", "decided"))
-        looked = await run_in_threadpool(self._looked, values)
+        looked = await slowly(self._looked, values)
         ways: dict[str, Callable[[Work], Iterator[Any]]] = {
             "layers": lambda work: moments.layers(looked),
             "alike": lambda work: moments.alike(looked, self._studio.competition, work),

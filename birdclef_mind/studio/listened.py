@@ -33,12 +33,14 @@ _BYTES = 2
 class Recording:
     """One recording: as many samples as there are so far.
 
-    `is_whole` says that no more will come, `why` why not all of it could be read.
+    `is_whole` says that no more will come, `why` why not all of it could be read; `loudest` is how loud its loudest
+    tenth of a second is so far, as the amplitude of a pure tone, 0 to 1.
     """
 
     def __init__(self, number: int, name: str, file: Path, rate_hz: int, *, live: bool) -> None:
         self.number, self.name, self.rate_hz, self.live = number, name, rate_hz, live
         self.is_whole, self.why, self.gone = False, "", threading.Event()
+        self.loudest = 0.0
         self.file, self._count = file, 0
         self._last = time.monotonic()
         self._lock = threading.Lock()
@@ -54,10 +56,12 @@ class Recording:
     def append(self, samples: Array) -> None:
         """Add samples (n,), −1 to 1, at its rate; what is beyond `MOST_S` is left."""
         room = round(MOST_S * self.rate_hz) - self._count
-        own = np.rint(np.clip(samples[: max(0, room)], -1, 1) * _FULL).astype("<i2")
+        taken = np.clip(samples[: max(0, room)], -1, 1)
+        own, louder = np.rint(taken * _FULL).astype("<i2"), _loudest(taken, self.rate_hz // 10)
         with self._lock, self.file.open("ab") as file:
             file.write(own.tobytes())
             self._count += own.size
+            self.loudest = max(self.loudest, louder)
 
     def take(self, samples: Array, rate_hz: int) -> None:
         """Add samples (n,), −1 to 1, of a microphone at another rate, as they come."""
@@ -112,7 +116,7 @@ class Recordings:
             file = self._folder / f"{self._number}.samples"
             recording = Recording(self._number, name, file, self._rate_hz, live=live)
             self._held[recording.number] = recording
-            done = [one for one in self._held.values() if not (one.live and not one.is_whole)]
+            done = [one for one in self._held.values() if one is not recording and not (one.live and not one.is_whole)]
             leaving = done[: max(0, len(self._held) - MOST_RECORDINGS)]
         for one in leaving:
             self._drop(one)
@@ -124,7 +128,7 @@ class Recordings:
 
         def work() -> None:
             try:
-                fill(recording, read_blocks(path, recording.rate_hz))
+                fill(recording, read_blocks(path, recording.rate_hz, MOST_S))
             finally:
                 if remove:
                     path.unlink(missing_ok=True)
@@ -176,6 +180,12 @@ def _remove_where_gone(folder: Path, process: int) -> None:
         os.kill(process, 0)
     except ProcessLookupError:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _loudest(samples: Array, part: int) -> float:
+    """The amplitude of a tone as loud as the loudest part of so many of the samples (n,), 0 for none."""
+    parts = np.pad(np.square(samples), (0, -samples.size % part)).reshape(-1, part)
+    return float(np.sqrt(2 * parts.mean(axis=1).max(initial=0.0)))
 
 
 def fill(recording: Recording, blocks: Iterable[Array]) -> None:

@@ -145,12 +145,17 @@ class Marks:
             self._change(key, own, [*self._before, (key, before)][-_TAKEN_BACK_AT_MOST:])
             return own
 
-    def take_back(self) -> Key | None:
-        """Undo what was said last; the segment it was said of, None where nothing is left to undo."""
+    def take_back(self, seen: int | None = None) -> Key | None:
+        """Undo what was said last; the segment it was said of, None where nothing is left to undo.
+
+        SaidMeanwhileError where that was said after `seen`, the number of what a tab has seen.
+        """
         with self._lock:
             if not self._before:
                 return None
             key, mark = self._before[-1]
+            if seen is not None and self.of(key).number > seen:
+                raise SaidMeanwhileError(self.of(key))
             self._change(key, replace(mark, number=self.number + 1), self._before[:-1])
             return key
 

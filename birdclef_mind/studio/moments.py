@@ -104,12 +104,16 @@ class Looked:
         """What the network makes of it at each of its taps, (1, …) each."""
         return self.quick.activations
 
+    def named(self, pictures: Array) -> list[tuple[str, float]]:
+        """What the network names in a picture made of it, (1, rows, frames); nothing where it is silent."""
+        return self.mind.answer.named(pictures)[0] if self.pictures.scale.width[0] > 0 else []
+
     def told(self, tap: str, method: str, picture: Array) -> dict[str, Any]:
         """One reconstruction, picture (1, rows, frames): shown, heard again, measured, beside others as a control."""
         again = np.asarray(picture, np.float32)
         made = self.shown.both(Pictures(picture, self.pictures.scale), self.mind.bundle.features)
         told: dict[str, Any] = {"tap": tap, "method": method, **made}
-        told |= {"names": self.mind.answer.named(again)[0], "alike": _alike(again, self.pixels)}
+        told |= {"names": self.named(again), "alike": _alike(again, self.pixels)}
         library = self.mind.control
         if library is not None:
             others = library.pixels[:_OTHERS].astype(np.float32)
@@ -172,15 +176,16 @@ def decided(looked: Looked) -> Iterator[dict[str, Any]]:
     front = Front(features)
     masks = find_masks(asked_of(mind.backwards.anatomy, front, front.bands(looked.pictures), called))
     parts = split_samples(looked.samples[None], masks, features)
-    for name, part in zip(("kept", "removed"), parts, strict=True):
+    share = float(masks.mean())
+    for name, part, own_share in zip(("kept", "removed"), parts, (share, 1 - share), strict=True):
         own = samples_to_pictures(part, features)
         yield {
             "part": name,
             "bird": mind.ear.birds[int(called[0])],
-            "share": round(float(masks.mean()), 3),
+            "share": round(own_share, 3),
             "picture": looked.shown.picture(own.pixels[0]),
             "sound": looked.shown.sound(part[0], features.sample_rate_hz),
-            "names": mind.answer.named(own.pixels.astype(np.float32))[0],
+            "names": looked.named(own.pixels.astype(np.float32)),
         }
 
 
@@ -192,7 +197,7 @@ def through(looked: Looked, features: Features) -> dict[str, Any]:
     return {
         "picture": looked.shown.picture(pictures.pixels[0]),
         "sound": looked.shown.sound(sound[0], features.sample_rate_hz),
-        "names": looked.mind.answer.named(again)[0],
+        "names": looked.named(again),
         "alike": _alike(again, looked.pixels),
     }
 

@@ -16,6 +16,7 @@ from birdclef_mind.studio.blind import BlindTest
 from birdclef_mind.studio.lessons import ORDERS, Lessons
 from birdclef_mind.studio.marks import read_mark
 from birdclef_mind.studio.sent import read_json
+from birdclef_mind.studio.slowly import slowly
 from birdclef_mind.studio.steps import Steps
 from birdclef_mind.studio.studio import Studio
 
@@ -78,13 +79,13 @@ class Teaching:
     async def picture(self, request: Request) -> Response:
         """A segment's picture."""
         lessons, place = self._segment(request)
-        pictures = await run_in_threadpool(lessons.cache.pictures, [lessons.rows[place]])
+        pictures = await slowly(lessons.cache.pictures, [lessons.rows[place]])
         return Response(grey_png(pictures.pixels[0]), media_type="image/png")
 
     async def like(self, request: Request) -> Response:
         """Segments that the network hears alike."""
         lessons, place = self._segment(request)
-        return JSONResponse({"segments": await run_in_threadpool(lessons.like, place)})
+        return JSONResponse({"segments": await slowly(lessons.like, place)})
 
     async def mark(self, request: Request) -> Response:
         """Somebody says something of a segment; it is on disk when this answers."""
@@ -97,8 +98,9 @@ class Teaching:
 
     async def undo(self, request: Request) -> Response:
         """Take back what was said last."""
-        lessons = self._studio.taught()
-        key = await run_in_threadpool(lessons.marks.take_back)
+        lessons, values = self._studio.taught(), await read_json(request)
+        seen = asked.whole(values, "seen", 0, 10**9) if values.get("seen") is not None else None
+        key = await run_in_threadpool(lessons.marks.take_back, seen)
         own = [place for place in range(len(lessons.rows)) if key is not None and lessons.key(place) == key]
         return JSONResponse({"segment": lessons.told(own[0]) if own else None, **self._counts(lessons)})
 
@@ -134,7 +136,7 @@ class Teaching:
 
     async def ask(self, request: Request) -> Response:
         """A new question of the blind test."""
-        number, question = await run_in_threadpool(self._blind().ask)
+        number, question = await slowly(self._blind().ask)
         names = self._studio.taught().cache.common_names
         offered = [(label, names.get(label) or label) for label in question.offered]
         return JSONResponse({"number": number, "offered": offered})

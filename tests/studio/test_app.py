@@ -10,6 +10,7 @@ import urllib.parse
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from birdclef_mind.errors import BundleError
 
@@ -35,6 +36,8 @@ def test_only_this_machines_own_page_is_answered(taught):
     for path in ("", "x/state", f"{token[:-1]}/state", f"{token}x/state", f"//{token}/state"):
         bare = type(client)(f"http://{link.netloc}/")
         assert bare.ask(path)[0] == 404
+    # Whoever has an old link reads a sentence.
+    assert b"Each studio prints its own" in bare.ask("", headers={"Accept": "text/html"})[1]
     assert client.ask("state", headers={"Host": "evil.example"})[0] == 403
     assert client.ask("undo", {}, headers={"Origin": "http://evil.example"})[0] == 403
     assert client.ask("undo", {}, headers={"Origin": f"http://{link.netloc}"})[0] == 200
@@ -199,9 +202,40 @@ def test_many_at_once_do_not_stall_the_sound(taught):
     for thread in threads:
         thread.start()
     assert client.ask(f"recordings/{number}/sound?from=1&length=5")[0] == 200
+    # Two moments are looked at together, so that most still wait when the sound is there.
+    assert len(answers) < 60
     for thread in threads:
         thread.join()
     assert answers == [200] * 100
+
+
+def test_tiles_are_on_one_scale_and_have_no_seams(taught):
+    """A quiet stretch looks the same whatever was looked at before, and a steady tone has no clicks between tiles."""
+    client, rate = taught.client, 32_000
+    tone = 0.3 * np.sin(2 * np.pi * 2000 * np.arange(30 * rate) / rate)
+    tone[20 * rate :] *= 0.01
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone, rate, format="WAV")
+    tiles = []
+    for order in ((0, 1, 2), (2, 1, 0)):
+        number = client.told("recordings?name=t", body=buffer.getvalue())["number"]
+        assert client.heard(number)["scale"] == -1
+        tiles.append({tile: client.ask(f"recordings/{number}/picture/{tile}")[1] for tile in order})
+    assert tiles[0] == tiles[1]
+    first, _, quiet = (np.asarray(Image.open(io.BytesIO(tiles[0][tile])), float) for tile in range(3))
+    assert first.max() > 200 > quiet[:, 20:-20].max()
+    # All but the recording's own beginning.
+    assert np.abs(first[:, -10:] - first[:, 100:110]).max() <= 2
+
+
+def test_silence_is_called_nothing(taught):
+    client = taught.client
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(10 * 32_000), 32_000, format="WAV")
+    number = client.told("recordings?name=s", body=buffer.getvalue())["number"]
+    client.heard(number)
+    found = client.work("works", {"recording": number, "start_s": 1, "what": "layers"})
+    assert found and all(one["names"] == [] for one in found)
 
 
 def test_a_slow_browser_holds_nobody_up(taught):

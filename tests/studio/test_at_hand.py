@@ -64,6 +64,18 @@ def test_nothing_outside_is_opened_nor_told_to_be_there(folders, tmp_path):
             own.pasted(text)
 
 
+def test_a_link_that_leads_out_is_not_listed(tmp_path):
+    (tmp_path / "given").mkdir()
+    (tmp_path / "secret.wav").write_bytes(b"x")
+    (tmp_path / "given" / "own.wav").write_bytes(b"x")
+    (tmp_path / "given" / "link.wav").symlink_to(tmp_path / "secret.wav")
+    (tmp_path / "given" / "other.wav").symlink_to(tmp_path / "given" / "own.wav")
+    at_hand = AtHand([tmp_path / "given"])
+    assert at_hand.names == ["given/other.wav", "given/own.wav"]
+    with pytest.raises(ConfigError):
+        at_hand.pasted(str(tmp_path / "given" / "link.wav"))
+
+
 def test_a_folder_that_is_not_there_is_refused(folders, tmp_path):
     with pytest.raises(ConfigError, match="sounds: expected a folder with recordings, found .* at"):
         AtHand([folders[0], tmp_path / "nowhere"])

@@ -69,6 +69,24 @@ def test_files_are_read_beside_other_work_and_a_bad_one_says_why(kept, tmp_path)
     assert bad.why and not (tmp_path / "bad.ogg").exists()
 
 
+def test_a_new_one_is_kept_however_many_are_still_recorded(kept):
+    live = [kept.new(f"live {number}", live=True) for number in range(module.MOST_RECORDINGS + 1)]
+    new = kept.new("new")
+    assert kept.take(new.number) is new
+    assert not any(one.gone.is_set() for one in live)
+
+
+def test_more_than_two_hours_are_read(kept, tmp_path):
+    """As long as the studio takes them, unlike recordings to learn from."""
+    with soundfile.SoundFile(tmp_path / "night.flac", "w", 8000, 1) as file:
+        for _ in range(125):
+            file.write(np.zeros(60 * 8000, np.float32))
+    recording = kept.new("night")
+    kept.read(recording, tmp_path / "night.flac")
+    wait(lambda: recording.is_whole)
+    assert (round(recording.seconds), recording.why) == (125 * 60, "")
+
+
 def test_the_oldest_gives_way_and_no_length_goes_beyond_the_limit(kept, monkeypatch):
     monkeypatch.setattr(module, "MOST_S", 1.0)
     first = kept.new("first")

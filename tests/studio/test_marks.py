@@ -52,6 +52,10 @@ def test_all_of_it_is_taken_back_in_turn_even_after_a_kill(cache, keys, tmp_path
     assert (again.of(keys[0]).none, again.of(keys[0]).start_s) == (True, None)
     assert again.take_back() == keys[0]
     assert again.take_back() is None
+    later = again.say(keys[1], Mark(none=True))
+    with pytest.raises(SaidMeanwhileError):
+        again.take_back(seen=later.number - 1)
+    assert again.take_back(seen=later.number) == keys[1]
     assert lines(again.table) == []
 
 

@@ -158,7 +158,7 @@ def test_what_is_meant_is_the_segment_that_was_shown(taught, page_of):
     page.wait_for_timeout(500)
     page.keyboard.type("sample")
     press(page, "Enter")
-    until(page, "!document.getElementById('trouble').hidden")
+    until(page, "!document.querySelector('#birds .trouble').hidden")
     assert not marks.all() and page.query_selector("#birds[open]")
     names = taught.studio.minds[0].ear.birds
     page.fill("#bird-search", next(name for name in names if name != bird))
@@ -180,8 +180,66 @@ def test_a_reload_finds_what_is_open_again(taught, page_of):
     until(page, "document.querySelectorAll('#tiles img').length > 0")
     page.reload()
     page.wait_for_selector("body[data-ready]")
-    page.click("#opened button")
     until(page, "document.querySelectorAll('#tiles img').length > 0")
+    assert page.get_attribute("#opened button", "aria-pressed") == "true"
+
+
+def test_after_the_mouse_keys_go_on(taught, page_of):
+    """A click into the film leaves the keys to its cursor, one on a word of teaching leaves space to playing."""
+    page = page_of(taught.link)
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    box = page.locator("#film").bounding_box()
+    page.mouse.click(box["x"] + 180, box["y"] + 50)
+    before = float(page.get_attribute("#cursor", "aria-valuenow"))
+    press(page, "ArrowRight")
+    assert float(page.get_attribute("#cursor", "aria-valuenow")) == pytest.approx(before + 1)
+    press(page, "Enter")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    page.click("nav a[data-view=teach]")
+    until(page, "/%/.test(document.getElementById('queue').textContent)")
+    page.click("[data-say=right]")
+    until(page, "/^1/.test(document.getElementById('said').textContent)")
+    press(page, " ", " ")
+    page.wait_for_timeout(300)
+    assert len(taught.studio.lessons.marks.all()) == 1
+    assert page.query_selector_all("#queue [aria-current=true]") != []
+    assert page.complaints == []
+
+
+def test_what_was_not_heard_is_not_named(taught, page_of):
+    page = page_of(taught.link)
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    said = page.evaluate("""async () => {
+      const film = await import("./page/film.js");
+      film.grow({ ...film.at.recording, seconds: 900, ended: false, whole: true });
+      return film.heardAt(800);
+    }""")
+    assert [one["birds"] for one in said] == [None]
+
+
+def test_one_sound_at_a_time(taught, page_of):
+    page = page_of(taught.link)
+    for place in ("0", "1"):
+        page.select_option("#given", place)
+        until(page, f"document.querySelectorAll('#opened button').length === {int(place) + 1}")
+        assert "▶" in page.inner_text("#play")
+        page.click("#play")
+        until(page, "/❚❚/.test(document.getElementById('play').textContent)")
+
+
+def test_more_like_a_segment_stands_in_the_search(taught, page_of):
+    page = page_of(taught.link + "#teach")
+    until(page, "/%/.test(document.getElementById('queue').textContent)")
+    everything = len(page.query_selector_all("#queue li"))
+    press(page, "l")
+    until(page, "document.getElementById('search').value.startsWith('≈')")
+    assert page.inner_text("#queue li:first-child small").split()[0] in page.input_value("#search")
+    page.fill("#search", "")
+    until(page, f"document.querySelectorAll('#queue li').length === {everything}")
+    page.fill("#search", "≈ ogg")
+    until(page, "document.querySelector('#queue li:nth-child(2) [title=alike]')")
 
 
 def test_a_folder_is_opened_by_a_path_that_is_pasted(served, little, page_of, tmp_path):

@@ -17,7 +17,7 @@ export async function ask(path, values, options = {}) {
   let answer;
   try { answer = await fetch(path, { ...request, ...options }); }
   catch (error) {
-    if (error.name !== "AbortError") say(t("lost"));
+    if (error.name !== "AbortError") say(t(await fetch("state").then(() => "not_sent", () => "lost")));
     throw error;
   }
   const told = await answer.json().catch(() => ({}));
@@ -25,10 +25,13 @@ export async function ask(path, values, options = {}) {
   return told;
 }
 
+// Where one looks: in the dialog that is open, else at the top.
 export function say(text) {
-  const trouble = $("trouble");
-  trouble.textContent = text;
-  trouble.hidden = !text;
+  const inside = document.querySelector("dialog[open] .trouble");
+  for (const trouble of [$("trouble"), ...document.querySelectorAll(".trouble")]) {
+    trouble.textContent = trouble === (inside ?? $("trouble")) ? text : "";
+    trouble.hidden = !trouble.textContent;
+  }
 }
 
 // Do something for a click, and say what is refused.
@@ -39,7 +42,11 @@ export const doing = (work) => async (...given) => {
 
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) if (value !== undefined && value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
+  for (const [key, value] of Object.entries(attributes)) {
+    // What is true or false of an element is said in words there, and by being there elsewhere.
+    const told = key.startsWith("aria-") && typeof value === "boolean" ? String(value) : value;
+    if (told !== undefined && told !== null && told !== false) made.setAttribute(key, told === true ? "" : told);
+  }
   made.append(...children);
   return made;
 }

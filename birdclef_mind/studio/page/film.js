@@ -48,7 +48,7 @@ export function drawTiles() {
   for (const old of [...tiles.children]) if (old.dataset.tile < first || old.dataset.tile > last) old.remove();
   for (let tile = first; tile <= last; tile += 1) {
     const whole = recording.whole || recording.seconds >= (tile + 1) * tileS;
-    const version = whole ? "" : `?at=${Math.floor(2 * recording.seconds)}`;
+    const version = `?scale=${recording.scale}${whole ? "" : `&at=${Math.floor(2 * recording.seconds)}`}`;
     const source = `recordings/${recording.number}/picture/${tile}${version}`;
     let image = tiles.querySelector(`img[data-tile="${tile}"]`);
     if (!image) {
@@ -120,20 +120,18 @@ function drawLanes() {
   }
 }
 
+const birdsIn = (place, row) => row.slice(0, 3).map(([bird, chance]) => [heard[place].names[bird] ?? String(bird), chance]);
+
+// What each ear names at a moment; `birds` is null where it has not come so far.
 export function heardAt(seconds) {
   return (at.recording?.ears ?? []).map((ear, place) => {
-    const rows = heard[place].rows;
-    const row = rows[Math.min(Math.max(0, rowAt(place, seconds)), rows.length - 1)] ?? [];
-    return { ear: ear.name, birds: row.slice(0, 3).map(([bird, chance]) => [heard[place].names[bird] ?? String(bird), chance]) };
+    const rows = heard[place].rows, row = Math.max(0, rowAt(place, seconds));
+    const whole = at.recording.ended || at.recording.live;
+    return { ear: ear.name, birds: row < rows.length || whole ? birdsIn(place, rows[Math.min(row, rows.length - 1)] ?? []) : null };
   });
 }
 
-export function lastHeard() {
-  return (at.recording?.ears ?? []).map((ear, place) => {
-    const row = heard[place].rows.at(-1) ?? [];
-    return { ear: ear.name, birds: row.slice(0, 3).map(([bird, chance]) => [heard[place].names[bird] ?? String(bird), chance]) };
-  });
-}
+export const lastHeard = () => (at.recording?.ears ?? []).map((ear, place) => ({ ear: ear.name, birds: birdsIn(place, heard[place].rows.at(-1) ?? []) }));
 
 export function move(seconds, follow = true) {
   const { recording } = at;
@@ -142,8 +140,11 @@ export function move(seconds, follow = true) {
   const cursor = $("cursor"), scroll = $("scroll"), x = at.cursor * PX_A_S;
   cursor.style.left = `${x}px`;
   cursor.setAttribute("aria-valuenow", at.cursor.toFixed(1));
-  const best = heardAt(at.cursor)[0]?.birds[0];
-  cursor.setAttribute("aria-valuetext", `${clock(at.cursor)} ${best ? `${best[0]} ${percent(best[1])}` : t("silence")}`);
+  const birds = heardAt(at.cursor)[0]?.birds, best = birds?.[0];
+  const told = best ? `${best[0]} ${percent(best[1])}` : t(birds ? "silence" : "not_yet");
+  // Once a second while it plays, or who listens to the page would hear nothing else.
+  const text = `${clock(Math.floor(at.cursor))} ${told}`;
+  if (cursor.getAttribute("aria-valuetext") !== text) cursor.setAttribute("aria-valuetext", text);
   if (follow && (x < scroll.scrollLeft + 40 || x > scroll.scrollLeft + scroll.clientWidth - 40)) scroll.scrollLeft = x - scroll.clientWidth / 2;
   for (const work of listeners) work(at.cursor);
 }

@@ -11,6 +11,9 @@ export function settle(state) {
   list(state.given);
   for (const [number, name] of state.open) opened.set(number, name);
   showOpened();
+  // What a reload closed is open again.
+  const last = Number(sessionStorage.getItem("recording"));
+  if (opened.has(last)) doing(() => show(last))();
 }
 
 function list(given) {
@@ -19,7 +22,9 @@ function list(given) {
 }
 
 async function show(number) {
+  stopPlaying();
   const recording = await ask(`recordings/${number}`);
+  sessionStorage.setItem("recording", number);
   opened.set(number, recording.name);
   for (const key of [...opened.keys()].slice(0, -8)) opened.delete(key);
   $("empty").hidden = true;
@@ -40,7 +45,8 @@ function showOpened() {
 }
 
 function tell(recording) {
-  $("recording-name").textContent = recording.live ? t("record") : recording.name;
+  $("recording-name").textContent = recording.live ? t("recorded") : recording.name;
+  for (const id of ["play", "look"]) $(id).disabled = recording.ended && !recording.seconds;
   const parts = [clock(recording.seconds), ...recording.ears.map((ear) => {
     const share = recording.seconds ? Math.min(1, ear.heard * recording.hop_s / recording.seconds) : 0;
     return share < 0.999 && !recording.live ? `${ear.name} ${Math.round(100 * share)} %` : ear.name;
@@ -48,7 +54,13 @@ function tell(recording) {
   $("recording-state").textContent = recording.why ? `${recording.why} · ${parts.join(" · ")}` : parts.join(" · ");
 }
 
-const showNow = (heard) => $("now").replaceChildren(...heard.map(({ ear, birds }) => element("div", { class: "ear" }, element("h3", {}, ear), named(birds))));
+let shown = "";
+function showNow(heard) {
+  const now = JSON.stringify(heard);
+  if (now === shown) return;
+  shown = now;
+  $("now").replaceChildren(...heard.map(({ ear, birds }) => element("div", { class: "ear" }, element("h3", {}, ear), birds ? named(birds) : t("not_yet"))));
+}
 
 // As long as there is something to come: how much there is, and what is heard in it.
 async function follow(number) {
@@ -71,15 +83,19 @@ async function follow(number) {
   }
 }
 
+const tooMany = (count) => count > MOST_OPEN ? [`${t("too_many")} ${MOST_OPEN} / ${count}`] : [];
+
 async function send(given) {
-  const files = [...given].slice(0, MOST_OPEN), refused = given.length > MOST_OPEN ? [`${MOST_OPEN} / ${given.length}`] : [];
+  const files = [...given].slice(0, MOST_OPEN), refused = tooMany(given.length);
   for (const file of files) {
     try {
       // By whole signs, since half of one is none.
+      $("sending").textContent = `${t("sending")} ${file.name}`;
       const name = [...file.name].slice(-100).join("").toWellFormed?.() ?? file.name.slice(-100);
       const told = await ask(`recordings?name=${encodeURIComponent(name)}`, undefined, { method: "POST", body: file });
       await show(told.number);
     } catch (error) { if (!error.status) throw error; refused.push(error.message); }
+    finally { $("sending").textContent = ""; }
   }
   if (refused.length) say(refused.join(" · "));
 }
@@ -129,7 +145,8 @@ async function openPath(path) {
   list(given);
   $("path").value = "";
   for (const place of places.slice(0, MOST_OPEN)) await openGiven(place);
-  if (places.length > MOST_OPEN) say(`${MOST_OPEN} / ${places.length}`);
+  const left = tooMany(places.length);
+  if (left.length) say(left[0]);
 }
 const isPath = (text) => /^\s*["']?(\/|file:\/\/|[A-Za-z]:\\)/.test(text);
 $("path").addEventListener("keydown", doing(async (event) => { if (event.key === "Enter" && event.target.value.trim()) await openPath(event.target.value); }));
@@ -203,14 +220,21 @@ function playFrom(seconds) {
   requestAnimationFrame(step);
 }
 
-export const togglePlay = () => { if (sound) stopPlaying(); else if (at.recording) playFrom(at.cursor >= at.recording.seconds - 0.1 ? 0 : at.cursor); };
+const togglePlay = () => { if (sound) stopPlaying(); else if (at.recording) playFrom(at.cursor >= at.recording.seconds - 0.1 ? 0 : at.cursor); };
 $("play").addEventListener("click", togglePlay);
 
 $("scroll").addEventListener("scroll", () => requestAnimationFrame(drawTiles), { passive: true });
 new ResizeObserver(drawTiles).observe($("scroll"));
 $("film").addEventListener("pointerdown", (event) => { stopPlaying(); move(secondsAt(event), false); $("cursor").focus({ preventScroll: true }); });
+// The page would take the keys back from the cursor.
+$("film").addEventListener("mousedown", (event) => event.preventDefault());
 $("film").addEventListener("dblclick", () => $("look").click());
-$("cursor").addEventListener("keydown", (event) => {
+$("cursor").addEventListener("keydown", key);
+
+// Keys of the cursor; elsewhere in this view those that move no page.
+export function key(event) {
+  if (!at.recording) return;
+  if (event.currentTarget !== $("cursor") && event.key !== " " && (!["ArrowLeft", "ArrowRight", "Enter"].includes(event.key) || event.target.closest("#moment"))) return;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: 30, PageUp: -30 };
   if (event.key in steps) move(at.cursor + steps[event.key] * (event.shiftKey ? 10 : 1));
   else if (event.key === "Home") move(0);
@@ -219,5 +243,5 @@ $("cursor").addEventListener("keydown", (event) => {
   else if (event.key === " ") togglePlay();
   else return;
   event.preventDefault();
-});
+}
 onMove((seconds) => { if (!at.recording.live || at.recording.whole) showNow(heardAt(seconds)); });

@@ -22,14 +22,14 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog, [role=slider]")) return;
   if (event.target.closest("button, a") && [" ", "Enter"].includes(event.key)) return;
   const view = document.querySelector("nav a[aria-current]")?.dataset.view;
-  if (view === "listen" && event.key === " ") { event.preventDefault(); listen.togglePlay(); }
-  else VIEWS[view]?.key?.(event);
+  VIEWS[view]?.key?.(event);
 });
 $("language").addEventListener("change", (event) => { location.search = `?lang=${event.target.value}`; });
 
 doing(async () => {
   const state = await ask("state");
   document.title = `${state.networks.join(", ")} · birdclef_mind studio`;
+  for (const told of document.querySelectorAll(".no-data")) told.hidden = state.teaches;
   for (const part of [film, listen, moment, teach, test, share]) part.settle(state);
   addEventListener("hashchange", show);
   show();

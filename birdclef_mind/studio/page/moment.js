@@ -99,7 +99,10 @@ function listenForBox(seen, told) {
 
 let waiting = null;
 const turn = () => { clearTimeout(waiting); waiting = setTimeout(doing(async () => { await show(); if (working) await begin(working); }), 200); };
-form.addEventListener("input", turn);
+const showFields = () => { $("coefficients").hidden = form.kind.value !== "mfcc"; };
+form.addEventListener("input", () => { showFields(); turn(); });
+form.addEventListener("reset", () => setTimeout(showFields));
+showFields();
 form.addEventListener("submit", (event) => event.preventDefault());
 
 $("look").addEventListener("click", doing(async () => {
@@ -129,7 +132,10 @@ async function begin(what) {
   await stopWork();
   if (mine !== begins) return;
   const both = $("network").value === "all" ? networks.map((_, place) => place) : [first()];
-  $("found").replaceChildren();
+  // Networks side by side, each with its own layers below one another.
+  const columns = both.length > 1 ? both.map((network) => element("section", { "aria-label": networks[network] }, element("h3", {}, networks[network]))) : [$("found")];
+  $("found").classList.toggle("beside", both.length > 1);
+  $("found").replaceChildren(...(both.length > 1 ? columns : []));
   for (const button of document.querySelectorAll("[data-ask]")) button.setAttribute("aria-pressed", button.dataset.ask === what);
   const begun = [];
   for (const network of both) begun.push([network, (await ask("works", { ...question(network), what })).number]);
@@ -138,13 +144,13 @@ async function begin(what) {
   $("no-decoders").hidden = both.every((network) => reads[network]);
   $("work-stop").hidden = false;
   const wanted = (number) => () => current.includes(number);
-  await Promise.all(begun.map(([network, work]) => follow(work,
-    (one) => $("found").append(card(one, both.length > 1 ? networks[network] : "")),
+  await Promise.all(begun.map(([, work], column) => follow(work,
+    (one) => columns[column].append(card(one)),
     (told) => { $("work-state").textContent = told.ended && told.state === "done" ? "" : progress(told); }, wanted(work))));
   if (begun.every(([, work]) => wanted(work)())) $("work-stop").hidden = true;
 }
 
-function card(one, network) {
+function card(one) {
   const title = one.part ? `${t(one.part)}: ${one.bird}` : one.recording ? `${one.tap}: ${one.bird}` : one.tap;
   if (one.why) return element("figure", { class: "layer" }, element("figcaption", {}, element("strong", {}, title), one.why));
   const parts = [];
@@ -152,11 +158,11 @@ function card(one, network) {
   // Beside each figure what it has to beat.
   const controls = [["others", one.others], ["untaught", one.twin]].filter(([, value]) => value !== undefined).map(([key, value]) => `${t(key)} ${number(value)}`);
   if (one.alike !== undefined) parts.push(`${t("alike_by")} ${number(one.alike)}${controls.length ? ` (${controls.join(", ")})` : ""}`);
-  if (one.share !== undefined) parts.push(percent(one.share));
+  if (one.share !== undefined) parts.push(`${percent(one.share)} ${t("of_picture")}`);
   if (one.reached === false) parts.push(t("not_reached"));
   if (one.recording) parts.push(`${one.recording} ${clock(one.start_s)}`);
   return element("figure", { class: "layer" }, picture(one.picture, one.sound, title),
-    element("figcaption", {}, element("strong", {}, network ? `${network} · ${title}` : title), ...(one.method ? [t(one.method), element("br")] : []), parts.join(" · ")));
+    element("figcaption", {}, element("strong", {}, title), ...(one.method ? [t(one.method), element("br")] : []), parts.join(" · ")));
 }
 
 for (const button of document.querySelectorAll("[data-ask]")) button.addEventListener("click", doing(() => begin(button.dataset.ask)));

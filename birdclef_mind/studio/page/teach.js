@@ -1,11 +1,10 @@
 // Teach it: one segment after the other, said by a key, on disk at once; then train anew.
 import { $, Refused, ask, clock, doing, element, follow, heardOf, number, percent, picture, playSound, progress, say, t } from "./common.js";
 
-let segments = [], place = 0, birds = [], teaches = false, order = "unsure", choosing = null, meant = null, touched = false, begun = false, seenNumber = 0;
+let segments = [], place = 0, birds = [], teaches = false, order = "unsure", choosing = null, meant = null, touched = false, begun = false, seenNumber = 0, takenBackFrom = 0;
 
 export function settle(state) {
   ({ birds, teaches } = state);
-  $("no-data").hidden = teaches;
   $("classroom").hidden = !teaches;
   $("bird-list").append(...birds.map(([label, name]) => element("option", { value: name === label ? label : `${name} (${label})` })));
 }
@@ -13,13 +12,22 @@ export function settle(state) {
 export const enter = doing(async () => {
   if (!teaches || begun) return;
   begun = true;
+  const told = await ask("marks");
+  // What was said before is this window's to take back, and what it says itself.
+  takenBackFrom = told.number;
+  count(told);
   await load();
   await scan("scan");
   showTraining();
 });
 
-async function load(stay = false, words = $("search").value) {
-  const told = await ask(`queue?order=${encodeURIComponent(order)}&words=${encodeURIComponent(words)}`);
+// Words that begin so ask for what sounds like the first segment that the others name.
+const LIKE = "≈";
+
+async function load(stay = false) {
+  const wanted = $("search").value.trim(), alike = wanted.startsWith(LIKE), plain = wanted.slice(alike ? LIKE.length : 0).trim();
+  const told = await ask(`queue?order=${encodeURIComponent(order)}&words=${encodeURIComponent(plain)}`);
+  if (alike && plain && told.segments.length) return showLike(told.segments[0]);
   // Whoever is in the midst of a segment stays there; the order is that of what follows.
   const now = stay && (touched || document.querySelector("dialog[open]")) ? current() : undefined;
   segments = now ? [now, ...told.segments.filter((one) => one.place !== now.place)] : told.segments;
@@ -43,8 +51,9 @@ const current = () => segments[place];
 function show() {
   $("queue").replaceChildren(...segments.map((segment, row) => {
     const told = said(segment.mark);
+    const beside = segment.near ?? segment.sure;
     const button = element("button", { type: "button", "aria-current": row === place }, element("span", {}, segment.bird),
-      element("span", {}, segment.sure === undefined ? "" : percent(segment.sure)), element("small", {}, `${segment.recording} ${clock(segment.start_s)}${told ? ` · ${told}` : ""}`));
+      element("span", { title: t(segment.near === undefined ? "sure_of_label" : "alike_by") }, beside === undefined ? "" : percent(beside)), element("small", {}, `${segment.recording} ${clock(segment.start_s)}${told ? ` · ${told}` : ""}`));
     button.addEventListener("click", () => { place = row; show(); playSound(`segments/${segment.place}/sound`); });
     return element("li", {}, button);
   }));
@@ -59,7 +68,9 @@ function show() {
     ...(segment.sure === undefined ? [] : [element("p", {}, `${t("network_hears")}: ${segment.heard} · ${segment.bird} ${percent(segment.sure)}`)]),
     ...(segment.reason ? [element("p", { class: "reason" }, segment.reason)] : []),
     ...(told ? [element("p", {}, element("strong", {}, `${t("said")}: ${told}`))] : []));
-  $("queue").querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
+  // Within its own list alone, or the page would jump.
+  const list = $("queue"), item = list.querySelector("[aria-current=true]")?.parentElement;
+  if (item) list.scrollTop = Math.min(item.offsetTop - list.offsetTop, Math.max(list.scrollTop, item.offsetTop - list.offsetTop + item.offsetHeight - list.clientHeight));
 }
 
 function said(mark) {
@@ -90,7 +101,7 @@ async function mark(changes, stay = false, segment = current()) {
 function replace(told) {
   const row = segments.findIndex((segment) => segment.place === told.place);
   if (row >= 0) segments[row] = { ...segments[row], ...told };
-  if (told.corrections !== undefined) count(told);
+  if (told.corrections !== undefined) { takenBackFrom = told.number; count(told); }
   show();
 }
 
@@ -108,15 +119,34 @@ const sayings = {
   start: () => startHere(),
   skip: () => { if (place < segments.length - 1) { place += 1; show(); playSound(`segments/${current().place}/sound`); } },
   undo: async () => {
-    const told = await ask("undo", {});
+    let told;
+    try { told = await ask("undo", { seen: takenBackFrom }); }
+    catch (error) {
+      if (!(error instanceof Refused) || error.status !== 409) throw error;
+      say(t("meanwhile"));
+      const now = await ask("marks");
+      takenBackFrom = now.number;
+      count(now);
+      return;
+    }
     if (told.segment) {
       const row = segments.findIndex((segment) => segment.place === told.segment.place);
       if (row >= 0) place = row; else { segments.unshift(told.segment); place = 0; }
       replace({ ...told.segment, corrections: told.corrections, said: told.said, number: told.number });
     } else count(told);
   },
-  more_like: async () => { segments = (await ask(`segments/${current().place}/like`)).segments; place = 0; show(); },
+  more_like: () => showLike(current()),
 };
+
+// What sounds like a segment to the network, behind it; whoever empties the search comes back.
+async function showLike(segment) {
+  const { segments: found } = await ask(`segments/${segment.place}/like`);
+  if (!found.length) { say(t("not_heard_yet")); return; }
+  $("search").value = `${LIKE} ${segment.recording}`;
+  segments = [segment, ...found];
+  place = 0;
+  show();
+}
 
 // The song starts where its sound stands now; one may say it more exactly.
 function startHere() {
@@ -130,7 +160,13 @@ $("starts").addEventListener("close", doing(async () => {
   const dialog = $("starts"), kept = dialog.returnValue;
   dialog.returnValue = "";
   // An empty field takes a start back.
-  if (kept === "save") await mark({ start_s: $("start-s").value === "" ? null : Number($("start-s").value), drop: false }, true, meant);
+  if (kept !== "save") return;
+  try { await mark({ start_s: $("start-s").value === "" ? null : Number($("start-s").value), drop: false }, true, meant); }
+  catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    dialog.showModal();
+    say(error.message);
+  }
 }));
 
 function choose(what) {
@@ -144,10 +180,15 @@ $("birds").addEventListener("close", doing(async () => {
   const dialog = $("birds"), wanted = $("bird-search").value.trim().toLowerCase();
   const kept = dialog.returnValue;
   dialog.returnValue = "";
-  if (kept !== "save" || !wanted) return;
+  if (kept !== "save") return;
   const exact = birds.filter(([label, name]) => [label, name, `${name} (${label})`].some((one) => one.toLowerCase() === wanted));
   const some = exact.length ? exact : birds.filter(([label, name]) => `${name} (${label})`.toLowerCase().includes(wanted));
-  if (some.length !== 1) { say(`${t("choose_bird")}: ${wanted}${some.length ? ` (${some.slice(0, 5).map(([, name]) => name).join(", ")})` : ""}`); dialog.showModal(); return; }
+  if (some.length !== 1) {
+    const names = some.slice(0, 5).map(([, name]) => name).join(", ");
+    dialog.showModal();
+    say(`${t("choose_bird")}${some.length ? `: ${names}${some.length > 5 ? ", …" : ""}` : ""}`);
+    return;
+  }
   const [label] = some[0];
   say("");
   if (choosing === "relabel") await mark({ relabel: label, right: false, none: false, drop: false }, false, meant);
@@ -156,7 +197,12 @@ $("birds").addEventListener("close", doing(async () => {
 
 // One after the other: who is quicker than the disk speaks of the next segment, not twice of one.
 let saying = Promise.resolve();
-for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => { touched = true; saying = saying.then(doing(() => sayings[button.dataset.say]())); });
+for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", (event) => {
+  touched = true;
+  // After a mouse, space plays again, and does not say the same of the next one.
+  if (event.detail) button.blur();
+  saying = saying.then(doing(() => sayings[button.dataset.say]()));
+});
 
 export function key(event) {
   // A key that is held says a thing once.
@@ -169,7 +215,7 @@ export function key(event) {
 }
 
 $("segment").addEventListener("click", () => { touched = true; });
-$("order").addEventListener("change", doing(async (event) => { order = event.target.value; await scan(order === "suspicious" ? "audit" : "scan"); }));
+$("order").addEventListener("change", doing(async (event) => { order = event.target.value; touched = false; event.target.blur(); await scan(order === "suspicious" ? "audit" : "scan"); }));
 let searching = null;
 $("search").addEventListener("input", () => { clearTimeout(searching); searching = setTimeout(doing(() => load()), 200); });
 

@@ -12,8 +12,11 @@ export function settle(state) {
 const hear = () => playSound(`blind/${question.number}/sound`);
 
 $("ask").addEventListener("click", doing(async () => {
-  question = await ask("blind", {});
-  $("verdict").textContent = "";
+  // A question takes a moment to be made.
+  $("ask").disabled = true;
+  $("verdict").textContent = t("working");
+  try { question = await ask("blind", {}); }
+  finally { $("ask").disabled = !ready; $("verdict").textContent = ""; }
   $("replay").hidden = false;
   $("replay").onclick = hear;
   $("offered").replaceChildren(...question.offered.map(([label, name], place) => {
@@ -33,9 +36,8 @@ async function answer(label) {
   }
   const name = (one) => names.get(one) ?? one;
   $("verdict").textContent = `${told.right ? t("is_right") : `${t("is_wrong")} ${name(told.truth)}.`} ${t("network_said")} ${name(told.network)}. (${t("heard_from")} ${told.stage})`;
-  $("replay").hidden = true;
   $("tally").replaceChildren(element("table", {},
-    element("thead", {}, element("tr", {}, ...["", "", t("you"), t("network")].map((word) => element("th", { scope: "col" }, word)))),
+    element("thead", {}, element("tr", {}, ...["", t("questions"), t("you"), t("network")].map((word) => element("th", { scope: "col" }, word)))),
     element("tbody", {}, ...Object.entries(told.tallies).map(([stage, tally]) => element("tr", {}, element("th", { scope: "row" }, stage), element("td", {}, `${tally.asked}`),
       element("td", {}, percent(tally.person / tally.asked)), element("td", {}, percent(tally.network / tally.asked)))))));
   $("ask").textContent = t("next");
