@@ -91,7 +91,7 @@ def read_blocks(path: Path, sample_rate_hz: int, longest_s: float | None = None)
     Raises
     ------
     AudioError : a file that is missing, empty, not decodable, of a rate that no sound has, longer than `longest_s`, by
-        default `LONGEST_S`, or that holds values that are not finite or beyond any sound. It may come after some blocks.
+        default `LONGEST_S`, or with values that are not finite or beyond any sound. It may come after some blocks.
     """
     seconds, samples, most_s = 0.0, 0, LONGEST_S if longest_s is None else longest_s
     with at_hand(path) as own:
