@@ -12,12 +12,12 @@ from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.audit.foreign import hum_db, voiced_share
 from birdclef_mind.audit.opinions import normalised
 from birdclef_mind.backwards.anatomy import Anatomy, as_input
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.data.labels import Classes
 from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.errors import TableError
 from birdclef_mind.networks.bundle_tables import read_validation
-from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.progress import Track, untracked
 
 _LEAST = 1e-6
@@ -83,20 +83,21 @@ def held_out_opinion(bundle: Path, rows: Sequence[IndexRow], classes: Classes) -
 def foreign_sounds(
     rows: Sequence[IndexRow],
     competition: Path,
-    features: Features,
+    cache: Cache,
     failed: dict[str, str],
     *,
     track: Track = untracked,
 ) -> tuple[Array, Array]:
-    """How much hum and how much voice is in segments, each recording read once: `hum_db` and `voiced`, (n,) each.
+    """How much hum and voice is in segments of a cache, each recording read once: `hum_db` and `voiced`, (n,) each.
 
     `failed` gets recordings that cannot be heard, and why.
     """
+    features = cache.features
     hum, voice = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     order = sorted(range(len(rows)), key=lambda place: rows[place].recording)
     recordings = [(name, list(own)) for name, own in groupby(order, lambda place: rows[place].recording)]
     for recording, places in track(recordings, len(recordings), "recordings listened to"):
-        found = real_sounds([rows[place] for place in places], competition, features, failed)
+        found = real_sounds([rows[place] for place in places], competition, features, failed, cache=cache)
         if recording not in failed:
             samples = np.stack([one for one in found if one is not None])
             hum[places] = hum_db(samples, features.sample_rate_hz)

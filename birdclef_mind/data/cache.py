@@ -55,6 +55,10 @@ class Cache(Index):
             )
         return strip
 
+    def source(self, row: IndexRow) -> strips.Source:
+        """The sound file that a row's pictures were made of; StoreError for pictures that are missing or broken."""
+        return strips.read_facts(picture_path(self.root, row.folder, row.recording)).source
+
     def pictures(self, rows: Sequence[IndexRow], track: Track = untracked) -> Pictures:
         """Pictures of some rows, in their order; each recording is read once.
 

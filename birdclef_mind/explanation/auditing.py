@@ -77,12 +77,13 @@ def audit(
 ) -> AuditFacts:
     """Write what may be wrong with what a bundle was trained on to the folder `out`; gives the facts that it writes.
 
-    Bad input is refused before anything is written: BundleError, ConfigError, ListenerError for what is no listener.
+    Bad input is refused before anything is written: BundleError, ConfigError, ListenerError for what is no listener,
+    StoreError for embeddings of other sounds.
     What stood in `out` stays until the new audit is whole. "failures" names recordings that cannot be heard, and why.
     """
     bundle = bundles.load(bundle_folder)
     corrected = bundles.as_trained(bundle, cache)
-    competition = competition_of(auditing.competition, cache)
+    competition = competition_of(auditing.competition, cache, say)
     listener = _opened(auditing.listener, competition, corrected, say)
     rows = tuple(row for row in cache.rows if row.label)
     with explanation.claimed(out, "audit", BundleError) as ledger, ExitStack() as opened:
@@ -126,11 +127,19 @@ def audit(
 def _opened(
     path: Path | None, competition: Path | None, cache: CorrectedCache, say: Say
 ) -> Embeddings | Listener | None:
-    """What a listener made of the recordings before, or the listener, to hear them now; None without one."""
+    """What a listener made of the recordings before, or the listener, to hear them now; None without one.
+
+    StoreError for embeddings of other sounds, ConfigError where there is nothing to hear.
+    """
     if path is None:
         return None
     if (path / folder_kinds.EMBEDDINGS).is_file():
-        return open_embeddings(path)
+        found = open_embeddings(path)
+        found.require_same_sounds(cache)
+        heard = {(row.recording, row.segment) for row in found.rows}
+        if lost := sum((row.recording, row.segment) not in heard for row in cache.rows):
+            say(f"{path}: {lost} of {len(cache.rows)} segments were not heard, and are judged without a listener")
+        return found
     if competition is None:
         raise ConfigError(f"listener: expected the recordings, for it to hear, found none at {cache.competition}")
     return open_ears(path, say=say)

@@ -180,7 +180,7 @@ def _right_and_wrong(segments: Sequence[Segment]) -> tuple[list[int], list[int]]
 
 
 def _clips(reading: Reading, rows: Sequence[IndexRow]) -> list[str | None]:
-    heard = real_sounds(rows, reading.competition, reading.cache.features, reading.failed)
+    heard = real_sounds(rows, reading.competition, reading.features, reading.failed, cache=reading.cache)
     return [
         None if samples is None else reading.folder.sound(f"segment-{place + 1:05d}", samples)
         for place, samples in enumerate(heard)

@@ -105,7 +105,7 @@ def from_rows(
     cache: Cache, chosen: Sequence[tuple[IndexRow, str]], competition: Path | None, failed: dict[str, str]
 ) -> Examples:
     """Cached segments as examples, with their real sound where the competition folder has it; see `real_sounds`."""
-    sounds = real_sounds([row for row, _ in chosen], competition, cache.features, failed)
+    sounds = real_sounds([row for row, _ in chosen], competition, cache.features, failed, cache=cache)
     start_s = cache.features.windowing.start_s
     each = tuple(
         Example(row.recording, row.start_s, start_s(row.segment), row.label, row.author, why, samples)

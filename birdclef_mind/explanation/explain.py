@@ -121,7 +121,7 @@ def explain(
     corrected = bundles.as_trained(bundle, cache)
     both = corrected.sides(bundle.record.validation_recordings)
     learn, check = _with_a_bird(both.learn), _with_a_bird(both.check)
-    competition = competition_of(explaining.competition, cache)
+    competition = competition_of(explaining.competition, cache, say)
     named = [(examples.find_row(corrected, wanted), "named") for wanted in explaining.segments]
     files = examples.from_files(explaining.sounds, cache.features)
     setups = setups_named(explaining.presets, bundle.features)

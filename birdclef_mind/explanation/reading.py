@@ -15,6 +15,7 @@ from birdclef_mind.explanation.folder import Folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.storage.folder_kinds import kind_of
+from birdclef_mind.storage.progress import Say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ def both_ways(folder: Path, bundle: Bundle) -> tuple[Backwards, Backwards]:
     return read_backwards(anatomy, trained), read_backwards(twin, of_twin)
 
 
-def competition_of(given: Path | None, cache: Cache) -> Path | None:
-    """Folder of the real sound; None when the one the cache was made from is not there.
+def competition_of(given: Path | None, cache: Cache, say: Say = lambda line: None) -> Path | None:
+    """Folder of the real sound; None, which is told, when the one the cache was made from is not there.
 
     ConfigError for one that is given and not there.
     """
@@ -76,4 +77,5 @@ def competition_of(given: Path | None, cache: Cache) -> Path | None:
         return folder
     if given:
         raise ConfigError(f"competition: expected a folder with its recordings, found {kind_of(folder)} at {folder}")
+    say(f"{folder}: the recordings are not there any more; their sounds are made of the pictures")
     return None

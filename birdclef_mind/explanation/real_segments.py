@@ -27,7 +27,8 @@ def write_real_segments(
     """
     chosen, folder = sorted(set(places)), reading.folder
     own = [rows[place] for place in chosen]
-    sounds = real_sounds(own, reading.competition, reading.features, reading.failed)
+    cache = reading.cache if isinstance(reading, Reading) else None
+    sounds = real_sounds(own, reading.competition, reading.features, reading.failed, cache=cache)
     written: dict[int, WrittenSegment] = {}
     for place, row, samples, name in zip(chosen, own, sounds, safe_names(len(chosen), kind), strict=True):
         pixels = pictures.pixels[place]

@@ -129,7 +129,7 @@ def _measured(
     hum, voiced = (
         (unheard, unheard)
         if reading.competition is None
-        else foreign_sounds(rows, reading.competition, cache.features, reading.failed, track=track)
+        else foreign_sounds(rows, reading.competition, cache, reading.failed, track=track)
     )
     return Measured(
         rows=tuple(rows), vectors=(own, *([ears.vectors] if ears else [])),

@@ -14,7 +14,9 @@ from typing import Any, Self
 import numpy as np
 
 from birdclef_mind.arrays import Array
+from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import INDEX, Index, IndexRow, place_of, read_index
+from birdclef_mind.data.strips import Source
 from birdclef_mind.errors import ConfigError, ListenerError, StoreError, reason_of
 from birdclef_mind.listeners import embedding_files
 from birdclef_mind.listeners.hearing import Hearing
@@ -121,6 +123,26 @@ class Embeddings(Index):
         if not rows:
             return Arrays(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0, len(self.heard_by.match.known)), np.float32))
         return Arrays(np.stack(embeddings).astype(np.float32), np.stack(opinion).astype(np.float32))
+
+    def source(self, row: IndexRow) -> Source:
+        """The sound file that was heard for a row; StoreError for embeddings that are missing or broken."""
+        return embedding_files.read_facts(self._path(row.folder, row.recording)).source
+
+    def require_same_sounds(self, cache: Cache) -> None:
+        """Raise StoreError where recordings of a cache were heard in other files than its pictures were made of."""
+        first = {(row.folder, row.recording): row for row in reversed(cache.rows)}
+        mine = {(row.folder, row.recording) for row in self.rows}
+        shared = [row for name, row in first.items() if name in mine]
+        own, others = (
+            ask_each(self.source, shared, remote=is_remote(self.root)),
+            ask_each(cache.source, shared, remote=is_remote(cache.root)),
+        )
+        for row, heard, seen in zip(shared, own, others, strict=True):
+            if heard.sha256 != seen.sha256:
+                raise StoreError(
+                    f"{self.root}: expected what was heard in the sounds of {cache.root}, found another "
+                    f"{row.recording}; run `embed` again"
+                )
 
     def _path(self, folder: str, recording: str) -> Path:
         return place_of(self.root, folder, recording, embedding_files.SUFFIX)

@@ -160,7 +160,7 @@ def windows(
     held = windowing.count(end / rate_hz)
     lost = [place for place in moved if place >= held or round(moved[place] * rate_hz) >= end]
     if lost:
-        raise AudioError(f"is too short for the window that was moved to {moved[lost[0]]:g} s")
+        raise AudioError(f"is too short for the window at {moved[lost[0]]:g} s")
     yield from (own.window(moved) for own in under_way if own.number < held)
 
 

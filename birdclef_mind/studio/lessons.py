@@ -136,7 +136,7 @@ class Lessons:
     def sound(self, place: int) -> bytes:
         """A segment as WAV: as it was recorded, or made of its picture where the recording is not at hand."""
         row, features = self.rows[place], self.cache.features
-        (samples,) = real_sounds([row], self.competition, features, self.failed)
+        (samples,) = real_sounds([row], self.competition, features, self.failed, cache=self.cache)
         if samples is None:
             samples = pictures_to_samples(self.cache.pictures([row]), features, rounds=QUICK_ROUNDS)[0]
         return wav_bytes(samples, features.sample_rate_hz)

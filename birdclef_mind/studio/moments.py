@@ -147,7 +147,7 @@ def alike(looked: Looked, competition: Path | None, work: Work) -> Iterator[dict
             continue
         row = mind.known[place]
         told = looked.told(tap.name, NEAREST, library.pixels[place][None].astype(np.float32))
-        (real,) = real_sounds([row], competition, features, {})
+        (real,) = real_sounds([row], competition, features, {}, cache=cache)
         if real is not None:
             told |= {"sound": looked.shown.sound(real, features.sample_rate_hz), "real": True}
         bird = cache.common_names.get(row.label) or row.label

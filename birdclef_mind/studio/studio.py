@@ -11,6 +11,7 @@ from birdclef_mind.data.competition import recording_path
 from birdclef_mind.errors import BirdclefMindError, ConfigError
 from birdclef_mind.explanation.reading import competition_of
 from birdclef_mind.listeners.open_listener import open_listener
+from birdclef_mind.networks.bundle import require_cache
 from birdclef_mind.sound.sound_files import duration_s
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.progress import Say
@@ -158,8 +159,7 @@ def _made(work: Path) -> None:
 
 
 def _lessons(opening: Opening, mind: Mind, cache: Cache, competition: Path | None) -> Lessons:
-    if mind.cache is None:
-        mind.bundle.require(cache.features.fingerprint(), str(cache.root))
+    require_cache(mind.bundle, cache)
 
     @functools.cache
     def length_s(recording: str) -> float | None:

@@ -103,7 +103,7 @@ def soft_labels(
     """What networks make of windows of soundscapes, the mean of them all, to a power; what is unlikely is 0.
 
     Where a listener has heard them, its chances count as much as those of all networks, for the birds it knows. A power
-    above 1 makes what is unlikely more so, and leaves what is sure.
+    above 1 makes what is unlikely more so, and leaves what is sure. StoreError where it has heard other sounds.
     """
     names = soundscapes.cache.classes.names
     chances = np.zeros((len(rows), len(names)))
@@ -113,6 +113,7 @@ def soft_labels(
         pixels = soundscapes.cache.pictures(rows[start : start + _CHUNK]).pixels
         chances[start : start + _CHUNK] = np.mean([one.scores(pixels) for one in predictors], axis=0)
     if soundscapes.heard:
+        soundscapes.heard.require_same_sounds(soundscapes.cache)
         told = lessons_for(rows, names, soundscapes.heard, track)[:, 1 : 1 + len(names)]
         chances = np.where(told >= 0, (chances + told) / 2, chances)
     chances = np.round(chances**power, _DIGITS)

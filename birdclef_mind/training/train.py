@@ -257,8 +257,12 @@ def _key(material: Material, check: Part, training: Training, source: Mapping[st
 
 
 def _lessons(cache: CorrectedCache, learn: Part, extras: Extras) -> Array | None:
-    """What the teacher makes of the segments to learn from."""
-    return lessons_for(learn.rows, cache.classes.names, extras.teacher) if extras.teacher else None
+    """What the teacher makes of the segments to learn from; StoreError where it heard other sounds."""
+    if extras.teacher is None:
+        return None
+    lessons = lessons_for(learn.rows, cache.classes.names, extras.teacher)
+    extras.teacher.require_same_sounds(cache)
+    return lessons
 
 
 def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:

@@ -68,8 +68,10 @@ def with_unlabelled(
 ) -> Material:
     """What is learned from, and segments without labels behind it, which make `unlabelled_share` of an epoch's draws.
 
-    An epoch shows as many labelled segments as before; of the others none more than about once.
+    An epoch shows as many labelled segments as before; of the others none more than about once. StoreError where the
+    listener heard other sounds than the cache has.
     """
+    unlabelled.embeddings.require_same_sounds(unlabelled.cache)
     classes = material.targets.shape[1]
     targets, pictures = np.zeros((len(rows), classes), np.float32), unlabelled.cache.pictures(rows)
     own = gather_material(

@@ -44,7 +44,7 @@ def test_foreign_sounds_are_those_of_each_segment_whatever_the_order(own, little
     cache, _ = own
     rows = [cache.rows[place] for place in rng.permutation(len(cache.rows))]
     failed = {}
-    hum, voiced = foreign_sounds(rows, little.competition, cache.features, failed)
+    hum, voiced = foreign_sounds(rows, little.competition, cache, failed)
     assert failed == {}
     samples = np.stack(real_sounds(rows, little.competition, cache.features, failed))
     rate_hz = cache.features.sample_rate_hz
@@ -57,7 +57,7 @@ def test_a_recording_that_cannot_be_heard_is_named_and_stops_none(own, competiti
     recording = cache.rows[0].recording
     (competition_folder / "train_audio" / recording).write_bytes(b"no sound")
     failed = {}
-    hum, voiced = foreign_sounds(cache.rows, competition_folder, cache.features, failed)
+    hum, voiced = foreign_sounds(cache.rows, competition_folder, cache, failed)
     lost = np.array([row.recording == recording for row in cache.rows])
     assert list(failed) == [recording]
     assert np.isnan(hum[lost]).all()

@@ -4,6 +4,7 @@ import base64
 import csv
 import errno
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -246,6 +247,17 @@ def test_a_bad_recording_has_no_real_sound(competition_folder, tmp_path, content
     path.write_bytes(content)
     assert real_sounds([row], competition_folder, PRESETS["mel32"], failed) == [None]
     assert failed
+
+
+def test_a_recording_that_is_another_sound_by_now_is_none_of_the_caches(competition_folder, tmp_path):
+    make_cache(competition_folder, tmp_path / "c")
+    cache, failed = open_cache(tmp_path / "c"), {}
+    first, other = cache.rows[0], next(row for row in cache.rows if row.recording != cache.rows[0].recording)
+    folder = competition_folder / "train_audio"
+    shutil.copy(folder / other.recording, folder / first.recording)
+    found = real_sounds([first, other], competition_folder, cache.features, failed, cache=cache)
+    assert found[0] is None and found[1] is not None
+    assert failed == {first.recording: "is another sound than the one that the cache's pictures were made of"}
 
 
 def test_real_sounds_are_those_of_the_cache(competition_folder, tmp_path):

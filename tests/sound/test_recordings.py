@@ -55,7 +55,7 @@ def test_windows_follow_their_definition(rng, length, step_s, block, moves):
 
 @pytest.mark.parametrize("moved", [{3: 0.0}, {0: 12.0}, {1: 100.0}])
 def test_a_window_that_a_recording_does_not_have_is_refused(moved):
-    with pytest.raises(AudioError, match="too short for the window that was moved"):
+    with pytest.raises(AudioError, match="too short for the window at"):
         list(audio.windows([np.ones(12_000, np.float32)], SMALL, moved))
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import make_cache
 from some_studio import Client
 
 from birdclef_mind.commands.cli import main
@@ -126,6 +127,13 @@ def test_a_kill_in_the_midst_of_training_loses_nothing(trained, cache_folder, tm
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_cache_of_other_birds_is_refused_when_it_begins(little, sample_folder, tmp_path, capsys):
+    make_cache(sample_folder, tmp_path / "c")
+    words = ["studio", little.bundle, "--cache", tmp_path / "c", "--work", tmp_path / "w", "--no-browser"]
+    assert main(list(map(str, words))) == 2
+    assert "expected a cache of the bundle's 2 labels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

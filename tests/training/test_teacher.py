@@ -1,11 +1,14 @@
 """A listener as teacher: its lessons, how they are mixed and moved, and that a network learns them."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import embed
 
+from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.errors import StoreError
 from birdclef_mind.listeners.embeddings import open_embeddings
@@ -43,6 +46,23 @@ def test_segments_that_it_has_not_heard_are_named(little, embedded):
         lessons_for(cache.heard, cache.classes.names, few)
     with pytest.raises(StoreError, match="expected embeddings of the same 1 classes"):
         lessons_for(cache.heard, cache.classes.names[:1], embeddings)
+
+
+def test_what_was_heard_of_other_sounds_teaches_nobody(little, embedded, tmp_path):
+    """Of recordings that were changed since, or of another competition with the same names."""
+    cache = open_cache(little.cache)
+    open_embeddings(embedded.folder).require_same_sounds(cache)
+    other = shutil.copytree(little.competition, tmp_path / "other")
+    one, two = sorted((other / "train_audio").rglob("*.ogg"))[:2]
+    shutil.copy(one, two)
+    embed(embedded.listener, other, tmp_path / "heard")
+    found = open_embeddings(tmp_path / "heard")
+    with pytest.raises(StoreError, match="expected what was heard in the sounds of .*, found another .*; run `embed`"):
+        found.require_same_sounds(cache)
+    with pytest.raises(StoreError, match=r"expected (what was heard in|every segment)"):
+        train(cache, tmp_path / "b", Training(model="small", epochs=1, batch_size=8), extras=Extras(teacher=found))
+    words = ["audit", little.decoded, little.cache, tmp_path / "a", "--listener", tmp_path / "heard"]
+    assert main(list(map(str, words))) == 2
 
 
 def test_a_window_between_two_has_a_lesson_between_theirs():

@@ -76,14 +76,15 @@ def test_their_pictures_and_lessons_are_theirs(heard):
     assert not both.targets[places].any()
 
 
-def test_windows_without_labels_move_as_others_do(heard):
+def test_windows_without_labels_move_as_others_do(heard, tmp_path):
     features = replace(heard.cache.features, windowing=replace(heard.cache.features.windowing, step_s=2.5))
     alone = material_of(heard, QUICK)
     material = replace(alone, features=features)
     rows = heard.unlabelled.rows(())
     # Rows as a step of half a window would have them.
     own = tuple(replace(row, start_s=2.5 * row.segment) for row in rows)
-    unlabelled = SimpleNamespace(cache=SimpleNamespace(pictures=lambda _: heard.unlabelled.cache.pictures(rows)))
+    pictures = heard.unlabelled.cache.pictures
+    unlabelled = SimpleNamespace(cache=SimpleNamespace(root=tmp_path, rows=(), pictures=lambda _: pictures(rows)))
     unlabelled.embeddings = replace(
         heard.unlabelled.embeddings,
         rows=tuple(replace(row, start_s=2.5 * row.segment) for row in heard.unlabelled.embeddings.rows),

@@ -4,7 +4,7 @@ export const t = (key) => words[key] ?? key;
 export const $ = (id) => document.getElementById(id);
 export const language = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
-export const number = (value) => numbers.format(value);
+export const number = (value) => numbers.format(Math.abs(value) < 0.005 ? 0 : value);
 export const percent = (value) => `${Math.round(100 * value)} %`;
 
 export class Refused extends Error {
