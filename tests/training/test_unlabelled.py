@@ -84,7 +84,9 @@ def test_windows_without_labels_move_as_others_do(heard, tmp_path):
     # Rows as a step of half a window would have them.
     own = tuple(replace(row, start_s=2.5 * row.segment) for row in rows)
     pictures = heard.unlabelled.cache.pictures
-    unlabelled = SimpleNamespace(cache=SimpleNamespace(root=tmp_path, rows=(), pictures=lambda _: pictures(rows)))
+    unlabelled = SimpleNamespace(
+        cache=SimpleNamespace(root=tmp_path, rows=(), source=None, pictures=lambda _: pictures(rows))
+    )
     unlabelled.embeddings = replace(
         heard.unlabelled.embeddings,
         rows=tuple(replace(row, start_s=2.5 * row.segment) for row in heard.unlabelled.embeddings.rows),
