@@ -142,9 +142,13 @@ def _is_there(path: Path) -> bool:
 
 def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     homes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = [(home, [path for path in _files(home) if path.suffix.lower() in audio.SUFFIXES]) for home in homes]
+    files_in = {home: list(_files(home)) for home in homes}
+    found = [(home, [path for path in own if path.suffix.lower() in audio.SUFFIXES]) for home, own in files_in.items()]
     problems = [f"{printable(home.name)}: no recordings in it" for home, own in found if not own]
-    loose = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in audio.SUFFIXES]
+    closed = [path for own in files_in.values() for path in own if path.suffix.lower() in audio.UNREAD_SUFFIXES]
+    problems += [f"{printable(str(path.relative_to(folder)))}: is of an ending that is not read" for path in closed]
+    known = (*audio.SUFFIXES, *audio.UNREAD_SUFFIXES)
+    loose = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in known]
     problems += [f"{printable(path.name)}: lies in no species' folder" for path in sorted(loose)]
     labels = _labels(folder, [home for home, own in found if own])
     files_of = [(home, path) for home, own in found for path in own]

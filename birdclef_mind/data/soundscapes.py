@@ -24,8 +24,6 @@ from birdclef_mind.storage.places import is_remote
 ROWS = Windowing(length_s=ROW_S, step_s=ROW_S)
 # Levels of folders, `test_soundscapes` the first, that are looked through for what the sample lists.
 _DEEPEST = 3
-# Endings of sounds that libsndfile does not read.
-_UNREAD = frozenset({".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".wv"})
 
 
 @dataclass(frozen=True)
@@ -113,19 +111,32 @@ def names_in(row_ids: Iterable[str]) -> Counter[str]:
     return Counter(row_id.rpartition("_")[0] for row_id in row_ids)
 
 
+def more_rows(sounds: Soundscapes, row_ids: Iterable[str]) -> list[str]:
+    """Rows that soundscapes should give beside `row_ids`, those that the sample lists, see `expected_rows`."""
+    rows, listed = dict.fromkeys(row_ids), names_in(row_ids)
+    example = not all(listed[one.name] for one in sounds.found)
+    each = (expected_rows(one, rows, listed[one.name], sounds.usual_s, example=example) for one in sounds.found)
+    return [row_id for own in each for row_id in own]
+
+
 def expected_rows(
-    soundscape: Soundscape, rows: Mapping[str, Any], listed: int, usual_s: float = USUAL.soundscape_s
+    soundscape: Soundscape,
+    rows: Mapping[str, Any],
+    listed: int,
+    usual_s: float = USUAL.soundscape_s,
+    *,
+    example: bool = False,
 ) -> list[str]:
     """Rows a soundscape should give beside the `listed` ones that the sample lists of it, among `rows`.
 
     One that cannot be read is taken to be as long as the others usually are, `usual_s`. Where the length is not known
-    and the sample lists any of its rows, these are all. A sample that lists most of a soundscape's rows means all it
-    wants: a sound a little too
-    long gives no more.
+    and the sample lists any of its rows, these are all, unless it is an `example`, which lists none of other
+    soundscapes. A sample that lists most of a soundscape's rows means all it wants: a sound a little too long gives no
+    more.
     """
     header = soundscape.header
     duration_s = header.duration_s if header else usual_s
-    if listed and (header is None or duration_s is None):
+    if listed and not example and (header is None or duration_s is None):
         return []
     if duration_s is None:
         # Its header does not tell, so it is read to its end.
@@ -191,7 +202,7 @@ def _passed_over(folder: Path, paths: Iterable[Path], listed: Collection[str]) -
     # What is listed is missing, and said to be so.
     left = [path for path in sorted(paths) if path.name[0] != "." and _composed(printable(path.stem)) not in listed]
     deep = [path for path in left if path.parent != folder and path.suffix.lower() in audio.SUFFIXES]
-    closed = [path for path in left if path.suffix.lower() in _UNREAD]
+    closed = [path for path in left if path.suffix.lower() in audio.UNREAD_SUFFIXES]
     for found, why in ((deep, "lie deeper, and are not listed"), (closed, "are of an ending that is not read")):
         if found:
             first = printable(str(found[0].relative_to(folder)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from birdclef_mind.data.answers import answers_text, constant_cells
 from birdclef_mind.data.form import ANSWERS, SAMPLE_SUBMISSION, form_of_rows
 from birdclef_mind.data.sample_submission import read_sample_submission
-from birdclef_mind.data.soundscapes import expected_rows, find_soundscapes, names_in
+from birdclef_mind.data.soundscapes import find_soundscapes, more_rows
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.ledger import refuse_others, write_own
 
@@ -30,10 +30,10 @@ def write_constant(root: Path, out: Path) -> int:
 
 def _heard(root: Path, row_ids: tuple[str, ...]) -> list[str]:
     """The windows that are asked for: of soundscapes that are there, or those of the sample where none is."""
-    rows, listed = dict.fromkeys(row_ids), names_in(row_ids)
+    rows = dict.fromkeys(row_ids)
     try:
         sounds = find_soundscapes(root, row_ids, form_of_rows(root))
-        more = [row_id for one in sounds.found for row_id in expected_rows(one, rows, listed[one.name], sounds.usual_s)]
+        more = more_rows(sounds, row_ids)
         absent = sounds.absent if sounds.found else frozenset()
         return [*(row_id for row_id in rows if row_id.rpartition("_")[0] not in absent), *more]
     except Exception:  # The rows of the sample alone are a file that Kaggle can score.

@@ -21,6 +21,12 @@ def nowhere(table: Table, own: Known) -> list[str]:
     return [f"none of the network's {known} is a column that is asked for: every score is 0"]
 
 
+def nothing(table: Table) -> list[str]:
+    """A line where no row is asked for."""
+    where = f"there are no soundscapes, and no {SAMPLE_SUBMISSION} that lists rows"
+    return [] if table.count else [f"no row is asked for: {where}"]
+
+
 def not_done(submitting: Submitting, answering: Answering, table: Table) -> Iterator[str]:
     """A line for whatever is asked for and cannot be done here."""
     plain = Submitting(shifts=submitting.shifts)
@@ -37,7 +43,7 @@ def unusual(sounds: Soundscapes, table: Table, has_sample: bool, own: Known, for
     """What is unusual, and how it was taken."""
     name = SAMPLE_SUBMISSION
     lines = [] if has_sample else [f"{name} is missing: answers are for what the network knows, by name"]
-    if not sounds.found:
+    if not sounds.found and table.count:
         lines.append("there are no soundscapes: every row the sample lists has its priors")
     are, unknown = own.are, [name for name in table.columns if name not in own.classes.names]
     if unknown:

@@ -16,9 +16,8 @@ from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES,
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
-    expected_rows,
     find_soundscapes,
-    names_in,
+    more_rows,
     refuse_among,
     row_scores,
 )  # fmt: skip
@@ -33,7 +32,7 @@ from birdclef_mind.kaggle.settings import RANKS, Submitting
 from birdclef_mind.kaggle.smoothing import smoothed
 from birdclef_mind.kaggle.submission_check import find_fault
 from birdclef_mind.kaggle.submission_table import Table
-from birdclef_mind.kaggle.submission_words import not_done, nowhere, unusual
+from birdclef_mind.kaggle.submission_words import not_done, nothing, nowhere, unusual
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.sound.settings import ROW_S
@@ -123,9 +122,8 @@ def _write(
     sample, form, known = sample_of(root), form_of_rows(root), answering.known
     table = Table(known, sample, form.rows)
     asked = tuple(table.rows)
-    sounds, listed = find_soundscapes(root, asked, form), names_in(asked)
-    for one in sounds.found:
-        table.expect(expected_rows(one, table.rows, listed[one.name], sounds.usual_s))
+    sounds = find_soundscapes(root, asked, form)
+    table.expect(more_rows(sounds, asked))
     # Where soundscapes are there, those that are not may be an example of the sample submission alone.
     for name in sounds.absent if sounds.found else ():
         table.drop(name)
@@ -149,7 +147,8 @@ def _write(
         problems += _compute(table, work, sounds.found, between, track=track)
     except Exception as error:  # A valid file stands; what no soundscape is to blame for must not take it away.
         problems.append(f"nothing more was computed: {reason_of(error)}")
-    kept = stood and fits and bool(problems) and not table.computed
+    # Where nothing is asked for, or nothing was computed, what stood there is worth more.
+    kept = stood and not table.computed and (not table.count or (fits and bool(problems)))
     if not kept:
         table.write(out)
     fault = None if kept else _fault_of(table, out)
@@ -158,7 +157,7 @@ def _write(
         table.forget()
         table.write(out)
     seconds = clock.now() - clock.started
-    warnings = [*sounds.odd, *nowhere(table, known), *not_done(submitting, answering, table)]
+    warnings = [*sounds.odd, *nothing(table), *nowhere(table, known), *not_done(submitting, answering, table)]
     if kept:
         warnings.append(f"no row was computed: the submission that stood at {out} before stays as it was")
     report = SubmissionReport(

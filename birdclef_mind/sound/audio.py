@@ -24,6 +24,7 @@ from birdclef_mind.sound.ogg_pages import with_stream
 from birdclef_mind.sound.settings import Cutting, Features
 from birdclef_mind.sound.sound_files import LONGEST_S as LONGEST_S
 from birdclef_mind.sound.sound_files import SUFFIXES as SUFFIXES
+from birdclef_mind.sound.sound_files import UNREAD_SUFFIXES as UNREAD_SUFFIXES
 from birdclef_mind.sound.sound_files import Header as Header
 from birdclef_mind.sound.sound_files import artist_of as artist_of
 from birdclef_mind.sound.sound_files import duration_s as duration_s

@@ -24,6 +24,8 @@ _ALIASES = (".aif", ".aifc", ".oga", ".opus", ".snd", ".wave", ".mp2", ".8svx", 
 # All endings of sound that libsndfile reads; what a file holds is decided by its content.
 SUFFIXES = tuple(sorted({f".{name.lower()}" for name in soundfile.available_formats() if name not in _NOT_BY_ENDING}
                         .union(_ALIASES)))  # fmt: skip
+# Of sounds that it does not read, such as those of telephones.
+UNREAD_SUFFIXES = frozenset({".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ape", ".wv"})
 # Longer ones would give a picture wider than readers accept.
 LONGEST_S = 2 * 3600
 # libsndfile's largest number stands for a length that is not known.

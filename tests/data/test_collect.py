@@ -53,6 +53,9 @@ def test_a_collection_is_a_competition(collection, tmp_path):
     assert tree(collection) == before
     assert (found.trained, found.held_out, found.species) == (8, 0, 3)
     assert sorted(found.problems) == ["comsan/broken.ogg: cannot be read", "empty: no recordings in it"]
+    (collection / "comsan" / "phone.m4a").write_bytes(b"x")
+    again = collect(collection, tmp_path / "again")
+    assert "comsan/phone.m4a: is of an ending that is not read" in again.problems
     competition = open_competition(tmp_path / "c")
     assert all(competition.audio_path(one).is_symlink() for one in competition.recordings)
     assert all(recording_path(competition.root, one.filename) for one in competition.recordings)

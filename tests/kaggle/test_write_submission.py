@@ -90,7 +90,8 @@ def test_columns_are_the_samples_by_name_and_unknown_birds_get_zero(bundle, comp
     (competition_folder / "test_soundscapes" / "elsewhere.ogg").write_bytes(b"no sound")
     report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
     table = assert_valid(tmp_path / "s.csv", ("zzz", third, "aaa", first))
-    assert (report.rows, report.computed) == (7, 6)
+    # What cannot be read is as long as the others, since the sample lists an example alone.
+    assert (report.rows, report.computed) == (9, 6)
     assert table.row_ids[:2] == ("elsewhere_5", "soundscape_90001_10")
     assert not table.values[:, [0, 2]].any()
     priors = dict(zip(bundle.classes.names, bundle.priors, strict=True))
@@ -125,6 +126,36 @@ def test_bad_soundscapes_keep_priors_and_are_listed(bundle, competition_folder, 
     log = (tmp_path / "s.log").read_text()
     assert f"features {bundle.features.fingerprint()}" in log
     assert "unlisted.ogg: cannot be decoded" in log
+
+
+def test_an_unreadable_soundscape_of_which_an_example_is_listed_has_all_its_rows(bundle, competition_folder, tmp_path):
+    """The sample of 2023 lists three rows of one soundscape; one that lists every soundscape means what it says."""
+    folder, sample = competition_folder / "test_soundscapes", competition_folder / "sample_submission.csv"
+    listed = read_scores(sample).row_ids
+    first = next(path for path in sorted(folder.iterdir()) if listed[0].startswith(path.stem))
+    for path in folder.iterdir():
+        soundfile.write(path, np.zeros(60 * 32_000), 32_000)
+    first.write_bytes(b"")
+    write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    own = [row for row in read_scores(tmp_path / "s.csv").row_ids if row.startswith(first.stem)]
+    assert len(listed) < len(own) == 12
+    header, *rows = sample.read_text().splitlines()
+    zeros = ",0" * header.count(",")
+    more = [f"{path.stem}_{5 * row}{zeros}" for path in folder.iterdir() if path != first for row in range(1, 13)]
+    sample.write_text("\n".join([header, *rows, *more]) + "\n")
+    write_submission(bundle, competition_folder, tmp_path / "t.csv")
+    assert len([row for row in read_scores(tmp_path / "t.csv").row_ids if row.startswith(first.stem)]) == len(listed)
+
+
+def test_where_no_row_is_asked_for_an_earlier_submission_stays(bundle, competition_folder, tmp_path):
+    (competition_folder / "sample_submission.csv").unlink()
+    write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    before = (tmp_path / "s.csv").read_bytes()
+    for path in (competition_folder / "test_soundscapes").iterdir():
+        path.unlink()
+    report = write_submission(bundle, competition_folder, tmp_path / "s.csv")
+    assert report.stayed and (tmp_path / "s.csv").read_bytes() == before
+    assert any(line.startswith("no row is asked for") for line in report.warnings)
 
 
 @pytest.fixture
