@@ -27,8 +27,6 @@ _SETTINGS = {
     "MATPLOTLIBRC": os.devnull,
     # Of processes that are started too.
     "PYTHONWARNINGS": "ignore",
-    # Nor do they import what lies in the folder that one stands in, whatever it is called.
-    "PYTHONSAFEPATH": "1",
 }
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -105,7 +105,7 @@ class Mounts:
 def _bare_python(folder: Path) -> Path:
     """A Python with every library of this one, but without this package and without a network."""
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True, check=False
     )
     if made.returncode:
         words = (made.stdout + made.stderr).strip().splitlines() or ["nothing"]

@@ -152,7 +152,7 @@ def _build_wheel(project: Path, out: Path) -> None:
             copy = Path(folder) / path.relative_to(project)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+        command = [sys.executable, "-P", "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
         made = subprocess.run(
             [*command, "--wheel-dir", str(out), folder], capture_output=True, encoding="utf-8", errors="replace",
             check=False,

@@ -25,6 +25,7 @@ _TIMEOUT_S = 30
 _AHEAD = 4
 _BATCH = 8
 _TRIES = 3
+_SAFE = "PYTHONSAFEPATH"
 # What loky calls its thread.
 _MINDER = "ExecutorManagerThread"
 
@@ -57,7 +58,7 @@ def run_all(work: Work, tasks: Tasks, jobs: int, scheduler: str = "", *, lost: W
     elif jobs == 1:
         yield from (work(*task) for task in tasks)
     else:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes, _without_last_words():
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes, _without_last_words(), _safe_paths():
             yield from _in_processes(work, dict(enumerate(tasks)), jobs, lost, Path(notes))
 
 
@@ -87,6 +88,20 @@ def _in_processes(
             _end_processes()
             _drop(results)
             raise
+
+
+@contextmanager
+def _safe_paths() -> Iterator[None]:
+    """Let processes that begin meanwhile import nothing from the folder one stands in, whatever lies there."""
+    before = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_SAFE, None)
+        else:
+            os.environ[_SAFE] = before
 
 
 @contextmanager
