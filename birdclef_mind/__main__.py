@@ -8,7 +8,7 @@ _HERE = sys.path[0] if sys.argv[:1] == [__file__] and not sys.flags.safe_path el
 if _HERE is not None and not os.path.isdir(os.path.join(_HERE, "birdclef_mind")):  # noqa: PTH112, PTH118
     del sys.path[0]
 
-from birdclef_mind.commands.cli import main
+from birdclef_mind.commands.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     raise SystemExit(main())
