@@ -1,6 +1,6 @@
 """Addresses of what is taught: segments to listen to, marks, training anew, the blind test and the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -92,15 +92,13 @@ class Teaching:
         lessons, place = self._segment(request)
         values = await read_json(request)
         mark = read_mark(values, _LONGEST_RECORDING_S)
-        seen = asked.whole(values, "seen", 0, 10**9) if values.get("seen") is not None else None
-        await run_in_threadpool(lessons.marks.say, lessons.key(place), mark, seen)
+        await run_in_threadpool(lessons.marks.say, lessons.key(place), mark, _seen(values))
         return JSONResponse({**lessons.told(place), **self._counts(lessons)})
 
     async def undo(self, request: Request) -> Response:
         """Take back what was said last."""
         lessons, values = self._studio.taught(), await read_json(request)
-        seen = asked.whole(values, "seen", 0, 10**9) if values.get("seen") is not None else None
-        key = await run_in_threadpool(lessons.marks.take_back, seen)
+        key = await run_in_threadpool(lessons.marks.take_back, _seen(values))
         own = [place for place in range(len(lessons.rows)) if key is not None and lessons.key(place) == key]
         return JSONResponse({"segment": lessons.told(own[0]) if own else None, **self._counts(lessons)})
 
@@ -176,3 +174,8 @@ class Teaching:
     def _counts(lessons: Lessons) -> dict[str, Any]:
         marks = lessons.marks
         return {"number": marks.number, "said": len(marks.all()), "corrections": len(marks.corrections())}
+
+
+def _seen(values: Mapping[str, Any]) -> int | None:
+    """The number of what a tab has seen; None where it says nothing of it."""
+    return asked.whole(values, "seen", 0, 10**9) if values.get("seen") is not None else None

@@ -260,9 +260,8 @@ def _lessons(cache: CorrectedCache, learn: Part, extras: Extras) -> Array | None
     """What the teacher makes of the segments to learn from; StoreError where it heard other sounds."""
     if extras.teacher is None:
         return None
-    lessons = lessons_for(learn.rows, cache.classes.names, extras.teacher)
     extras.teacher.require_same_sounds(cache)
-    return lessons
+    return lessons_for(learn.rows, cache.classes.names, extras.teacher)
 
 
 def _earlier(cache: Cache, folder: Path, required: bool, say: Say) -> Bundle | None:
