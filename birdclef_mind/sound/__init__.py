@@ -2,6 +2,7 @@
 
 settings     how a recording is cut and drawn: windows, features, presets, the fingerprint of both
 sound_files  what a sound file holds, read piece by piece, whatever is wrong with it
+parts        a sound file, or a part of it, opened to be read once
 ogg_pages    where sound is missing in the midst of an Ogg file
 channels     many channels to one, without cancelling
 audio        samples at one rate: read, resampled, cut, written

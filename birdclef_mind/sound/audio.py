@@ -30,6 +30,7 @@ from birdclef_mind.sound.sound_files import artist_of as artist_of
 from birdclef_mind.sound.sound_files import duration_s as duration_s
 from birdclef_mind.sound.sound_files import read_header as read_header
 from birdclef_mind.sound.sound_files import streams
+from birdclef_mind.storage.interrupts import later
 from birdclef_mind.storage.places import at_hand
 
 SILENCE_DBFS = -80.0
@@ -231,6 +232,11 @@ def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:
     return _encode(own, rate_hz, "MP3", "MPEG_LAYER_III")
 
 
+def wav_bytes(samples: Array, sample_rate_hz: int) -> bytes:
+    """WAV of samples (n,), float, with 16 bits; quieter as a whole where its peak would clip."""
+    return _encode(samples, sample_rate_hz, "WAV", "PCM_16")
+
+
 def mp3_rate_hz(sample_rate_hz: int) -> int:
     """The lowest rate of MP3 that keeps all of a sound, or its highest.
 
@@ -244,7 +250,8 @@ def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> byt
     peak = float(np.abs(samples).max(initial=0.0))
     loud = samples / max(1.0, peak)
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format=kind, subtype=subtype) as file:
+    # soundfile calls `buffer` from within its library.
+    with later(), soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format=kind, subtype=subtype) as file:
         # libsndfile's Vorbis encoder crashes on one long write.
         for start in range(0, loud.size, sample_rate_hz):
             file.write(loud[start : start + sample_rate_hz])

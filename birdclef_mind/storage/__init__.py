@@ -16,6 +16,7 @@ shelves       rows that memory has no room for, sorted on a disk
 places        paths on a disk or in object storage
 workers       processes, or a Dask cluster, for many small tasks
 ahead         ask for the next things while one is worked on
+interrupts    Ctrl-C kept for the end of a block
 quiet         standard error held shut while a library writes to it
 progress      how long work tells how far it is
 """

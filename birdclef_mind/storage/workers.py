@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from birdclef_mind.checks import is_whole, require
 from birdclef_mind.errors import ConfigError, StoreError
+from birdclef_mind.storage.interrupts import later
 
 Work: TypeAlias = Callable[..., Any]
 Tasks: TypeAlias = Sequence[tuple[Any, ...]]
@@ -158,30 +159,13 @@ def _deaf() -> Iterator[None]:
         return
     # One that begins later would let it through again.
     resource_tracker.ensure_running()
-    with _later():
+    with later():
         # What is held back is handed down, to processes too.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _later() -> Iterator[None]:
-    """Take Ctrl-C when the block ends: a thread that holds nothing back, as libraries have some, would take it now."""
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if heard:
-            signal.raise_signal(signal.SIGINT)
 
 
 def _noted(work: Work, notes: Path, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:

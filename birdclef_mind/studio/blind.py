@@ -10,9 +10,9 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
+from birdclef_mind.sound.audio import wav_bytes
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples
 from birdclef_mind.studio.lessons import Lessons
-from birdclef_mind.studio.moments import wav_bytes
 from birdclef_mind.studio.quick import Quick
 
 FEATURES = "features"

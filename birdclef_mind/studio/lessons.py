@@ -17,10 +17,10 @@ from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.explanation.folder import QUICK_ROUNDS, Folder
 from birdclef_mind.explanation.reading import Reading
 from birdclef_mind.explanation.suspects import find_suspects
+from birdclef_mind.sound.audio import wav_bytes
 from birdclef_mind.sound.pictures import pictures_to_samples
 from birdclef_mind.studio.marks import Key, Mark, Marks
 from birdclef_mind.studio.mind import Mind
-from birdclef_mind.studio.moments import wav_bytes
 from birdclef_mind.studio.works import Work
 
 UNSURE, SUSPICIOUS, IN_ORDER = ORDERS = ("unsure", "suspicious", "in order")

@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from birdclef_mind.errors import ConfigError, printable
+from birdclef_mind.sound.audio import wav_bytes
 from birdclef_mind.studio import asked, moments
 from birdclef_mind.studio.ears import at_rate, fitted
 from birdclef_mind.studio.knobs import Knobs, other_features, turned
 from birdclef_mind.studio.listened import MOST_S
-from birdclef_mind.studio.moments import wav_bytes
 from birdclef_mind.studio.sent import read_json, read_samples, write_file
 from birdclef_mind.studio.slowly import slowly
 from birdclef_mind.studio.studio import Studio

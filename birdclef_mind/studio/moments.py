@@ -1,6 +1,5 @@
 """A moment that somebody clicked: how it looks and sounds, what is heard in it, what each layer still knows of it."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from birdclef_mind.arrays import Array, Pixels
 from birdclef_mind.backwards.fidelity import correlations
@@ -21,6 +19,7 @@ from birdclef_mind.evidence.asked import asked_of
 from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.masks import find_masks
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
+from birdclef_mind.sound.audio import wav_bytes
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_to_pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.split import split_samples
@@ -54,14 +53,6 @@ class Shown:
         """A picture, the first of some, and the sound that is made of it, its phase invented."""
         sound = pictures_to_samples(pictures, features, rounds=QUICK_ROUNDS)[0]
         return {"picture": self.picture(pictures.pixels[0]), "sound": self.sound(sound, features.sample_rate_hz)}
-
-
-def wav_bytes(samples: Array, rate_hz: int) -> bytes:
-    """A WAV file of samples (n,), 16 bits."""
-    buffer = io.BytesIO()
-    loud = samples / max(1.0, float(np.abs(samples).max(initial=0.0)))
-    soundfile.write(buffer, loud, rate_hz, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
 
 
 def answers(ears: Sequence[Ear], samples: Array, rate_hz: int, most: int = 5) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import soundfile
 from sounds import RATE_HZ, as_to_a_pipe, encoded, noise, without_table, written
 
 from birdclef_mind.errors import AudioError
-from birdclef_mind.sound import audio, sound_files
+from birdclef_mind.sound import audio, parts, sound_files
 
 LOUD_THEN_SILENT = np.concatenate([noise(2), np.zeros(10 * RATE_HZ, np.float32)])
 CHAINS = {
@@ -38,7 +38,7 @@ def test_sound_whose_header_tells_no_length_is_read_to_its_end(tmp_path, content
 @pytest.mark.parametrize("kind", CHAINS)
 def test_all_streams_of_a_chain_are_read(tmp_path, kind, monkeypatch):
     # A page's sign may lie across two pieces of what is looked through.
-    monkeypatch.setattr(sound_files, "_SCANNED_BYTES", 97)
+    monkeypatch.setattr(parts, "_SCANNED_BYTES", 97)
     links = [
         encoded(noise(1 + place, rate_hz, channels), rate_hz, container, subtype)
         for place, (container, subtype, rate_hz, channels) in enumerate(CHAINS[kind])
