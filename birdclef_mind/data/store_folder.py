@@ -16,7 +16,7 @@ from birdclef_mind.data.store_kind import Maker, Naming
 from birdclef_mind.data.training_table import Recording
 from birdclef_mind.errors import StoreError
 from birdclef_mind.storage import archives, files, folders, places
-from birdclef_mind.storage.folder_kinds import called, place_for
+from birdclef_mind.storage.folder_kinds import called, taken
 
 _MARKING = Lock()
 
@@ -98,7 +98,7 @@ def _refuse_foreign_place(out: Path, naming: Naming) -> None:
     if out.is_dir() and not files.is_sealed(out / naming.facts):
         strangers = [path.name for path in out.iterdir()]
         if strangers:
-            raise StoreError(f"{out}: expected {place_for(naming.kind)}, found {strangers[0]}")
+            raise StoreError(taken(out, naming.kind, strangers[0]))
 
 
 def refuse_meeting(out: Path, recordings: Sequence[Recording], naming: Naming, pack: bool = False) -> None:

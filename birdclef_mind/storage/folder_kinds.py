@@ -51,16 +51,19 @@ def remedy(name: str) -> str:
     return _MAKERS.get(name, "run `train-decoders` again")
 
 
-def place_for(kind: str) -> str:
-    """Where a folder of a kind may be written, in words for a message; the kinds are those that ledgers name.
+def taken(folder: Path | str, kind: str, found: str) -> str:
+    """Why a folder is not written to, for a message: what stands there; the kinds are those that ledgers name.
 
-    >>> place_for("cache"), place_for("page.html files")
-    ('a new, empty or cache folder', 'a new or empty folder, or that of the files of page.html')
+    >>> taken("here", "cache", "pictures")
+    'here: expected a new, empty or cache folder, found pictures; move that away, or name another folder'
+    >>> taken("page_files", "page.html files", "a.png")[:80]
+    'page_files: expected a new or empty folder, or that of the files of page.html, f'
     """
     page = kind.removesuffix(_FILES_OF_PAGE)
-    return (
+    place = (
         f"a new or empty folder, or that of the files of {page}" if page != kind else f"a new, empty or {kind} folder"
     )
+    return f"{folder}: expected {place}, found {found}; move that away, or name another folder"
 
 
 def called(kind: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from birdclef_mind.errors import BirdclefMindError, StoreError
 from birdclef_mind.storage import files, locks
-from birdclef_mind.storage.folder_kinds import called, kind_of, known_kinds, place_for
+from birdclef_mind.storage.folder_kinds import called, kind_of, known_kinds, taken
 from birdclef_mind.storage.ledger import NAME, OWN, Ledger
 from birdclef_mind.storage.places import is_remote
 
@@ -95,7 +95,7 @@ def refuse_others(
     ledger, own = Ledger(folder), adopt(folder)
     if ledger.kind not in ("", kind):
         found = kind_of(folder) if kind_of(folder) in known_kinds() else called(ledger.kind)
-        raise error(f"{folder}: expected {place_for(kind)}, found {found}")
+        raise error(taken(folder, kind, found))
     if not (shared and (ledger.kind or own)):
         _refuse_strangers(folder, kind, {*ledger.names, *own}, error)
     return own if not ledger.kind else ()
@@ -115,7 +115,7 @@ def _refuse_strangers(folder: Path, kind: str, own: Collection[str], error: type
         if not path.name.startswith(".") and path.name not in known and not (path / NAME).is_file():
             found = kind_of(folder)
             what = found if found in known_kinds() and kind not in found and not known else path.name
-            raise error(f"{folder}: expected {place_for(kind)}, found {what}")
+            raise error(taken(folder, kind, what))
     for stranger in [] if is_remote(folder) else _strangers(folder, own):
         raise error(f"{stranger}: expected what this program wrote alone, and this may be yours; move it away")
 

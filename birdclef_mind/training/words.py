@@ -31,10 +31,7 @@ def describe(split: Split, parts: Parts, silent: int, asked: bool) -> str:
         lines.append(f"{silent} silent segments are left out")
     if split.only_training and asked:
         names = some_of(split.only_training)
-        lines.append(
-            f"{len(split.only_training)} labels have no recording to hold out and are only trained on, "
-            f"not measured: {names}"
-        )
+        lines.append(f"only trained on and not measured, since no recording of them can be held out: {names}")
     return "\n".join(lines)
 
 

@@ -248,7 +248,7 @@ def test_without_anything_to_hold_out_it_trains_and_says_so(sample_folder, tmp_p
     few = replace(cache, rows=one_each)
     report = train(few, tmp_path / "b", Training(epochs=1), say=said.append)
     assert report.scores is None
-    assert "have no recording to hold out" in said[0]
+    assert "no recording of them can be held out: samwhi1, samtri1" in said[0]
     assert json.loads((tmp_path / "b" / "scores.json").read_text()) is None
 
 
