@@ -10,6 +10,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.audit.measured import own_vectors
+from birdclef_mind.audit.suspicion import Suspicion
 from birdclef_mind.data.cache import Cache
 from birdclef_mind.data.index import IndexRow
 from birdclef_mind.data.overrides import corrected
@@ -40,7 +41,7 @@ class Scanned:
 class Lessons:
     """The segments of a cache as an expert goes through them.
 
-    `reasons` says of some why they are suspicious, the likeliest first, once the audit is done.
+    `suspicions` says of some of which kind their suspicion is, and why, the likeliest first, once the audit is done.
     """
 
     mind: Mind
@@ -48,7 +49,7 @@ class Lessons:
     marks: Marks
     competition: Path | None
     scanned: Scanned | None = None
-    reasons: dict[int, str] | None = None
+    suspicions: dict[int, Suspicion] | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,14 +90,14 @@ class Lessons:
             )  # fmt: skip
             pixels = self.cache.pictures(self.rows, work.track).pixels
             found = find_suspects(reading, self.mind.folder, self.rows, pixels, track=work.track)
-        reasons: dict[int, str] = {}
+        suspicions: dict[int, Suspicion] = {}
         for suspicion in found.now:
             for row in suspicion.rows:
                 place = places.get((row.recording, row.segment))
                 if place is not None:
-                    reasons.setdefault(place, suspicion.reason)
-        self.reasons = reasons
-        yield {"suspicions": len(reasons)}
+                    suspicions.setdefault(place, suspicion)
+        self.suspicions = suspicions
+        yield {"suspicions": len(suspicions)}
 
     def queue(self, order: str, words: str = "", most: int = 100, *, unheard: bool = True) -> list[dict[str, Any]]:
         """Segments in an order, as a browser shows them; those of birds and recordings with such words in them."""
@@ -118,10 +119,11 @@ class Lessons:
     def told(self, place: int) -> dict[str, Any]:
         """One segment as a browser shows it, with what was said of it."""
         row, (recording, start_s) = self.rows[place], self.key(place)
+        suspicion = (self.suspicions or {}).get(place)
         told: dict[str, Any] = {
             "place": place, "recording": recording, "window_s": start_s, "start_s": row.start_s, "label": row.label,
             "bird": self._called(row.label), "also": list(row.also), "mark": self.mark((recording, start_s)),
-            "reason": (self.reasons or {}).get(place, ""),
+            "kind": suspicion.kind if suspicion else "", "reason": suspicion.reason if suspicion else "",
         }  # fmt: skip
         if self.scanned is not None:
             heard = self.mind.bundle.classes.names[int(self.scanned.named[place])]
@@ -144,8 +146,8 @@ class Lessons:
     def _order(self, order: str) -> Sequence[int]:
         if order == UNSURE and self.scanned is not None:
             return [int(place) for place in np.argsort(self.scanned.sure, kind="stable")]
-        if order == SUSPICIOUS and self.reasons is not None:
-            return list(self.reasons)
+        if order == SUSPICIOUS and self.suspicions is not None:
+            return list(self.suspicions)
         return range(len(self.rows))
 
     def _answers(self, place: int, words: str) -> bool:

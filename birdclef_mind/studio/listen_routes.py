@@ -161,7 +161,7 @@ class Listening:
         way = asked.one_of(values, "what", ("layers", "alike", "insisted", "decided"))
         looked = await slowly(self._looked, values)
         ways: dict[str, Callable[[Work], Iterator[Any]]] = {
-            "layers": lambda work: moments.layers(looked),
+            "layers": lambda work: moments.layers(looked, work),
             "alike": lambda work: moments.alike(looked, self._studio.competition, work),
             "insisted": lambda work: moments.insisted(looked, work),
             "decided": lambda work: moments.decided(looked),
@@ -206,7 +206,7 @@ class Listening:
         recording = self._studio.recordings.take(asked.whole(values, "recording", 0, 10**9))
         features = mind.bundle.features
         length_s = features.windowing.length_s
-        start = asked.number(values, "start_s", -length_s, MOST_S)
+        start = asked.number(values, "start_s", -length_s, recording.seconds)
         own = at_rate(recording.window(start, length_s)[None], recording.rate_hz, features.sample_rate_hz)
         samples = fitted(own, features.segment_samples)[0]
         samples = turned(samples, Knobs.read(asked.inside(values, "knobs"), features), features)

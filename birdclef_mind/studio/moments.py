@@ -113,14 +113,15 @@ class Looked:
         return told
 
 
-def layers(looked: Looked) -> Iterator[dict[str, Any]]:
+def layers(looked: Looked, work: Work) -> Iterator[dict[str, Any]]:
     """What could be recovered from each layer of a window, the first layer first.
 
     Each with what the network names in it again, and how alike it is: to this window, to others, and, as a second
     control, how alike what the same network keeps of it without having learned anything.
     """
     untaught = Quick(looked.mind.twin, looked.pixels)
-    for place, tap in enumerate(looked.mind.backwards.taps):
+    taps = looked.mind.backwards.taps
+    for place, tap in enumerate(work.track(taps, len(taps), "layers")):
         told = looked.told(tap.name, *looked.quick.best(place))
         _, control = untaught.best(place)
         yield {**told, "twin": _alike(control, looked.pixels)}

@@ -13,7 +13,7 @@ from birdclef_mind.explanation.reading import competition_of
 from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.networks.bundle import require_cache
 from birdclef_mind.sound.sound_files import duration_s
-from birdclef_mind.storage import locks
+from birdclef_mind.storage import files, locks
 from birdclef_mind.storage.progress import Say
 from birdclef_mind.studio.at_hand import AtHand
 from birdclef_mind.studio.blind import BlindTest
@@ -145,6 +145,7 @@ def open_studio(opening: Opening, say: Say = lambda line: None) -> Studio:
         # Now, so that no word is lost for want of a place to keep it.
         _made(opening.work)
         stack.enter_context(locks.held(opening.work, ConfigError))
+        files.remove_parts(opening.work)
         lessons = _lessons(opening, minds[0], cache, competition) if cache is not None else None
         return Studio(
             minds=minds, ears=tuple(ears), work=opening.work, at_hand=at_hand, competition=competition, lessons=lessons,

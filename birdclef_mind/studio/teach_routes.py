@@ -57,7 +57,7 @@ class Teaching:
         words = asked.text(request.query_params, "words", "")
         found = await run_in_threadpool(lessons.queue, order, words, unheard=not words)
         return JSONResponse({"segments": found, "scanned": lessons.scanned is not None,
-                             "audited": lessons.reasons is not None})  # fmt: skip
+                             "audited": lessons.suspicions is not None})  # fmt: skip
 
     async def scan(self, request: Request) -> Response:
         """Let the network hear all segments, or the audit look through them."""

@@ -3,6 +3,7 @@
 import re
 from importlib import resources
 
+from birdclef_mind.audit.suspicion import KINDS
 from birdclef_mind.studio.languages import LANGUAGES, TABLE, words_in
 
 PAGE = resources.files("birdclef_mind.studio") / "page"
@@ -22,8 +23,10 @@ def test_the_page_asks_for_words_that_are_there_and_uses_all():
     )
     assert asked <= set(TABLE)
     unused = [key for key in TABLE if f'"{key}"' not in text and f"words.{key}" not in text and key not in asked]
+    assert {f"kind {kind}" for kind in KINDS} == {key for key in TABLE if key.startswith("kind ")}
+    assert "`kind ${" in text and "`counted ${" in text
     # These are said of states, ways and parts by their own names.
-    assert set(unused) <= {
+    assert {key for key in unused if not key.startswith(("kind ", "counted "))} <= {
         "box_cut",
         "box_keep",
         "weights",

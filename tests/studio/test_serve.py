@@ -85,6 +85,26 @@ def test_a_recording_is_opened_scrolled_and_looked_into_by_keyboard(taught, page
     assert page.complaints == []
 
 
+def test_one_comes_closer_and_what_is_looked_at_stays(taught, page_of):
+    page = page_of(taught.link)
+    page.select_option("#given", "0")
+    until(page, "document.querySelectorAll('#tiles img').length > 0")
+    page.focus("#cursor")
+    press(page, *["ArrowRight"] * 4)
+    film, cursor = "parseFloat(document.getElementById('film').style.width)", "document.getElementById('cursor')"
+    width, field = page.evaluate(film), "document.getElementById('scroll').getBoundingClientRect()"
+    press(page, "+", "+", "+", "+")
+    assert page.evaluate(film) == 4 * width
+    assert page.evaluate(f"{field}.left < {cursor}.getBoundingClientRect().left")
+    assert page.evaluate(f"{cursor}.getBoundingClientRect().left < {field}.right")
+    assert page.get_attribute("#cursor", "aria-valuenow") == "4.0"
+    times = "[...document.querySelectorAll('#tiles i')].map((one) => one.textContent)"
+    assert page.evaluate(times)[:3] == ["0:00.0", "0:01.0", "0:02.0"]
+    page.click("#zoom-out")
+    assert page.evaluate(film) == 2 * width
+    assert page.complaints == []
+
+
 def test_knobs_change_the_answer_and_the_reconstructions(taught, page_of):
     page = page_of(taught.link)
     page.select_option("#given", "0")

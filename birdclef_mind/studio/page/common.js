@@ -94,6 +94,12 @@ export const khz = (ticks) => element("div", { class: "khz", "aria-hidden": "tru
   return tick;
 }));
 
+export const seconds = (length) => element("div", { class: "seconds", "aria-hidden": "true" }, ...Array.from({ length: Math.ceil(length - 0.5) }, (_, second) => {
+  const tick = element("span", {}, `${second}${second ? "" : " s"}`);
+  tick.style.left = `${100 * second / length}%`;
+  return tick;
+}));
+
 // Follow a work until it ends: `found` gets each thing as it comes, `told` how far it is.
 export async function follow(number, found, told, wanted = () => true) {
   let first = 0;
@@ -108,4 +114,4 @@ export async function follow(number, found, told, wanted = () => true) {
   }
 }
 
-export const progress = (work) => work.state === "failed" ? work.why : work.ended ? t(work.state) : work.total ? `${work.what}: ${work.done} / ${work.total}` : t("working");
+export const progress = (work) => work.state === "failed" ? work.why : work.ended ? t(work.state) : work.total ? `${words[`counted ${work.what}`] ?? work.what}: ${work.done} / ${work.total}` : t("working");

@@ -1,8 +1,8 @@
 // A recording as a strip of film: tiles of its spectrogram, lanes of what is heard, and a cursor.
 import { $, ask, clock, element, percent, t } from "./common.js";
 
-const PX_A_S = 60, LANE_BIRDS = 5, CHUNK = 600;
-let tileS = 10;
+const SCALES = [15, 30, 60, 120, 240], LANE_BIRDS = 5, CHUNK = 600, APART_PX = 90;
+let tileS = 10, pxAS = 60;
 export const at = { recording: null, cursor: 0 };
 let heard = [];
 let lanes = new Map();
@@ -32,7 +32,7 @@ export function open(recording) {
 
 export function grow(recording) {
   at.recording = recording;
-  const width = Math.ceil(recording.seconds * PX_A_S);
+  const width = Math.ceil(recording.seconds * pxAS);
   $("film").style.width = `${Math.max(width, 1)}px`;
   $("cursor").setAttribute("aria-valuemax", recording.seconds.toFixed(1));
   drawTiles();
@@ -43,8 +43,8 @@ export function drawTiles() {
   const { recording } = at;
   if (!recording) return;
   const scroll = $("scroll"), tiles = $("tiles");
-  const first = Math.max(0, Math.floor(scroll.scrollLeft / (tileS * PX_A_S)) - 1);
-  const last = Math.min(Math.ceil(recording.seconds / tileS) - 1, Math.ceil((scroll.scrollLeft + scroll.clientWidth) / (tileS * PX_A_S)) + 1);
+  const first = Math.max(0, Math.floor(scroll.scrollLeft / (tileS * pxAS)) - 1);
+  const last = Math.min(Math.ceil(recording.seconds / tileS) - 1, Math.ceil((scroll.scrollLeft + scroll.clientWidth) / (tileS * pxAS)) + 1);
   for (const old of [...tiles.children]) if (old.dataset.tile < first || old.dataset.tile > last) old.remove();
   for (let tile = first; tile <= last; tile += 1) {
     const whole = recording.whole || recording.seconds >= (tile + 1) * tileS;
@@ -53,15 +53,37 @@ export function drawTiles() {
     let image = tiles.querySelector(`img[data-tile="${tile}"]`);
     if (!image) {
       image = element("img", { alt: "", "data-tile": tile, draggable: "false" });
-      image.style.left = `${tile * tileS * PX_A_S}px`;
-      image.style.width = `${tileS * PX_A_S}px`;
-      const time = element("i", { "data-tile": tile }, clock(tile * tileS));
-      time.style.left = image.style.left;
-      tiles.append(image, time);
+      image.style.left = `${tile * tileS * pxAS}px`;
+      image.style.width = `${tileS * pxAS}px`;
+      tiles.append(image, ...timesOf(tile));
     }
     if (image.getAttribute("src") !== source) image.setAttribute("src", source);
   }
   drawLanes();
+}
+
+function timesOf(tile) {
+  const step = [1, 2, 5].find((seconds) => seconds * pxAS >= APART_PX) ?? tileS;
+  return Array.from({ length: Math.ceil(tileS / step) }, (_, place) => {
+    const seconds = tile * tileS + place * step, time = element("i", { "data-tile": tile }, clock(seconds));
+    time.style.left = `${seconds * pxAS}px`;
+    return time;
+  });
+}
+
+// Closer (1) or further away (-1); what is in the middle, or the cursor where it is in sight, stays where it is.
+export function zoom(by) {
+  const scroll = $("scroll"), place = SCALES.indexOf(pxAS) + by;
+  if (!at.recording || !(place in SCALES)) return;
+  const cursor = at.cursor * pxAS - scroll.scrollLeft;
+  const x = cursor >= 0 && cursor <= scroll.clientWidth ? cursor : scroll.clientWidth / 2;
+  const seconds = (scroll.scrollLeft + x) / pxAS;
+  pxAS = SCALES[place];
+  $("tiles").replaceChildren();
+  grow(at.recording);
+  scroll.scrollLeft = seconds * pxAS - x;
+  drawTiles();
+  move(at.cursor, false);
 }
 
 export async function hearOn(recording) {
@@ -107,15 +129,15 @@ function drawLanes() {
     canvas.width = scroll.clientWidth;
     canvas.style.left = `${scroll.scrollLeft}px`;
     canvas.style.width = `${scroll.clientWidth}px`;
-    canvas.height = 15;
+    canvas.height = 9;
     const pen = canvas.getContext("2d");
-    const first = Math.max(0, rowAt(ear, scroll.scrollLeft / PX_A_S) - 1), last = rowAt(ear, (scroll.scrollLeft + scroll.clientWidth) / PX_A_S) + 1;
-    const step = at.recording.hop_s * PX_A_S;
+    const first = Math.max(0, rowAt(ear, scroll.scrollLeft / pxAS) - 1), last = rowAt(ear, (scroll.scrollLeft + scroll.clientWidth) / pxAS) + 1;
+    const step = at.recording.hop_s * pxAS;
     for (let row = first; row <= Math.min(last, heard[ear].rows.length - 1); row += 1) {
       const found = heard[ear].rows[row].find(([one]) => one === bird);
       if (!found) continue;
       pen.fillStyle = `rgb(240 166 92 / ${Math.min(1, found[1])})`;
-      pen.fillRect(moment(ear, row) * PX_A_S - step / 2 - scroll.scrollLeft, 0, Math.ceil(step), 15);
+      pen.fillRect(moment(ear, row) * pxAS - step / 2 - scroll.scrollLeft, 0, Math.ceil(step), 9);
     }
   }
 }
@@ -137,7 +159,7 @@ export function move(seconds, follow = true) {
   const { recording } = at;
   if (!recording) return;
   at.cursor = Math.min(Math.max(0, seconds), recording.seconds);
-  const cursor = $("cursor"), scroll = $("scroll"), x = at.cursor * PX_A_S;
+  const cursor = $("cursor"), scroll = $("scroll"), x = at.cursor * pxAS;
   cursor.style.left = `${x}px`;
   cursor.setAttribute("aria-valuenow", at.cursor.toFixed(1));
   const birds = heardAt(at.cursor)[0]?.birds, best = birds?.[0];
@@ -149,4 +171,4 @@ export function move(seconds, follow = true) {
   for (const work of listeners) work(at.cursor);
 }
 
-export const secondsAt = (event) => (event.clientX - $("film").getBoundingClientRect().left) / PX_A_S;
+export const secondsAt = (event) => (event.clientX - $("film").getBoundingClientRect().left) / pxAS;

@@ -1,6 +1,6 @@
 // Hear with it: recordings are dropped, chosen or recorded, shown as they are heard, and played.
 import { $, ask, clock, doing, element, hush, named, say, t } from "./common.js";
-import { at, drawTiles, grow, hearOn, heardAt, lastHeard, move, onMove, open, secondsAt } from "./film.js";
+import { at, drawTiles, grow, hearOn, heardAt, lastHeard, move, onMove, open, secondsAt, zoom } from "./film.js";
 import { record } from "./microphone.js";
 
 const PLAYED_S = 20, MOST_OPEN = 8;
@@ -230,10 +230,14 @@ $("film").addEventListener("pointerdown", (event) => { stopPlaying(); move(secon
 $("film").addEventListener("mousedown", (event) => event.preventDefault());
 $("film").addEventListener("dblclick", () => $("look").click());
 $("cursor").addEventListener("keydown", key);
+$("zoom-in").addEventListener("click", () => zoom(1));
+$("zoom-out").addEventListener("click", () => zoom(-1));
 
 // Keys of the cursor; elsewhere in this view those that move no page.
 export function key(event) {
   if (!at.recording) return;
+  const closer = { "+": 1, "=": 1, "-": -1 }[event.key];
+  if (closer) { zoom(closer); event.preventDefault(); return; }
   if (event.currentTarget !== $("cursor") && event.key !== " " && (!["ArrowLeft", "ArrowRight", "Enter"].includes(event.key) || event.target.closest("#moment"))) return;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: 30, PageUp: -30 };
   if (event.key in steps) move(at.cursor + steps[event.key] * (event.shiftKey ? 10 : 1));

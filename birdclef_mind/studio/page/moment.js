@@ -1,5 +1,5 @@
 // A moment looked into: what is heard in it, what each layer still knows, and what changes when knobs are turned.
-import { $, ask, clock, doing, element, follow, khz, named, number, percent, picture, playButton, progress, t } from "./common.js";
+import { $, ask, clock, doing, element, follow, khz, named, number, percent, picture, playButton, progress, seconds, t } from "./common.js";
 import { at } from "./film.js";
 
 let looked = null, asked = 0, working = null, features = null;
@@ -42,7 +42,7 @@ async function show() {
   const what = `${t("moment")} ${clock(question().start_s)}`;
   const seen = picture(told.picture, null, what);
   seen.append(element("div", { class: "drawn", hidden: true }));
-  $("moment-picture").replaceChildren(khz(told.ticks), seen, element("div", { class: "tools" }, playButton(told.sound, what)));
+  $("moment-picture").replaceChildren(khz(told.ticks), seen, seconds(told.length_s), element("div", { class: "tools" }, playButton(told.sound, what)));
   listenForBox(seen, told);
   drawBox(seen, told);
   $("moment-time").textContent = `${clock(question().start_s)} – ${clock(question().start_s + told.length_s)}`;

@@ -66,7 +66,7 @@ function show() {
     element("p", { class: "bird" }, segment.bird), element("p", {}, element("small", {}, `${t("labelled")} ${segment.label} · ${segment.recording} · ${clock(segment.start_s)}`)),
     picture(`segments/${segment.place}/picture`, `segments/${segment.place}/sound`, what),
     ...(segment.sure === undefined ? [] : [element("p", {}, `${t("network_hears")}: ${segment.heard} · ${segment.bird} ${percent(segment.sure)}`)]),
-    ...(segment.reason ? [element("p", { class: "reason" }, segment.reason)] : []),
+    ...(segment.reason ? [element("p", { class: "reason" }, element("strong", {}, t(`kind ${segment.kind}`)), ` · ${segment.reason}`)] : []),
     ...(told ? [element("p", {}, element("strong", {}, `${t("said")}: ${told}`))] : []));
   // Within its own list alone, or the page would jump.
   const list = $("queue"), item = list.querySelector("[aria-current=true]")?.parentElement;
