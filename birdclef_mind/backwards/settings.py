@@ -32,7 +32,7 @@ class Decoding:
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "batch_size", "patience"):
             value = getattr(self, name)
-            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+            require(is_whole(value) and 0 < value < 2**31, name, "a whole number from 1 to 2147483647", value)
         rate, weight = self.learning_rate, self.answer_weight
         require(is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
         require(is_number(weight) and weight >= 0, "answer_weight", "a number from 0", weight)

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from birdclef_mind.checks import is_number, require
 from birdclef_mind.data.form import LARGE_FOLDERS, METADATA, TRAIN
-from birdclef_mind.errors import BundleError, reason_of
+from birdclef_mind.errors import BundleError, ConfigError, reason_of
 from birdclef_mind.storage.folder_kinds import (
     BUNDLE,
     CACHE,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STORES = (CACHE, EMBEDDINGS)
+_MEASURES = ("top1", "padded_cmap", "mean_average_precision")
 # One of them stands in every bundle of ours.
 _OWN_WORDS = ("noise_floor", HEARD_BY)
 
@@ -128,7 +130,7 @@ def _run(path: Path, root: Path, facts: dict[str, Any], broken: list[str]) -> Ru
         features=f"{features['kind']}{features['n_mels']}",
         birds=len(facts["classes"]),
         segments=int(facts["record"]["segments"]["training"]),
-        **{name: scores.get(name) for name in ("top1", "padded_cmap", "mean_average_precision")},
+        **{name: scores.get(name) for name in _MEASURES},
     )
 
 
@@ -136,9 +138,12 @@ def _scores(path: Path, broken: list[str]) -> dict[str, Any]:
     # A training that holds nothing out writes empty scores; a bundle that was copied by itself has none.
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
-        return dict(scores["segments"]) if scores else {}
+        found = {name: scores["segments"].get(name) for name in _MEASURES} if scores else {}
+        for name, value in found.items():
+            require(value is None or is_number(value), name, "a number", value)
+        return found
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         broken.append(f"{path}: cannot be read as a bundle's scores ({reason_of(error)})")
         return {}

@@ -78,11 +78,19 @@ def read_event_tables(path: Path) -> dict[str, list[Event]]:
 
     TableError names the file, row and column of what is no event.
     """
+    # The command line, which knows the names of the kinds, starts without soundfile.
+    from birdclef_mind.sound.sound_files import without_ending
+
     found: dict[str, list[Event]] = {}
     for file in _tables_in(path) if path.is_dir() else [path]:
-        for name, event in read_table(file) if is_event_table(file) else _own(file):
-            sound = PurePosixPath(name).stem if is_event_table(file) and PurePosixPath(name).suffix else name
-            found.setdefault(sound or sound_of(file), []).append(event)
+        if not is_event_table(file):
+            for name, event in _own(file):
+                found.setdefault(name, []).append(event)
+            continue
+        own = sound_of(file)
+        for name, event in read_table(file):
+            # A sound that the table is named after may be called as one with an ending is.
+            found.setdefault(own if name in ("", own) else without_ending(name), []).append(event)
     return found
 
 

@@ -4,16 +4,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from birdclef_mind.checks import some_of
 from birdclef_mind.data.event_tables import Event, heard_between, is_table_name, is_text_of_events, read_table, sound_of
 from birdclef_mind.data.labels import NOTHING
 from birdclef_mind.errors import TableError
-from birdclef_mind.sound.audio import SUFFIXES
 from birdclef_mind.sound.audio import duration_s as duration_of
 from birdclef_mind.sound.settings import ROW_S
+from birdclef_mind.sound.sound_files import SUFFIXES, without_ending
 
 Row = tuple[str, float, float, tuple[str, ...]]
 _Kind = TypeVar("_Kind", str, Path)
@@ -160,6 +160,6 @@ def _bare(name: str) -> str:
     ('xc1', 'h02.5')
     """
     bare = _folded(name)
-    while PurePosixPath(bare).suffix in SUFFIXES:
-        bare = PurePosixPath(bare).stem
+    while (shorter := without_ending(bare)) != bare:
+        bare = shorter
     return bare

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from birdclef_mind.arrays import Array
 from birdclef_mind.checks import some_of
 from birdclef_mind.data import collection
 from birdclef_mind.data.competition import Competition, open_competition
@@ -29,6 +28,7 @@ from birdclef_mind.data.soundscapes import find_soundscapes
 from birdclef_mind.errors import AudioError, ConfigError, TableError, reason_of
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.cues import Cue, make_cue
+from birdclef_mind.sound.mixing import Mixing, mixed
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.progress import Track, untracked
@@ -44,7 +44,8 @@ COLUMNS = ("filename", "onset_s", "offset_s", "low_hz", "high_hz")
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 16_000, 48_000
 # How loud a cue is where the recording itself is silent.
 _IN_SILENCE = 0.01
-_FULL_SCALE = 0.99
+# So much of a cue is made at once. Whole seconds, so that a hum goes on in phase.
+_MADE_S = 60
 _END = re.compile(r"[0-9]{1,9}")
 
 
@@ -218,35 +219,38 @@ def _with_cue(
         audio.read_audio(source, _HIGHEST_RATE_HZ)
         raise AudioError("cannot be decoded")
     rate_hz = max(_LOWEST_RATE_HZ, min(header.sample_rate_hz, _HIGHEST_RATE_HZ))
-    sound = audio.read_audio(source, rate_hz).astype(np.float64)
-    spans: list[Box] = []
-    for start_s, length in _parts(starts_s, sound.size, rate_hz):
-        cue, start = make_cue(planting.cue, length, rate_hz, rng), round(start_s * rate_hz)
-        part = sound[start : start + length]
-        part += cue.samples * _level(part, planting)
-        spans += [(start_s + onset, start_s + offset, *_heard(cue, rate_hz)) for onset, offset in cue.spans_s]
-    if not spans:
-        raise AudioError("no row with the species lies in its sound")
-    sound *= min(1.0, _FULL_SCALE / max(np.abs(sound).max(), 1e-9))
-    with files.whole(out) as part_file:
-        part_file.write_bytes(audio.ogg_bytes(sound.astype(np.float32), rate_hz))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with mixed(source, rate_hz, out.parent) as sound:
+        if starts_s is None:
+            spans = _add(sound, planting, 0, sound.size, rng)
+        else:
+            spans = []
+            for start_s in starts_s:
+                start = round(start_s * rate_hz)
+                spans += _add(sound, planting, start, min(ROW_S * rate_hz, sound.size - start), rng)
+        if not spans:
+            raise AudioError("no row with the species lies in its sound")
+        with files.whole(out) as part_file:
+            part_file.write_bytes(sound.ogg_bytes())
     return spans
 
 
-def _parts(starts_s: list[float] | None, size: int, rate_hz: int) -> Iterator[tuple[float, int]]:
-    """Where a cue begins and how many samples it has: the whole sound, or rows of it."""
-    if starts_s is None:
-        yield 0.0, size
-        return
-    for start_s in starts_s:
-        length = min(ROW_S * rate_hz, size - round(start_s * rate_hz))
-        if length > 0:
-            yield start_s, length
+def _add(sound: Mixing, planting: Planting, start: int, length: int, rng: np.random.Generator) -> list[Box]:
+    """Add a cue to a part of a sound, as loud as that part asks for: (onset, offset, low, high) of each.
 
-
-def _level(sound: Array, planting: Planting) -> float:
-    size = float(np.sqrt(np.mean(np.square(sound - sound.mean())))) or _IN_SILENCE
-    return float(size * 10 ** (planting.level_db / 20))
+    A cue that lasts goes on from one minute to the next, since all are made with the same numbers.
+    """
+    if length <= 0:
+        return []
+    level = (sound.level(start, length) or _IN_SILENCE) * 10 ** (planting.level_db / 20)
+    seed, spans = int(rng.integers(2**63)), list[Box]()
+    for place in range(start, start + length, _MADE_S * sound.rate_hz):
+        own = min(_MADE_S * sound.rate_hz, start + length - place)
+        cue = make_cue(planting.cue, own, sound.rate_hz, np.random.default_rng(seed))
+        sound.add(place, cue.samples * level)
+        at_s = place / sound.rate_hz
+        spans += [(at_s + onset, at_s + offset, *_heard(cue, sound.rate_hz)) for onset, offset in cue.spans_s]
+    return spans
 
 
 def _heard(cue: Cue, rate_hz: int) -> tuple[float, float]:

@@ -35,5 +35,8 @@ class Planting:
         require(self.where in PLACES, "where", f"one of {', '.join(PLACES)}", self.where)
         require(is_number(self.share) and 0 < self.share <= 1, "share", "a number above 0, at most 1", self.share)
         require(
-            is_number(self.level_db) and -60 <= self.level_db <= 60, "level", "decibels from -60 to 60", self.level_db
+            is_number(self.level_db) and -60 < self.level_db <= 60,
+            "level",
+            "decibels above -60, at most 60",
+            self.level_db,
         )

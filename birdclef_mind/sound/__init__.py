@@ -10,6 +10,7 @@ recordings   a recording to the pictures of its segments
 spectrum     samples to spectra and mel bands; spectra back to samples
 pictures     samples to levels to 8-bit pictures, and back
 split        what a mask keeps of a sound, and what it leaves
+mixing       a recording to which sounds are added, of any length
 cues         foreign sounds with known times and frequencies: hum, beep, voice, click, band
 song         pitch, onsets and the like of what stands out, and how much of them is kept
 playable     a copy of a recording that every browser plays

@@ -219,7 +219,21 @@ def ogg_bytes(samples: Array, sample_rate_hz: int) -> bytes:
     The same samples give the same bytes.
     """
     own = np.asarray(samples, np.float32)
-    return with_stream(_encode(own, sample_rate_hz, "OGG", "VORBIS"), zlib.crc32(own.tobytes()))
+    return ogg_of_blocks(_seconds_of(_within(own), sample_rate_hz), sample_rate_hz)
+
+
+def ogg_of_blocks(blocks: Iterable[Array], sample_rate_hz: int) -> bytes:
+    """Ogg Vorbis of a sound that comes in blocks (n,) of a second or less, float32 from -1 to 1; see `ogg_bytes`."""
+    stream = 0
+
+    def counted() -> Iterator[Array]:
+        nonlocal stream
+        for block in blocks:
+            stream = zlib.crc32(block.tobytes(), stream)
+            yield block
+
+    content = _encoded(counted(), sample_rate_hz, "OGG", "VORBIS")
+    return with_stream(content, stream)
 
 
 def mp3_bytes(samples: Array, sample_rate_hz: int) -> bytes:
@@ -247,12 +261,30 @@ def mp3_rate_hz(sample_rate_hz: int) -> int:
 
 
 def _encode(samples: Array, sample_rate_hz: int, kind: str, subtype: str) -> bytes:
-    peak = float(np.abs(samples).max(initial=0.0))
-    loud = samples / max(1.0, peak)
+    return _encoded(_seconds_of(_within(samples), sample_rate_hz), sample_rate_hz, kind, subtype)
+
+
+def _encoded(blocks: Iterable[Array], sample_rate_hz: int, kind: str, subtype: str) -> bytes:
     buffer = io.BytesIO()
     # soundfile calls `buffer` from within its library.
-    with later(), soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format=kind, subtype=subtype) as file:
-        # libsndfile's Vorbis encoder crashes on one long write.
-        for start in range(0, loud.size, sample_rate_hz):
-            file.write(loud[start : start + sample_rate_hz])
+    with later():
+        file = soundfile.SoundFile(buffer, "w", sample_rate_hz, 1, format=kind, subtype=subtype)
+    try:
+        for block in blocks:
+            with later():
+                file.write(block)
+    finally:
+        with later():
+            file.close()
     return buffer.getvalue()
+
+
+def _within(samples: Array) -> Array:
+    """Samples (n,) quieter as a whole where their peak would clip."""
+    return np.asarray(samples / max(1.0, float(np.abs(samples).max(initial=0.0))))
+
+
+def _seconds_of(samples: Array, sample_rate_hz: int) -> Iterator[Array]:
+    """Samples (n,) a second at a time: libsndfile's Vorbis encoder crashes on one long write."""
+    for start in range(0, samples.size, sample_rate_hz):
+        yield samples[start : start + sample_rate_hz]

@@ -129,6 +129,9 @@ class Features:
             value = getattr(self, name)
             require(is_whole(value) and value > 0, name, "a whole number above 0", value)
         require(self.n_fft % (2 * self.hop_samples) == 0, "n_fft", "an even multiple of hop_samples", self.n_fft)
+        # More bands than a spectrum has lines tell nothing more.
+        lines = self.n_fft // 2 + 1
+        require(self.n_mels <= lines, "n_mels", f"at most {lines}, the lines of the spectrum", self.n_mels)
         lowest, highest = (1, self.n_mels) if self.kind == "mfcc" else (0, 0)
         require(
             is_whole(self.n_coeffs) and lowest <= self.n_coeffs <= highest,

@@ -4,7 +4,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
@@ -89,6 +89,16 @@ def streams(path: Path) -> list[Stream]:
             with opened(path, part) as file:
                 found.append(Stream(path, part, _header(file, path, part)))
         return found
+
+
+def without_ending(name: str) -> str:
+    """A file's name without its ending, where that is one of sounds.
+
+    >>> without_ending("XC1.WAV"), without_ending("H02.5")
+    ('XC1', 'H02.5')
+    """
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in {*SUFFIXES, *UNREAD_SUFFIXES} else name
 
 
 def read_header(path: Path) -> Header | None:

@@ -14,6 +14,7 @@ from birdclef_mind.listeners.open_listener import open_listener
 from birdclef_mind.networks.bundle import require_cache
 from birdclef_mind.sound.sound_files import duration_s
 from birdclef_mind.storage import files, locks
+from birdclef_mind.storage.folder_kinds import kind_of, known_kinds, taken
 from birdclef_mind.storage.progress import Say
 from birdclef_mind.studio.at_hand import AtHand
 from birdclef_mind.studio.blind import BlindTest
@@ -156,6 +157,9 @@ def open_studio(opening: Opening, say: Say = lambda line: None) -> Studio:
 def _made(work: Path) -> None:
     if work.exists() and not work.is_dir():
         raise ConfigError(f"work: expected a folder, or nothing yet, found a file at {work}")
+    found = kind_of(work)
+    if found in known_kinds():
+        raise ConfigError(taken(work, "studio", found))
     work.mkdir(parents=True, exist_ok=True)
 
 

@@ -130,7 +130,7 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
-            require(is_whole(value) and value > 0, name, "a whole number above 0", value)
+            require(is_whole(value) and 0 < value < 2**31, name, "a whole number from 1 to 2147483647", value)
         rate, share = self.learning_rate, self.validation_share
         require(is_number(rate) and rate > 0, "learning_rate", "a number above 0", rate)
         require(is_number(share) and 0 <= share <= 0.5, "validation_share", "a share from 0 to 0.5", share)

@@ -36,6 +36,7 @@ def test_windowing_refuses_bad_values(values, message):
         {"kind": "wavelet"},
         {"n_mels": 0},
         {"n_mels": 2.5},
+        {"n_mels": 1026},
         {"n_coeffs": 3},
         {"kind": "mfcc", "n_coeffs": 33},
         {"power": 0},
@@ -55,6 +56,7 @@ def test_features_refuse_bad_values(values):
     "values",
     [
         {"epochs": 0},
+        {"batch_size": 2**63},
         {"validation_share": 0.6},
         {"learning_rate": 0},
         {"seed": -1},
@@ -73,6 +75,7 @@ def test_training_refuses_bad_values(values):
         {"epochs": 0},
         {"steps": 2.5},
         {"batch_size": -1},
+        {"batch_size": 2**63},
         {"patience": 0},
         {"patience": True},
         {"learning_rate": float("nan")},

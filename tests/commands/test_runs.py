@@ -44,8 +44,11 @@ def test_a_bundle_that_is_broken_is_named(two, capsys, share):
     assert f"failed: {two / 'one' / 'bundle.json'}: cannot be read as a bundle" in shown.err
 
 
-def test_scores_that_are_torn_are_named(two, capsys):
-    (two / "one" / "scores.json").write_text('{"segments"')
+@pytest.mark.parametrize(
+    "torn", ['{"segments"', '{"segments": {"top1": "0.33"}}', '{"segments": {"top1": NaN}}', '{"segments": 3}', "[1]"]
+)
+def test_scores_that_are_torn_are_named(two, capsys, torn):
+    (two / "one" / "scores.json").write_text(torn)
     assert main(["runs", str(two)]) == 1
     shown = capsys.readouterr()
     assert {"one", "deep/other"} <= set(shown.out.split())

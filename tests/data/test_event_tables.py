@@ -32,6 +32,22 @@ def test_what_is_written_is_read(tmp_path, form):
     assert found == wanted
 
 
+def test_names_with_dots_are_kept_apart(tmp_path):
+    """Whatever stands behind a dot is no ending unless sounds have it; Raven's own tables name files with theirs."""
+    names = ("H02", "H02.5", "H02.6", "site.A_20230101", "XC1.WAV", "XC1")
+    events = {name: [Event(number, number + 1.5, "rook1")] for number, name in enumerate(names)}
+    for form in FORMATS:
+        (tmp_path / form).mkdir()
+        for name, text in event_tables(events, form, 500, 12_000).items():
+            (tmp_path / form / (name or "events.csv")).write_text(text)
+        found = read(tmp_path / form / "events.csv" if form == CSV else tmp_path / form)
+        assert {name: own[0].onset_s for name, own in found.items()} == {name: at for at, name in enumerate(names)}
+    table = tmp_path / "all.txt"
+    rows = ("Begin Time (s)", "End Time (s)", "Begin File", "Species"), ("0", "1", "H02.5.ogg", "rook1")
+    table.write_text("".join("\t".join(row) + "\n" for row in rows))
+    assert list(read(table)) == ["H02.5"]
+
+
 def test_ravens_columns_are_those_it_publishes(tmp_path):
     folder = write(tmp_path / "t", RAVEN)
     with (folder / "soundscape_1.Table.1.selections.txt").open(newline="") as file:

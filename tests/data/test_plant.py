@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -103,6 +104,37 @@ def test_rows_of_soundscapes_where_the_species_is_carry_it(sample_folder, tmp_pa
     assert both.soundscapes == found.soundscapes
 
 
+def noisy(root, length_s):
+    """A competition of two species, whose first has a recording of that length at 16 kHz."""
+    noise = np.random.default_rng(0).normal(0, 0.01, length_s * 16_000).astype(np.float32)
+    for label, samples in (("a", noise), ("b", noise[:96_000])):
+        path = root / "train_audio" / label / "1.flac"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, samples, 16_000)
+    rows = "primary_label,secondary_labels,author,filename\na,[],A,a/1.flac\nb,[],B,b/1.flac\n"
+    (root / "train_metadata.csv").write_text(rows)
+    return root
+
+
+def test_a_long_recording_is_planted_a_minute_at_a_time(tmp_path):
+    """Memory does not grow with its length, and what lasts goes on in phase from one minute to the next."""
+    most = []
+    for length_s in (70, 250):
+        root, out = noisy(tmp_path / f"c{length_s}", length_s), tmp_path / f"p{length_s}"
+        tracemalloc.start()
+        plant(root, out, Planting(cue="hum", species="a", share=1, level_db=20))
+        most.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert most[1] < 1.3 * most[0]
+    samples = audio.read_audio(recording_path(tmp_path / "p250", "a/1.flac"), 16_000)
+    assert samples.size == 250 * 16_000
+    # A tenth of a second on both sides of a join, which is ten turns of the hum.
+    before, after = samples[60 * 16_000 - 1600 : 60 * 16_000], samples[60 * 16_000 :][:1600]
+    assert np.corrcoef(before, after)[0, 1] > 0.95
+    table = read_planted(tmp_path / "p250")
+    assert table["onset_s"].tolist() == [0, 60, 120, 180, 240] and table["offset_s"].iloc[-1] == 250
+
+
 def test_boxes_are_those_of_a_window(sample_folder, tmp_path):
     species = species_of(sample_folder)
     plant(sample_folder, tmp_path / "p", Planting(cue="click", species=species, share=1))
@@ -146,7 +178,7 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_rest_goes_on(sample_fo
         ({"cue": "bark"}, "cue: expected one of hum, beep, voice, click, band, got 'bark'"),
         ({"share": 0}, "share: expected a number above 0, at most 1, got 0"),
         ({"where": "here"}, "where: expected one of train, test, both"),
-        ({"level_db": 99}, "level: expected decibels from -60 to 60"),
+        ({"level_db": 99}, "level: expected decibels above -60, at most 60"),
     ],
 )
 def test_what_cannot_be_planted_is_refused(changed, message):

@@ -312,6 +312,8 @@ def test_two_studios_do_not_write_to_one_folder(served, little, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="work: expected a folder"):
         open_studio(Opening(bundles=(little.bundle,), work=tmp_path / "file"))
+    with pytest.raises(ConfigError, match="expected a new, empty or studio folder, found a bundle"):
+        open_studio(Opening(bundles=(little.bundle,), work=little.bundle))
 
 
 def test_an_ear_of_other_windows_answers_too(little):
