@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -144,7 +145,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     started = time.perf_counter()
     done = _trained(args, terminal, cache, training, extras)
     words = f"{done.words}, in {time.perf_counter() - started:.0f} s"
-    if args.decoders and (args.out / "bundle.json").is_file():
+    if args.decoders and not done.missing:
         from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
         from birdclef_mind.networks.bundle import load
 
@@ -154,16 +155,20 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.say("\n".join(["", *lines, ""]))
     elif args.folds is None:
         terminal.say("no recording was held out, so nothing is measured")
-    terminal.end(words, _training_places(args, bool(done.scores)))
+    terminal.end(words, _fold_places(args, done.missing) if done.missing else _training_places(args, bool(done.scores)))
     return 0 if done.complete else 1
 
 
 class _Done(NamedTuple):
-    """What a training came to: words, measures, and whether every bird had a segment to learn from."""
+    """What a training came to: words, measures, whether every bird had a segment to learn from, folds still to train.
+
+    As long as any is, there is no bundle of this training.
+    """
 
     words: str
     scores: "Scores | None"
     complete: bool
+    missing: tuple[int, ...] = ()
 
 
 def _trained(
@@ -187,7 +192,7 @@ def _trained(
         found = train_folds(
             cache, args.out, training, args.folds, args.fold, extras=extras, say=terminal.say, track=terminal.track
         )
-        return _Done(fold_words(found, args.folds), found.scores, not found.untaught)
+        return _Done(fold_words(found, args.folds), found.scores, not found.untaught, found.missing)
     report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
     words = f"{counted(len(report.history), 'epoch')}; epoch {report.best_epoch} is kept"
     return _Done(words, report.scores, not report.untaught)
@@ -267,6 +272,15 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
     if "epochs" in given:
         given["warmup_epochs"] = min(base.warmup_epochs, max(0, given["epochs"] - 1))
     return without(replace(base, **given), names_in(args.without))
+
+
+def _fold_places(args: argparse.Namespace, missing: Sequence[int]) -> list[tuple[str, str | Path]]:
+    from birdclef_mind.networks.bundle_folder import FOLD
+
+    return [
+        ("fold", args.out / f"{FOLD}{args.fold}"),
+        ("next", f"the same command with --fold {missing[0]}"),
+    ]
 
 
 def _training_places(args: argparse.Namespace, measured: bool) -> list[tuple[str, str | Path]]:

@@ -170,7 +170,7 @@ def _left_out(found: Events, wanted: Scores) -> list[str]:
 def _beside(row_ids: Sequence[str]) -> list[str]:
     """A line for rows that the truth does not have."""
     few = some_of(row_ids, 3)
-    return [f"{len(row_ids)} rows are not in the truth, and count for nothing: {few}"] if row_ids else []
+    return [f"not in the truth, so that they count for nothing: {len(row_ids)} of the rows, {few}"] if row_ids else []
 
 
 def _metric(truth: Path, form: str) -> str:

@@ -110,7 +110,7 @@ def rehearse(
     """
     # Kernels work in folders of their own, where a relative path would lead elsewhere.
     competition, out = competition.resolve(), out.resolve()
-    _check(competition, rehearsing)
+    _check(competition, out, rehearsing)
     with folders.claimed(out, "rehearsal", ConfigError) as ledger, ExitStack() as opened:
         ledger.add({f"{_STAGED}/": OWN})
         home, kaggle, hidden = (
@@ -125,8 +125,12 @@ def rehearse(
         return _rehearse(out, _Homes(home, hidden), mounts, rehearsing, say)
 
 
-def _check(competition: Path, rehearsing: Rehearsing) -> None:
+def _check(competition: Path, out: Path, rehearsing: Rehearsing) -> None:
     opened = open_competition(competition)
+    if out.is_relative_to(competition):
+        raise ConfigError(f"{out}: expected another place than the competition's, which is not written to")
+    if rehearsing.deadline_minutes is not None and not rehearsing.hidden:
+        raise ConfigError("deadline: expected soundscapes of the hidden run, whose deadline it is; give --hidden N")
     choose_labels(opened.labels, rehearsing.labels)
     if rehearsing.hidden and not list_soundscapes(competition):
         raise ConfigError(f"{competition}: expected soundscapes to make hidden ones of, found none")

@@ -40,13 +40,16 @@ _JOINING_S = 600.0
 class FoldsReport:
     """What a cross-validation did: folds trained now, folds there were already, and the measures once all are there.
 
-    `untaught` are birds that some fold trained now had no segment of.
+    `untaught` are birds that some fold trained now had no segment of; `missing` are folds still to train, `unlike`
+    those of them that were trained in another way.
     """
 
     trained: tuple[int, ...]
     kept: tuple[int, ...]
     scores: Scores | None
     untaught: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
 
 
 def train_folds(
@@ -76,11 +79,12 @@ def train_folds(
     source = made_from(cache, pictures, extras)
     # By its number, each fold that is done, trained now or there already.
     done: dict[int, Bundle] = {}
-    trained, kept, untaught = list[int](), list[int](), list[str]()
+    trained, kept, unlike, untaught = list[int](), list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
         found = bundle_like(folder, cache)
         if found and not trained_alike(found, training, split, extras, source):
             found = None
+            unlike.append(number)
         if found:
             done[number] = found
         if only not in (None, number):
@@ -94,8 +98,10 @@ def train_folds(
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
-    if len(done) < folds:
-        return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught))
+    missing = tuple(number for number in range(1, folds + 1) if number not in done)
+    if missing:
+        others = tuple(number for number in unlike if number in missing)
+        return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught), missing, others)
     checks = [parts(asked, pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.

@@ -127,7 +127,7 @@ def test_the_folder_of_the_truth_tells_the_measure(files, tmp_path):
 
 def test_rows_that_the_truth_lacks_are_said_and_are_no_success(files, capsys):
     found = files("row_id,a,b\ns_5,1,0\ns_10,0,1\nt_5,0,0\nx_10,0,0\nx_5,0,0\n")
-    line = "2 rows are not in the truth, and count for nothing: x_10, x_5"
+    line = "not in the truth, so that they count for nothing: 2 of the rows, x_10, x_5"
     assert score(*found)["problems"] == [line]
     assert main(["score", *map(str, found)]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == line

@@ -125,6 +125,10 @@ def test_the_day_of_another_year_in_the_older_layout_with_little_time(year_folde
     index = (tmp_path / "r" / "staged" / "cache-images-output" / "cache" / "index.csv").read_text()
     assert "train_soundscapes/" in index
     assert result.scores["metric"] == "roc_auc"
+    assert main(["rehearse", str(root), str(root / "r")]) == 2
+    assert "expected another place than the competition's" in capsys.readouterr().err
+    assert main(["rehearse", str(root), str(tmp_path / "r"), "--deadline", "5"]) == 2
+    assert "give --hidden N" in capsys.readouterr().err
     assert main(["rehearse", str(root), str(tmp_path / "r"), "--layout", "1999"]) == 2
     assert "layout: expected one of 2026, 2025, both, got 1999" in capsys.readouterr().err
 

@@ -92,7 +92,22 @@ def test_the_bundle_answers_with_the_mean_of_its_members(folded, cache_folder):
 
 def test_other_settings_train_anew(folded, cache_folder, tmp_path):
     other = Training(epochs=1, batch_size=4)
-    assert train_folds(open_cache(cache_folder), folded[0], other, 3, only=1).trained == (1,)
+    found = train_folds(open_cache(cache_folder), folded[0], other, 3, only=1)
+    assert (found.trained, found.missing, found.unlike) == ((1,), (2, 3), (2, 3))
+
+
+def test_a_fold_alone_says_what_is_there_and_what_comes_next(little, cache_folder, tmp_path, capsys):
+    words = ["train", cache_folder, tmp_path / "b", "--model", "small", "--epochs", "1", "--folds", "2", "--decoders"]
+    assert main([*map(str, words), "--fold", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "1 fold trained; fold 2 of 2 to come, with which the bundle of all is written" in said
+    assert f"fold  {tmp_path / 'b' / 'fold_1'}" in said and "next  the same command with --fold 2" in said
+    assert main([*map(str, words), "--fold", "2", "--seed", "5"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "fold 1 of 2 to come, with which the bundle of all is written; fold 1 there was trained in another way" in said
+    )
+    assert not (tmp_path / "b" / "bundle.json").exists() and little
 
 
 @pytest.mark.parametrize(
