@@ -314,6 +314,17 @@ def test_it_is_trained_anew_and_the_report_is_made_by_keys(served, trained, cach
     assert page.complaints == []
 
 
+def test_the_species_it_is_labelled_with_is_right(taught, page_of):
+    page = page_of(taught.link + "#teach")
+    until(page, "document.querySelector('#segment .bird') !== null")
+    own = page.evaluate("document.querySelector('#segment .bird').textContent")
+    press(page, "r")
+    page.keyboard.type(own)
+    press(page, "Enter")
+    until(page, "/^1 /.test(document.getElementById('said').textContent)")
+    assert page.complaints == []
+
+
 def test_the_blind_test_is_taken_by_keys(taught, page_of):
     page = page_of(taught.link + "#test")
     reach(page, "#ask")
@@ -326,6 +337,8 @@ def test_the_blind_test_is_taken_by_keys(taught, page_of):
             page,
             f"[...document.querySelectorAll('#tally tbody td:nth-child(2)')].reduce((sum, one) => sum + Number(one.textContent), 0) === {count}",
         )
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
@@ -398,6 +411,10 @@ def test_what_sings_into_a_microphone_is_named_within_a_second(served, trained, 
     # Of the recording, when the page first showed other names than those of silence.
     assert changed, told
     assert min(changed) - onset < 1.5, (min(changed), onset)
+    # Whoever goes back to a moment while it is recorded stays there and looks into it, until the end is wanted again.
+    gone_back, stayed, looked, at_end = told["places"]
+    length_s = studio.studio.minds[0].bundle.features.windowing.length_s
+    assert gone_back == stayed and abs(looked - max(0, stayed - length_s / 2)) < 0.1 and at_end > gone_back + 10
 
 
 # A browser of its own: the fake microphone is set when it starts.
@@ -419,10 +436,23 @@ with sync_playwright() as playwright:
     while time.time() < end:
         seen.append(page.evaluate("[Number(document.getElementById('cursor').getAttribute('aria-valuenow')), document.getElementById('now').textContent]"))
         page.wait_for_timeout(100)
+    now = lambda: float(page.get_attribute("#cursor", "aria-valuenow"))
+    page.focus("#cursor")
+    page.keyboard.press("Shift+ArrowLeft")
+    gone_back = now()
+    page.wait_for_timeout(800)
+    stayed = now()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#moment:not([hidden])")
+    looked = float(page.input_value("[name=start_s]"))
+    page.focus("#cursor")
+    page.keyboard.press("End")
+    page.wait_for_timeout(800)
+    places = [gone_back, stayed, looked, now()]
     page.click("#record")
     page.wait_for_timeout(500)
     browser.close()
-print(json.dumps({"seen": [one for one in seen if one[1]], "complaints": complaints}))
+print(json.dumps({"seen": [one for one in seen if one[1]], "complaints": complaints, "places": places}))
 """
 
 

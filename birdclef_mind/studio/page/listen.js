@@ -51,7 +51,7 @@ function tell(recording) {
     const share = recording.seconds ? Math.min(1, ear.heard * recording.hop_s / recording.seconds) : 0;
     return share < 0.999 && !recording.live ? `${ear.name} ${Math.round(100 * share)} %` : ear.name;
   })];
-  $("recording-state").textContent = recording.why ? `${recording.why} · ${parts.join(" · ")}` : parts.join(" · ");
+  $("recording-state").textContent = [...(recording.why ? [recording.why] : []), ...(recording.why && !recording.seconds ? [] : parts)].join(" · ");
 }
 
 let shown = "";
@@ -69,15 +69,20 @@ async function follow(number) {
     try { recording = await ask(`recordings/${number}`); }
     catch (error) { if (error.status) { opened.delete(number); showOpened(); say(error.message); } return; }
     if (at.recording?.number !== number) return;
-    const atEnd = recording.live && $("scroll").scrollLeft + $("scroll").clientWidth >= $("film").clientWidth - 120;
+    // Whoever has gone back to a moment meanwhile stays there; at the end one goes on with the sound.
+    const goesOn = recording.live && !recording.whole && at.cursor >= at.recording.seconds - 0.05;
+    const atEnd = $("scroll").scrollLeft + $("scroll").clientWidth >= $("film").clientWidth - 120;
     grow(recording);
     tell(recording);
     await hearOn(recording).catch(() => {});
-    if (recording.live && !recording.whole) {
+    if (goesOn) {
       if (atEnd) $("scroll").scrollLeft = $("film").clientWidth;
       move(recording.seconds, false);
       showNow(lastHeard());
-    } else move(at.cursor, false);
+    } else {
+      move(at.cursor, false);
+      showNow(heardAt(at.cursor));
+    }
     if (recording.ended) return;
     await new Promise((resolve) => setTimeout(resolve, recording.live ? 200 : 400));
   }
@@ -248,4 +253,4 @@ export function key(event) {
   else return;
   event.preventDefault();
 }
-onMove((seconds) => { if (!at.recording.live || at.recording.whole) showNow(heardAt(seconds)); });
+onMove((seconds) => { if (!at.recording.live || at.recording.whole || seconds < at.recording.seconds - 0.05) showNow(heardAt(seconds)); });

@@ -115,8 +115,7 @@ $("look").addEventListener("click", doing(async () => {
   $("found").replaceChildren();
   $("moment-title").focus({ preventScroll: true });
   $("moment").scrollIntoView({ block: "nearest" });
-  await show();
-  await begin("layers");
+  await Promise.all([show(), begin("layers")]);
 }));
 
 let current = [], begins = 0;

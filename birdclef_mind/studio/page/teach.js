@@ -17,8 +17,8 @@ export const enter = doing(async () => {
   takenBackFrom = told.number;
   count(told);
   await load();
-  await scan("scan");
   showTraining();
+  await scan("scan");
 });
 
 // Words that begin so ask for what sounds like the first segment that the others name.
@@ -30,7 +30,8 @@ async function load(stay = false) {
   if (alike && plain && told.segments.length) return showLike(told.segments[0]);
   // Whoever is in the midst of a segment stays there; the order is that of what follows.
   const now = stay && (touched || document.querySelector("dialog[open]")) ? current() : undefined;
-  segments = now ? [now, ...told.segments.filter((one) => one.place !== now.place)] : told.segments;
+  const known = (one) => one.place === now.place;
+  segments = now ? [told.segments.find(known) ?? now, ...told.segments.filter((one) => !known(one))] : told.segments;
   place = 0;
   touched = Boolean(now);
   show();
@@ -191,7 +192,8 @@ $("birds").addEventListener("close", doing(async () => {
   }
   const [label] = some[0];
   say("");
-  if (choosing === "relabel") await mark({ relabel: label, right: false, none: false, drop: false }, false, meant);
+  if (choosing === "relabel" && label === meant.label) await mark({ right: true, drop: false, none: false, relabel: "" }, false, meant);
+  else if (choosing === "relabel") await mark({ relabel: label, right: false, none: false, drop: false }, false, meant);
   else await mark({ also: [...new Set([...meant.mark.also, label])], none: false, drop: false }, true, meant);
 }));
 
