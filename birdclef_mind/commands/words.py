@@ -173,22 +173,13 @@ def honesty_lines(scores: Mapping[str, Any]) -> list[str]:
     return ["", f"calibration error  {found['error_before']:.3f} as scored, {found['error_after']:.3f} calibrated"]
 
 
-def numbers_in(numbers: Sequence[int]) -> str:
-    """Some numbers in a row.
-
-    >>> numbers_in((1, 3))
-    '1, 3'
-    """
-    return ", ".join(map(str, numbers))
-
-
 def fold_words(report: "FoldsReport", folds: int) -> str:
     """What a cross-validation did, for people."""
     words = f"{counted(len(report.trained), 'fold')} trained"
     words += f", {counted(len(report.kept), 'fold')} there already" if report.kept else ""
     if report.missing:
-        left = "fold" if len(report.missing) == 1 else "folds"
-        words += f"; {left} {numbers_in(report.missing)} of {folds} to come, with which the bundle of all is written"
+        left = ("fold " if len(report.missing) == 1 else "folds ") + ", ".join(map(str, report.missing))
+        words += f"; {left} of {folds} to come, with which the bundle of all is written"
         return words + "".join(f"; fold {number} there was trained in another way" for number in report.unlike)
     return f"{words}; one bundle of {folds} members"
 

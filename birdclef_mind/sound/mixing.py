@@ -61,9 +61,13 @@ class Mixing:
 def mixed(source: Path, rate_hz: int, folder: Path) -> Iterator[Mixing]:
     """A recording to be added to, at a rate; what it needs meanwhile of the disk of `folder` has no name.
 
-    AudioError where it cannot be read, as `audio.read_blocks`.
+    AudioError where it cannot be read, as `audio.read_blocks`; OSError names the folder where its disk is full.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         for block in audio.read_blocks(source, rate_hz):
-            file.write(block.tobytes())
+            try:
+                file.write(block.tobytes())
+                file.flush()
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(folder)) from error
         yield Mixing(file, rate_hz)
