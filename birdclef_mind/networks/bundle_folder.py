@@ -57,17 +57,22 @@ def begin(ledger: Ledger) -> None:
 
 
 @contextmanager
-def renewed(ledger: Ledger) -> Iterator[Path]:
-    """Give an empty folder for a bundle and its measures; then what belonged to the network before gives way."""
+def renewed(ledger: Ledger, *, told: bool = False) -> Iterator[Path]:
+    """Give an empty folder for a bundle and its measures; then what belonged to the network before gives way.
+
+    Settings and curves that stand there are this training's own where it `told` them, see `begin`.
+    """
     out = ledger.folder
     before = out / bundles.FACTS
     done = before.stat().st_mtime if before.is_file() else 0.0
-    with folders.renewed(ledger, last=bundles.FACTS, keep=_stays) as stage:
+    with folders.renewed(ledger, last=bundles.FACTS, keep=lambda name: _stays(name, told)) as stage:
         yield stage
     _remove_curves(out / SECOND)
     folders.cleared(out / SECOND / LOGS)
     folders.cleared(out / SECOND)
-    _remove_curves(out, done)
+    _remove_curves(out, done if told else float("inf"))
+    if not told:
+        folders.cleared(out / LOGS)
 
 
 def copied(source: Path, stage: Path) -> None:
@@ -84,10 +89,10 @@ def _remove_curves(out: Path, until: float = float("inf")) -> None:
             path.unlink()
 
 
-def _stays(name: str) -> bool:
-    """Whether it is no part of one network: settings, folds, curves, and what trainings that were stopped left."""
+def _stays(name: str, told: bool) -> bool:
+    """Whether it is no part of the network before: own settings, folds, curves, and what stopped trainings left."""
     stopped = name.startswith(f"{TRAINING}.") and name.endswith(checkpoint.ENDING)
-    return name in _TOLD or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
+    return (told and name in _TOLD) or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:

@@ -96,6 +96,18 @@ def test_other_settings_train_anew(folded, cache_folder, tmp_path):
     assert (found.trained, found.missing, found.unlike) == ((1,), (2, 3), (2, 3))
 
 
+def test_nothing_of_a_single_training_stays_beside_folds(little, cache_folder, tmp_path):
+    words = ["train", cache_folder, tmp_path / "b", "--model", "small", "--epochs", "1"]
+    assert main([*map(str, words), "--seed", "5"]) == 0
+    assert {"settings.json", "logs", "history.csv"} <= {path.name for path in (tmp_path / "b").iterdir()}
+    assert main([*map(str, words), "--seed", "6", "--folds", "2"]) == 0
+    names = {path.name for path in (tmp_path / "b").iterdir() if not path.name.startswith(".")}
+    assert not names & {"settings.json", "logs", "history.csv", "validation.csv"} and {"fold_1", "fold_2"} <= names
+    # And back: the settings are the last training's own.
+    assert main([*map(str, words), "--seed", "7"]) == 0
+    assert json.loads((tmp_path / "b" / "settings.json").read_text())["training"]["seed"] == 7 and little
+
+
 def test_a_fold_alone_says_what_is_there_and_what_comes_next(little, cache_folder, tmp_path, capsys):
     words = ["train", cache_folder, tmp_path / "b", "--model", "small", "--epochs", "1", "--folds", "2", "--decoders"]
     assert main([*map(str, words), "--fold", "1"]) == 0
