@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -164,13 +165,16 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
             )
         elif path in twice:
             problems.append(f"{below}: is the same sound as {printable(str(twice[path].relative_to(folder)))}")
-        elif (author := author_of(path, folder, authors)) is None:
+        elif not (told := _told(path, twice, folder, authors)):
             problems.append(f"{below}: cannot be read")
         else:
             own = taken.setdefault(labels[home], set())
             name = _name(path.relative_to(home), own)
             own.add(name.casefold())
-            sounds.append(Sound(path, labels[home], author, name))
+            sounds.append(Sound(path, labels[home], told[0], name))
+            if len(told) > 1:
+                own_author, *others = map(printable, told)
+                problems.append(f"{below}: is of {own_author}, but of {' and '.join(others)} where it stands once more")
     if not sounds:
         raise TableError(f"{folder}: expected a folder of recordings a species, found {kind_of(folder)}")
     if authors is not None and not any(sound.author for sound in sounds):
@@ -178,6 +182,17 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     remark = authors.remark(path.relative_to(folder) for _, path in files_of) if authors else ""
     names = {label: printable(home.name) for home, label in labels.items() if label in taken}
     return _Found(sounds, problems, names, (remark,) if remark else ())
+
+
+def _told(path: Path, twice: Mapping[Path, Path], folder: Path, authors: Authors | None) -> list[str]:
+    """Who recorded a sound, by whichever of its files tells, each name once; [""] for nobody, [] for no sound."""
+    own = author_of(path, folder, authors)
+    if own is None:
+        return []
+    # Tags are part of the same.
+    copies = [other.relative_to(folder) for other, first in twice.items() if first == path]
+    others = [authors.of(copy) for copy in copies] if authors else []
+    return list(dict.fromkeys(author for author in (own, *others) if author)) or [""]
 
 
 def _twice(paths: Sequence[Path]) -> dict[Path, Path]:
@@ -191,7 +206,8 @@ def _twice(paths: Sequence[Path]) -> dict[Path, Path]:
     found: dict[Path, Path] = {}
     for alike in by_size.values():
         seen: dict[str, Path] = {}
-        for path in alike if len(alike) > 1 else ():
+        # A link's own name says less of a sound than that of the file.
+        for path in sorted(alike, key=Path.is_symlink) if len(alike) > 1 else ():
             with suppress(OSError):
                 first = seen.setdefault(files.sha256(path), path)
                 if first is not path:
@@ -223,7 +239,8 @@ def _label(name: str) -> str:
     >>> _label("Barn Swallow"), _label("barswa"), _label("Cyanistes caeruleus (L.)"), _label("None")
     ('Barn_Swallow', 'barswa', 'Cyanistes_caeruleus_L.', 'species_None')
     """
-    label = _OTHERS.sub("_", printable(name)).strip("_")[:60]
+    # Some systems write an umlaut as two signs.
+    label = _OTHERS.sub("_", printable(unicodedata.normalize("NFC", name))).strip("_")[:60]
     label = label if is_label(label) and not is_empty(label) else f"species_{label.strip('.')}"[:60]
     if not is_label(label):
         raise TableError(f"{printable(name)}: expected a folder whose name can be a label of letters and digits")

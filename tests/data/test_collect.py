@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -163,6 +164,27 @@ def test_what_is_no_collection_is_refused(collection, tmp_path, make, message):
     with pytest.raises(TableError, match=message):
         collect(collection, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_the_author_of_a_sound_is_told_by_any_of_its_files(collection, tmp_path):
+    own = collection / "comsan"
+    shutil.copy(own / "x.ogg", own / "a_copy.ogg")
+    (own / "b_link.ogg").symlink_to("y.ogg")
+    table = tmp_path / "authors.csv"
+    table.write_text("filename,author\ncomsan/x.ogg,Anna\ncomsan/y.ogg,Bert\n")
+    found = collect(collection, tmp_path / "c", authors=table)
+    rows = {one.filename: one.author for one in open_competition(tmp_path / "c").recordings}
+    assert (rows["comsan/a_copy.ogg"], rows["comsan/y.ogg"], found.authors) == ("Anna", "Bert", 2)
+    table.write_text("filename,author\ncomsan/x.ogg,Anna\ncomsan/a_copy.ogg,Cora\n")
+    found = collect(collection, tmp_path / "d", authors=table)
+    assert "comsan/a_copy.ogg: is of Cora, but of Anna where it stands once more" in found.problems
+
+
+def test_one_name_written_in_two_ways_is_one_species(collection, tmp_path):
+    for form in ("NFC", "NFD"):
+        shutil.copytree(collection / "comsan", collection / unicodedata.normalize(form, "Grünfink"))
+    with pytest.raises(TableError, match="expected a folder a species, found"):
+        collect(collection, tmp_path / "c")
 
 
 def test_a_link_out_of_the_collection_is_left_out(collection, tmp_path):

@@ -14,6 +14,14 @@ from birdclef_mind.storage.interrupts import later
 RATE_HZ = 32_000
 
 
+@pytest.fixture(autouse=True)
+def taken_as_python_does():
+    """Whatever else in this process may take it in another way."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_it_comes_when_the_block_ends():
     done = []
     with pytest.raises(KeyboardInterrupt), later():
