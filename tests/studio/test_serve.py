@@ -131,6 +131,29 @@ def test_knobs_change_the_answer_and_the_reconstructions(taught, page_of):
     assert page.complaints == []
 
 
+def test_knobs_are_turned_by_keys_alone(taught, page_of):
+    page = page_of(taught.link)
+    reach(page, "#given")
+    press(page, "ArrowDown")
+    until(page, "!document.getElementById('desk').hidden && document.querySelectorAll('#tiles img').length > 0")
+    reach(page, "#look")
+    press(page, "Enter")
+    until(page, "document.querySelectorAll('#found figure').length > 1")
+    before = page.get_attribute("#moment-picture img", "src")
+    for name, value in (("start_s", "1"), ("from_s", "1"), ("to_s", "3"), ("low_khz", "1"), ("high_khz", "9")):
+        reach(page, f"[name={name}]")
+        press(page, "Control+a")
+        page.keyboard.type(value)
+    reach(page, "[name=what]")
+    press(page, "ArrowDown")
+    until(page, f"document.querySelector('#moment-picture img').getAttribute('src') !== {before!r}")
+    assert page.input_value("[name=what]") == "cut" and page.input_value("[name=start_s]") == "1"
+    reach(page, "[name=preset]")
+    press(page, "ArrowDown")
+    until(page, "!document.getElementById('through').hidden")
+    assert page.complaints == []
+
+
 def test_segments_are_taught_by_keys_alone(taught, page_of):
     page = page_of(taught.link + "#teach")
     until(page, "/%/.test(document.getElementById('queue').textContent)")
@@ -430,7 +453,8 @@ with sync_playwright() as playwright:
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(link)
     page.wait_for_selector("body[data-ready]")
-    page.click("#record")
+    page.focus("#record")
+    page.keyboard.press("Enter")
     seen = []
     end = time.time() + 12
     while time.time() < end:
@@ -449,7 +473,8 @@ with sync_playwright() as playwright:
     page.keyboard.press("End")
     page.wait_for_timeout(800)
     places = [gone_back, stayed, looked, now()]
-    page.click("#record")
+    page.focus("#record")
+    page.keyboard.press("Enter")
     page.wait_for_timeout(500)
     browser.close()
 print(json.dumps({"seen": [one for one in seen if one[1]], "complaints": complaints, "places": places}))
