@@ -155,6 +155,9 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     files_of = [(home, path) for home, own in found for path in own]
     inside = {path for _, path in files_of if _leads_inside(path, folder)}
     twice = _twice([path for _, path in files_of if path in inside])
+    copies: dict[Path, list[Path]] = {}
+    for other, first in twice.items():
+        copies.setdefault(first, []).append(other)
     sounds: list[Sound] = []
     taken: dict[str, set[str]] = {}
     for home, path in track(files_of, len(files_of), "recordings"):
@@ -165,7 +168,7 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
             )
         elif path in twice:
             problems.append(f"{below}: is the same sound as {printable(str(twice[path].relative_to(folder)))}")
-        elif not (told := _told(path, twice, folder, authors)):
+        elif not (told := _told(path, copies.get(path, ()), folder, authors)):
             problems.append(f"{below}: cannot be read")
         else:
             own = taken.setdefault(labels[home], set())
@@ -184,14 +187,13 @@ def _sounds(folder: Path, authors: Authors | None, track: Track) -> _Found:
     return _Found(sounds, problems, names, (remark,) if remark else ())
 
 
-def _told(path: Path, twice: Mapping[Path, Path], folder: Path, authors: Authors | None) -> list[str]:
+def _told(path: Path, copies: Sequence[Path], folder: Path, authors: Authors | None) -> list[str]:
     """Who recorded a sound, by whichever of its files tells, each name once; [""] for nobody, [] for no sound."""
     own = author_of(path, folder, authors)
     if own is None:
         return []
     # Tags are part of the same.
-    copies = [other.relative_to(folder) for other, first in twice.items() if first == path]
-    others = [authors.of(copy) for copy in copies] if authors else []
+    others = [authors.of(copy.relative_to(folder)) for copy in copies] if authors else []
     return list(dict.fromkeys(author for author in (own, *others) if author)) or [""]
 
 

@@ -57,7 +57,7 @@ def test_other_threads_keep_nothing():
 
 
 def chained(folder):
-    """A minute of Ogg in two links, and how long it is."""
+    """Two minutes of Ogg in two links."""
     noise = np.random.default_rng(0).normal(0, 0.1, 60 * RATE_HZ)
     path = folder / "two.ogg"
     path.write_bytes(ogg_bytes(noise, RATE_HZ) + ogg_bytes(noise, RATE_HZ))

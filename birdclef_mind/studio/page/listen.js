@@ -79,10 +79,7 @@ async function follow(number) {
       if (atEnd) $("scroll").scrollLeft = $("film").clientWidth;
       move(recording.seconds, false);
       showNow(lastHeard());
-    } else {
-      move(at.cursor, false);
-      showNow(heardAt(at.cursor));
-    }
+    } else move(at.cursor, false);
     if (recording.ended) return;
     await new Promise((resolve) => setTimeout(resolve, recording.live ? 200 : 400));
   }
