@@ -430,8 +430,13 @@ def test_what_sings_into_a_microphone_is_named_within_a_second(served, trained, 
     recording = studio.studio.recordings.take(1)
     samples = np.abs(recording.samples(0, recording.seconds))
     onset = float(np.argmax(samples > 0.05)) / recording.rate_hz
-    changed = [seconds for seconds, names in told["seen"] if names != told["seen"][0][1]]
-    # Of the recording, when the page first showed other names than those of silence.
+    before = [chances for seconds, chances in told["seen"] if seconds < onset][-1]
+    # Of the recording, when the page first showed clearly other chances than those of the quiet just before.
+    changed = [
+        seconds
+        for seconds, chances in told["seen"]
+        if seconds >= onset and max(abs(chances.get(bird, 0) - before.get(bird, 0)) for bird in chances | before) > 0.2
+    ]
     assert changed, told
     assert min(changed) - onset < 1.5, (min(changed), onset)
     # Whoever goes back to a moment while it is recorded stays there and looks into it, until the end is wanted again.
@@ -445,6 +450,7 @@ LIVE = """
 import json, sys, time
 from playwright.sync_api import sync_playwright
 program, link, sound = sys.argv[1:]
+NOW = "[Number(document.getElementById('cursor').getAttribute('aria-valuenow')), Object.fromEntries([...document.querySelectorAll('#now li')].map((one) => [one.querySelector('span').textContent, Number(one.querySelector('data')?.value ?? 0)]))]"
 with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=program, args=["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}%noloop"])
     page = browser.new_context(permissions=["microphone"]).new_page()
@@ -458,7 +464,7 @@ with sync_playwright() as playwright:
     seen = []
     end = time.time() + 12
     while time.time() < end:
-        seen.append(page.evaluate("[Number(document.getElementById('cursor').getAttribute('aria-valuenow')), document.getElementById('now').textContent]"))
+        seen.append(page.evaluate(NOW))
         page.wait_for_timeout(100)
     now = lambda: float(page.get_attribute("#cursor", "aria-valuenow"))
     page.focus("#cursor")
