@@ -430,12 +430,15 @@ def test_what_sings_into_a_microphone_is_named_within_a_second(served, trained, 
     recording = studio.studio.recordings.take(1)
     samples = np.abs(recording.samples(0, recording.seconds))
     onset = float(np.argmax(samples > 0.05)) / recording.rate_hz
-    before = [chances for seconds, chances in told["seen"] if seconds < onset][-1]
-    # Of the recording, when the page first showed clearly other chances than those of the quiet just before.
+    # The page's clock is asked before what is heard, so that on a full machine news may stand at an earlier second.
+    quiet_s = onset - 1
+    before = [chances for seconds, chances in told["seen"] if seconds < quiet_s][-1]
+    # Of the recording, when the page first showed clearly other chances than those of the quiet before.
     changed = [
         seconds
         for seconds, chances in told["seen"]
-        if seconds >= onset and max(abs(chances.get(bird, 0) - before.get(bird, 0)) for bird in chances | before) > 0.2
+        if seconds >= quiet_s
+        and max(abs(chances.get(bird, 0) - before.get(bird, 0)) for bird in chances | before) > 0.2
     ]
     assert changed, told
     assert min(changed) - onset < 1.5, (min(changed), onset)
