@@ -408,7 +408,7 @@ def test_settings_are_read_before_anything_is_staged(tmp_path, capsys):
     (tmp_path / "x.toml").write_text("[training]\nepochs = 'many'\n")
     words = ["push-dataset", "--dry-run", "--owner", OWNER, "--work", str(tmp_path / "w")]
     assert main([*words, "--config", str(tmp_path / "x.toml")]) == 2
-    assert "epochs: expected a whole number above 0, got 'many'" in capsys.readouterr().err
+    assert "epochs: expected a whole number from 1 to 2147483647, got 'many'" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
 
 
