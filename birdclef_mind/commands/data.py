@@ -190,6 +190,7 @@ def _end(
         reasons = ", ".join(f"{count} {reason}" for reason, count in kinds.most_common(5))
         places.insert(1, ("failures", f"{Path(out) / FAILURES}   ({failed}: {reasons})"))
     details = [f"{report.kept} were there already"] if report.kept else []
+    details += [f"{report.renewed} were made anew"] if report.renewed else []
     old = counted(report.removed, f"old {'picture' if what == 'pictures' else 'file'}")
     details += [f"{old} removed"] if report.removed else []
     moved = sum(override.action == START for override in overrides)

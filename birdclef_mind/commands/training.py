@@ -182,7 +182,7 @@ def _trained(
     if args.soundscapes:
         rounds = train_rounds(
             cache, args.out, training, _soundscapes(args, terminal), args.rounds or _ROUNDS,
-            extras=extras, say=terminal.say, track=terminal.track,
+            folds=args.folds, extras=extras, say=terminal.say, track=terminal.track,
         )  # fmt: skip
         return _Done(
             f"{counted(len(rounds.rounds) - 1, 'round')} after the first network; round {rounds.best} is kept",
@@ -260,8 +260,8 @@ def training_asked_for(args: argparse.Namespace) -> "Training":
     for name in ("rounds", "heard"):
         if getattr(args, name) and not args.soundscapes:
             raise ConfigError(f"--{name}: expected --soundscapes beside it, the cache of soundscapes to learn from")
-    if args.soundscapes and args.folds is not None:
-        raise ConfigError("--soundscapes: expected it without --folds; each round is a network of its own")
+    if args.soundscapes and args.fold is not None:
+        raise ConfigError("--fold: expected it without --soundscapes; all folds of a round label for the next")
     if args.fold is not None and args.folds is None:
         raise ConfigError("--fold: expected --folds beside it, the number of folds there are")
     base = Config.read(args.config).training if args.config else recipe(args.recipe or "classic")

@@ -32,6 +32,8 @@ _NAMES = (".txt", ".tsv")
 _ENDINGS = {RAVEN: ".Table.1.selections.txt", AUDACITY: ".txt"}
 # A selection of which less than this, and less than half of it, reaches into a row is not in it.
 _LEAST_S = 0.1
+# Longer than anything is; what begins later is no time.
+_LONGEST_S = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,8 @@ def _seconds(path: Path, row: int, column: str, text: str) -> float:
     except ValueError:
         seconds = -1.0
     # Also false for what is not a number.
-    if not 0 <= seconds < 1e7:
-        raise TableError(f"{path.name}, row {row}, column {column}: expected seconds from 0 on, got {text!r}")
+    if not 0 <= seconds < _LONGEST_S:
+        raise TableError(
+            f"{path.name}, row {row}, column {column}: expected seconds from 0 to {_LONGEST_S}, got {text!r}"
+        )
     return seconds

@@ -204,7 +204,7 @@ def _seconds(place: str, text: str) -> float:
         seconds = -1
     # Also false for what is not a number.
     if not 0 <= seconds < audio.LONGEST_S:
-        raise TableError(f"{place}: expected seconds from 0 on, got {text!r}")
+        raise TableError(f"{place}: expected seconds from 0 to {audio.LONGEST_S:.0f}, got {text!r}")
     return seconds
 
 
@@ -215,8 +215,9 @@ def _refuse_contradictions(overrides: Iterable[tuple[Override, float]]) -> None:
         earlier = seen.setdefault((override.recording, window), [])
         for other in earlier:
             if _contradict(override, other):
+                verb = "repeats" if override.value and override.value == other.value else "contradicts"
                 raise TableError(
-                    f"{override.place}: {_said(override)} contradicts {_said(other)} of {other.place} for "
+                    f"{override.place}: {_said(override)} {verb} {_said(other)} of {other.place} for "
                     f"{override.recording} at {override.start_s:g} s"
                 )
         earlier.append(override)

@@ -3,7 +3,7 @@
 import errno
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from birdclef_mind.data import store_folder
@@ -45,7 +45,7 @@ class StoreReport:
     ----------
     recordings : asked for. segments : in the store now. made, kept : files made now, or found right.
     removed : files that no longer belonged. failures : recordings that gave none. remarks : a line for labels that
-        are in no segment.
+        are in no segment. renewed : files made now in the place of others.
     """
 
     recordings: int
@@ -55,6 +55,7 @@ class StoreReport:
     removed: int
     failures: tuple[Failure, ...]
     remarks: tuple[str, ...] = ()
+    renewed: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,10 @@ def write_store(
                 f"{competition.root}: expected recordings that can be read, found none among {len(results)}, such as "
                 f"{first.filename}: {first.failure}; {out} stays as it was"
             )
-        return _finish(making, results, pack)
+        return replace(
+            _finish(making, results, pack),
+            renewed=sum(one.made and one.filename in earlier.recordings for one in results),
+        )
 
 
 @dataclass(frozen=True)

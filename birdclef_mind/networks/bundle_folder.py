@@ -4,7 +4,7 @@ Besides the bundle it holds what training measured and drew, what explaining add
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -26,14 +26,17 @@ HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE = "history.png", "confusion
 # What explaining adds to a bundle; it belongs to one network and goes with it.
 ADDED = tuple(f"{name}.{end}" for name in ("decoders", "twin") for end in ("json", "weights.h5"))
 SECOND = "second"
+_MEMBERS = "member_*.weights.h5"
 FOLD = "fold_"
 # A round of learning from soundscapes, and what they were taken to hold in it.
 ROUND, ROUNDS = "round_", "rounds.csv"
 SOFT_LABELS, SOFT_PAGE = "soft_labels.csv", "soft_labels.html"
-_TOLD = (SETTINGS, SOFT_LABELS, SOFT_PAGE)
+SOFT = (SOFT_LABELS, SOFT_PAGE)
+# What a training writes before its network is there.
+TOLD = (SETTINGS, *SOFT)
 _OTHERS = (
     HISTORY, VALIDATION, SCORES, SETTINGS, OUT_OF_FOLD, HISTORY_FIGURE, CONFUSION_FIGURE, RELIABILITY_FIGURE,
-    SOFT_LABELS, SOFT_PAGE, ROUNDS,
+    *SOFT, ROUNDS,
 )  # fmt: skip
 
 
@@ -57,10 +60,10 @@ def begin(ledger: Ledger) -> None:
 
 
 @contextmanager
-def renewed(ledger: Ledger, *, told: bool = False) -> Iterator[Path]:
+def renewed(ledger: Ledger, *, told: Collection[str] = ()) -> Iterator[Path]:
     """Give an empty folder for a bundle and its measures; then what belonged to the network before gives way.
 
-    Settings and curves that stand there are this training's own where it `told` them, see `begin`.
+    What stands there of `TOLD` is this training's own where it is named, and with settings its curves are, see `begin`.
     """
     out = ledger.folder
     before = out / bundles.FACTS
@@ -70,15 +73,17 @@ def renewed(ledger: Ledger, *, told: bool = False) -> Iterator[Path]:
     _remove_curves(out / SECOND)
     folders.cleared(out / SECOND / LOGS)
     folders.cleared(out / SECOND)
-    _remove_curves(out, done if told else float("inf"))
-    if not told:
+    own_curves = SETTINGS in told
+    _remove_curves(out, done if own_curves else float("inf"))
+    if not own_curves:
         folders.cleared(out / LOGS)
 
 
 def copied(source: Path, stage: Path) -> None:
     """Copy a bundle and its measures into an empty folder; what explaining added, or a round was told, stays behind."""
-    for name in (bundles.FACTS, bundles.WEIGHTS, *_OTHERS):
-        if name not in _TOLD and (source / name).is_file():
+    members = [path.name for path in source.glob(_MEMBERS)]
+    for name in (bundles.FACTS, bundles.WEIGHTS, *members, *_OTHERS):
+        if name not in TOLD and (source / name).is_file():
             shutil.copyfile(source / name, stage / name)
 
 
@@ -89,17 +94,17 @@ def _remove_curves(out: Path, until: float = float("inf")) -> None:
             path.unlink()
 
 
-def _stays(name: str, told: bool) -> bool:
+def _stays(name: str, told: Collection[str]) -> bool:
     """Whether it is no part of the network before: own settings, folds, curves, and what stopped trainings left."""
     stopped = name.startswith(f"{TRAINING}.") and name.endswith(checkpoint.ENDING)
-    return (told and name in _TOLD) or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
+    return name in told or stopped or name.startswith((FOLD, ROUND, f"{LOGS}/"))
 
 
 def own_files(out: Path) -> list[str]:
     """Files of a bundle without a ledger, such as one that was copied: `bundle.json` proves what it is."""
     if not files.is_sealed(out / bundles.FACTS):
         return []
-    numbered = ("member_*.weights.h5", f"*.*{checkpoint.ENDING}")
+    numbered = (_MEMBERS, f"*.*{checkpoint.ENDING}")
     weights = [path.name for pattern in numbered for path in out.glob(pattern)]
     names = [bundles.FACTS, bundles.WEIGHTS, *weights, *_OTHERS, *ADDED]
     folds = [path.name for path in (out / SECOND, *sorted(out.glob(f"{FOLD}*")), *sorted(out.glob(f"{ROUND}*")))]

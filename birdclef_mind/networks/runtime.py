@@ -65,7 +65,9 @@ def fastest(networks: Sequence[keras.Model], features: Features) -> Runtime:
     if not apart <= AGREEMENT:
         return Runtime(graph, f"computed by TensorFlow, since OpenVINO's scores are {apart:.1g} away")
     if times < QUICKER:
-        return Runtime(graph, f"computed by TensorFlow, since OpenVINO is {times:.1f} times as quick here")
+        return Runtime(
+            graph, f"computed by TensorFlow, since OpenVINO is {times:.1f} times as quick here, less than {QUICKER}"
+        )
     quick = f"computed by OpenVINO {_version(openvino)}, {times:.1f} times as quick as TensorFlow"
     return Runtime(scores, f"{quick} and at most {apart:.0e} away")
 

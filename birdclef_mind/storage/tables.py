@@ -141,7 +141,8 @@ def _header(path: Path, rows: Iterator[tuple[int, list[str]]], required: Sequenc
     _, header = next(rows, (1, []))
     for column in required:
         if header.count(column) != 1:
-            raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}")
+            hint = ", which has no comma" if len(header) == 1 and len(required) > 1 else ""
+            raise TableError(f"{path.name}: expected the column {column} once, got {', '.join(header[:20])!r}{hint}")
     return header
 
 

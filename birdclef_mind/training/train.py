@@ -154,7 +154,7 @@ def train_split(
         are=cache.are,
     )
     bundle = _bundle(cache, training, fitted.best, learn, record)
-    with bundle_folder.renewed(ledger, told=True) as stage:
+    with bundle_folder.renewed(ledger, told=bundle_folder.TOLD) as stage:
         bundle, scores = write_results(stage, bundle, check, fitted, earlier)
     write_settings(out, cache, training, extras)
     fitted.forget()

@@ -5,7 +5,7 @@ OUT/bundle.json               all of them as members, once the last is done
 OUT/out_of_fold.csv           scores of each recording that some fold holds out, by the network that has not seen it
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from birdclef_mind.data.cache import Cache, IndexRow
-from birdclef_mind.data.overrides import corrected
+from birdclef_mind.data.overrides import CorrectedCache, corrected
 from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
@@ -21,6 +21,7 @@ from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import FOLD, OUT_OF_FOLD, SCORES
 from birdclef_mind.networks.calibration import calibrate_members
 from birdclef_mind.networks.predictor import Predictor
+from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
 from birdclef_mind.storage.ledger import Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
@@ -71,17 +72,34 @@ def train_folds(
     """
     if only is not None and not 1 <= only <= folds:
         raise ConfigError(f"fold: expected a number from 1 to {folds}, got {only}")
-    own_folders = [out / f"{FOLD}{number}" for number in range(1, folds + 1)]
     refuse_unfit(cache, training, extras)
-    bundle_folder.refuse_others(out, *own_folders)
+    bundle_folder.refuse_others(out, *(out / f"{FOLD}{number}" for number in range(1, folds + 1)))
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
-    source = made_from(cache, pictures, extras)
+    return train_splits(Material(asked, pictures, splits), out, training, only, extras=extras, say=say)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What folds are trained on: a cache as corrected, pictures of all of it that is not silent, and their splits."""
+
+    cache: CorrectedCache
+    pictures: Pictures
+    splits: tuple[Split, ...]
+
+
+def train_splits(
+    material: Material, out: Path, training: Training, only: int | None = None, *, extras: Extras, say: Say
+) -> FoldsReport:
+    """Train a network a split, as `train_folds`, on what is in memory already."""
+    asked, splits = material.cache, material.splits
+    folds, own_folders = len(splits), [out / f"{FOLD}{number}" for number in range(1, len(splits) + 1)]
+    source = made_from(asked.as_cached, material.pictures, extras)
     # By its number, each fold that is done, trained now or there already.
     done: dict[int, Bundle] = {}
     trained, kept, unlike, untaught = list[int](), list[int](), list[int](), list[str]()
     for number, (folder, split) in enumerate(zip(own_folders, splits, strict=True), start=1):
-        found = bundle_like(folder, cache)
+        found = bundle_like(folder, asked.as_cached)
         if found and not trained_alike(found, training, split, extras, source):
             found = None
             unlike.append(number)
@@ -94,7 +112,9 @@ def train_folds(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(asked, pictures, ledger, training, split, source=source, extras=extras, say=say)
+            report = train_split(
+                asked, material.pictures, ledger, training, split, source=source, extras=extras, say=say
+            )
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
@@ -102,11 +122,12 @@ def train_folds(
     if missing:
         others = tuple(number for number in unlike if number in missing)
         return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught), missing, others)
-    checks = [parts(asked, pictures, split, training).check for split in splits]
+    checks = [parts(asked, material.pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
-        return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks), tuple(untaught))
+        told = bundle_folder.SOFT if extras.soft else ()
+        return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks, told), tuple(untaught))
 
 
 def bundle_like(folder: Path, cache: Cache) -> Bundle | None:
@@ -128,8 +149,8 @@ def trained_alike(bundle: Bundle, training: Training, split: Split, extras: Extr
     )
 
 
-def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
-    """Write the bundle of all members, their out-of-fold scores, and the measures."""
+def _join(ledger: Ledger, members: list[Bundle], checks: list[Part], told: Collection[str]) -> Scores:
+    """Write the bundle of all members, their out-of-fold scores, and the measures; what they were `told` stays."""
     predicted = [
         Predictor(member).scores(check.pixels).astype(float) for member, check in zip(members, checks, strict=True)
     ]
@@ -149,7 +170,7 @@ def _join(ledger: Ledger, members: list[Bundle], checks: list[Part]) -> Scores:
         files.read_object(ledger.folder / f"{FOLD}{number + 1}", SCORES, "a fold", BundleError)
         for number in range(len(members))
     ]
-    with bundle_folder.renewed(ledger) as stage:
+    with bundle_folder.renewed(ledger, told=told) as stage:
         files.write_text(stage / OUT_OF_FOLD, validation_table(rows, scores, first.classes))
         measures = measures_of_folds(stage, about(whole), rows, targets, scores, folds=each)
         files.write_json(stage / SCORES, measures)

@@ -6,6 +6,8 @@ OUT/round_1/, …               bundles that learned from soundscapes too; `soft
 OUT/bundle.json               the best of them, as measured on what was held out
 OUT/rounds.csv                what each came to
 
+With folds each round is a bundle of so many networks, and all of them label for the next.
+
 Noisy student training (Xie and others 2020): soft labels, no threshold, every student of the same size as its teacher
 and made to learn under noise. With windows drawn by their label sum, and each laid over a clip, as BirdCLEF 2025 and
 2026 were won.
@@ -21,26 +23,25 @@ import tensorflow as tf
 
 from birdclef_mind.data import metrics
 from birdclef_mind.data.cache import Cache
-from birdclef_mind.data.overrides import CorrectedCache, corrected
+from birdclef_mind.data.overrides import corrected
 from birdclef_mind.errors import BundleError, DivergedError
+from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks import bundle_folder
 from birdclef_mind.networks.bundle import Bundle
 from birdclef_mind.networks.bundle_folder import ROUND, ROUNDS, SCORES, SOFT_LABELS, SOFT_PAGE
 from birdclef_mind.networks.predictor import Predictor
-from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.storage import files
-from birdclef_mind.storage.ledger import OWN
+from birdclef_mind.storage.ledger import OWN, Ledger
 from birdclef_mind.storage.progress import Say, Track, untracked
 from birdclef_mind.storage.tables import csv_text
-from birdclef_mind.training.folds import Split
-from birdclef_mind.training.held_out import Part, heard_pictures, one_split, parts
+from birdclef_mind.training.held_out import Part, fold_splits, heard_pictures, one_split, parts
 from birdclef_mind.training.origin import NO_EXTRAS, Extras, made_from
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.results import Scores
 from birdclef_mind.training.soft_labels import UnlabelledSoundscapes, soft_labels
 from birdclef_mind.training.soft_page import soft_page
 from birdclef_mind.training.train import refuse_unfit, train_split
-from birdclef_mind.training.train_folds import bundle_like, trained_alike
+from birdclef_mind.training.train_folds import Material, bundle_like, train_splits, trained_alike
 
 # Copying the best bundle takes less.
 _COPYING_S = 600.0
@@ -81,6 +82,7 @@ def train_rounds(
     soundscapes: UnlabelledSoundscapes,
     rounds: int,
     *,
+    folds: int | None = None,
     extras: Extras = NO_EXTRAS,
     say: Say = lambda line: None,
     track: Track = untracked,
@@ -90,6 +92,7 @@ def train_rounds(
     It ends early with the first round that diverges, or gains nothing on labelled soundscapes that are held out, else
     on held-out recordings; where nothing is held out every round is trained, and the last is kept. A round that is
     there and was trained in the same way is kept; one that was stopped goes on, with the same result on a CPU.
+    With `folds` each round trains a network a fold, measured on what it has not seen: a round's measures are means.
 
     Raises
     ------
@@ -103,8 +106,12 @@ def train_rounds(
     tf.config.experimental.enable_op_determinism()
     bundle_folder.refuse_others(out, *(out / f"{ROUND}{number}" for number in range(rounds + 1)))
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
-    work = _Work(asked, pictures, training, one_split(cache, pictures, training, say, track), extras, say)
-    check, measured_on = _check(work)
+    if folds:
+        splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
+    else:
+        splits = (one_split(cache, pictures, training, say, track),)
+    work = _Work(Material(asked, pictures, splits), training, extras, say)
+    checks, measured_on = _checks(work)
     rows = soundscapes.rows(cache)
     done, bundle, untaught = list[Round](), None, tuple[str, ...]()
     for number in range(rounds + 1):
@@ -124,14 +131,14 @@ def train_rounds(
             say(f"the rounds before are kept: {error}")
             break
         untaught = unknown or untaught
-        done.append(_measured(round_, bundle, check))
+        done.append(_measured(round_, bundle, checks))
         say(round_words(done[-1], measured_on))
         if number and not _gains(done):
             say(f"round {number} gains nothing, so it is the last")
             break
-    best = max(done, key=lambda one: (one.precision or 0.0, -one.number)) if check.rows else done[-1]
+    best = max(done, key=lambda one: (one.precision or 0.0, -one.number)) if measured_on else done[-1]
     scores = None
-    if check.rows:
+    if measured_on:
         scores = cast(Scores, files.read_object(out / f"{ROUND}{best.number}", SCORES, "a round", BundleError))
     with bundle_folder.claimed(out, wait_s=_COPYING_S) as ledger, bundle_folder.renewed(ledger) as stage:
         bundle_folder.copied(out / f"{ROUND}{best.number}", stage)
@@ -151,48 +158,75 @@ def round_words(one: Round, measured_on: str) -> str:
 class _Work:
     """What all rounds share."""
 
-    cache: CorrectedCache
-    pictures: Pictures
+    material: Material
     training: Training
-    split: Split
     extras: Extras
     say: Say
 
     def trained(self, folder: Path, extras: Extras) -> tuple[Bundle, tuple[str, ...]]:
         """The bundle of a round, which is kept where it is there already; birds that it was not taught."""
-        source = made_from(self.cache.as_cached, self.pictures, extras)
-        found = bundle_like(folder, self.cache)
-        if found and trained_alike(found, self.training, self.split, extras, source):
+        if len(self.material.splits) > 1:
+            return self._folds(folder, extras)
+        cache, pictures, (split,) = self.material.cache, self.material.pictures, self.material.splits
+        source = made_from(cache.as_cached, pictures, extras)
+        found = bundle_like(folder, cache)
+        if found and trained_alike(found, self.training, split, extras, source):
             self.say(f"{folder} is there already")
             return found, ()
         with bundle_folder.claimed(folder) as ledger:
-            if extras.soft:
-                ledger.add({SOFT_LABELS: OWN, SOFT_PAGE: OWN})
-                files.write_text(folder / SOFT_LABELS, extras.soft.table())
-                files.write_text(folder / SOFT_PAGE, soft_page(extras.soft, folder))
+            _tell(ledger, extras)
             report = train_split(
-                self.cache, self.pictures, ledger, self.training, self.split, source=source, extras=extras, say=self.say
+                cache, pictures, ledger, self.training, split, source=source, extras=extras, say=self.say
             )
         return report.bundle, report.untaught
 
+    def _folds(self, folder: Path, extras: Extras) -> tuple[Bundle, tuple[str, ...]]:
+        with bundle_folder.claimed(folder) as ledger:
+            _tell(ledger, extras)
+        report = train_splits(self.material, folder, self.training, extras=extras, say=self.say)
+        return bundles.load(folder), report.untaught
 
-def _check(work: _Work) -> tuple[Part, str]:
-    """What rounds are measured on: held-out soundscapes where birds are heard in some, else all that is held out."""
-    check = parts(work.cache, work.pictures, work.split, work.training).check
+
+def _tell(ledger: Ledger, extras: Extras) -> None:
+    """Write what a round is told of soundscapes, where it is told anything."""
+    if extras.soft:
+        ledger.add({SOFT_LABELS: OWN, SOFT_PAGE: OWN})
+        files.write_text(ledger.folder / SOFT_LABELS, extras.soft.table())
+        files.write_text(ledger.folder / SOFT_PAGE, soft_page(extras.soft, ledger.folder))
+
+
+def _checks(work: _Work) -> tuple[list[Part], str]:
+    """What each network of a round is measured on, and its name.
+
+    Held-out soundscapes where birds are heard in some, else all that is held out; empty for nothing.
+    """
+    material = work.material
+    held_out = [parts(material.cache, material.pictures, split, work.training).check for split in material.splits]
+    own = [_soundscapes_of(check) for check in held_out]
+    if any(check.targets.any() for check in own):
+        return own, "soundscapes"
+    return held_out, "recordings" if any(check.targets.any() for check in held_out) else ""
+
+
+def _soundscapes_of(check: Part) -> Part:
     own = np.array([row.soundscape for row in check.rows], bool)
-    if check.targets[own].any():
-        rows = tuple(row for row in check.rows if row.soundscape)
-        return Part(rows, check.pictures, check.places[own], check.targets[own]), "soundscapes"
-    return check, "recordings" if check.rows else ""
+    rows = tuple(row for row in check.rows if row.soundscape)
+    return Part(rows, check.pictures, check.places[own], check.targets[own])
 
 
-def _measured(round_: Round, bundle: Bundle, check: Part) -> Round:
-    if not check.rows:
+def _measured(round_: Round, bundle: Bundle, checks: Sequence[Part]) -> Round:
+    """A round with its measures: means over its networks, each by what it has not seen, as far as birds are in it."""
+    alone = [replace(bundle, model=model, others=()) for model in bundle.members]
+    precisions, aucs = list[float](), list[float]()
+    for network, check in zip(alone, checks, strict=True):
+        if check.targets.any():
+            scores = Predictor(network).scores(check.pixels)
+            precisions.append(float(metrics.mean_average_precision(check.targets, scores)))
+            of_birds = metrics.roc_aucs(check.targets, scores)
+            aucs += [float(np.nanmean(of_birds))] if np.isfinite(of_birds).any() else []
+    if not precisions:
         return round_
-    scores = Predictor(bundle).scores(check.pixels)
-    aucs = metrics.roc_aucs(check.targets, scores)
-    auc = float(np.nanmean(aucs)) if np.isfinite(aucs).any() else None
-    return replace(round_, precision=float(metrics.mean_average_precision(check.targets, scores)), auc=auc)
+    return replace(round_, precision=float(np.mean(precisions)), auc=float(np.mean(aucs)) if aucs else None)
 
 
 def _gains(done: Sequence[Round]) -> bool:

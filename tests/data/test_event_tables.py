@@ -106,7 +106,7 @@ def test_a_quote_in_a_comment_is_part_of_it(tmp_path, comment):
         ("e.txt", "0\t1\t<script>\n", "row 1: expected a label of letters and digits, got '<script>'"),
         ("e.txt", "0\t1\n", "row 1: expected a start, an end and a label, got 2 cells"),
         ("e.txt", "Begin Time (s)\tx\n1\t2\n", "expected the columns Begin Time"),
-        ("e.txt", "nan\t1\ta\n", "row 1, column start: expected seconds from 0 on, got 'nan'"),
+        ("e.txt", "nan\t1\ta\n", "row 1, column start: expected seconds from 0 to 10000000, got 'nan'"),
     ],
 )
 def test_what_is_no_event_is_named(tmp_path, name, text, message):

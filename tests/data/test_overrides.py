@@ -80,8 +80,8 @@ def test_each_action_does_what_it_says(cache_folder, tmp_path, first, other_bird
         (["{first}", 0, "relabel", ""], r"row 2, column value: expected a bird for relabel, got nothing"),
         (["{first}", 0, "drop", "x"], r"row 2, column value: expected nothing for drop, got 'x'"),
         (["{first}", 0, "eat", ""], r"row 2, column action: expected one of drop, none, relabel, also, start, got 'eat'"),
-        (["{first}", "soon", "drop", ""], r"row 2, column start_s: expected seconds from 0 on, got 'soon'"),
-        (["{first}", 0, "start", "nan"], r"row 2, column value: expected seconds from 0 on, got 'nan'"),
+        (["{first}", "soon", "drop", ""], r"row 2, column start_s: expected seconds from 0 to 7200, got 'soon'"),
+        (["{first}", 0, "start", "nan"], r"row 2, column value: expected seconds from 0 to 7200, got 'nan'"),
         (["{first}", 0, "start", 1.5], r"row 2: moves a window that the cache still has at 0 s; run `birdclef-mind cache .* --overrides"),
     ],
 )  # fmt: skip
@@ -106,7 +106,9 @@ def test_what_does_not_fit_is_refused_with_its_row(cache_folder, tmp_path, first
 def test_contradictions_are_refused(tmp_path, one, other):
     for lines in ([one, other], [other, one]):
         path = write(tmp_path / "overrides.csv", *[["r.ogg", 5, *line] for line in lines])
-        with pytest.raises(TableError, match=r"overrides.csv, row 3: .* contradicts .* row 2 for r.ogg at 5 s"):
+        with pytest.raises(
+            TableError, match=r"overrides.csv, row 3: .* (contradicts|repeats) .* row 2 for r.ogg at 5 s"
+        ):
             read_overrides(path)
     apart = [["r.ogg", 5, *one], ["r.ogg", 10, *other]]
     assert len(read_overrides(write(tmp_path / "overrides.csv", *apart))) == 2

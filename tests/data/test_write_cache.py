@@ -66,9 +66,9 @@ def test_a_changed_source_or_configuration_is_redone(competition_folder, tmp_pat
     source = competition_folder / "train_audio"
     (source / first).write_bytes((source / second).read_bytes())
     report = make_cache(competition_folder, tmp_path / "c")
-    assert (report.made, report.kept) == (1, 14)
+    assert (report.made, report.kept, report.renewed) == (1, 14, 1)
     report = make_cache(competition_folder, tmp_path / "c", preset="mel16")
-    assert (report.made, report.kept) == (15, 0)
+    assert (report.made, report.kept, report.renewed) == (15, 0, 15)
     assert {strips.read_facts(path).fingerprint for path in (tmp_path / "c").glob("*/*.png")} == {
         PRESETS["mel16"].fingerprint()
     }

@@ -11,10 +11,12 @@ from conftest import tree
 from birdclef_mind.commands.cli import main
 from birdclef_mind.data.cache import open_cache
 from birdclef_mind.data.labels import Classes
-from birdclef_mind.errors import ConfigError, StoreError
+from birdclef_mind.errors import BundleError, ConfigError, StoreError
 from birdclef_mind.listeners.embeddings import open_embeddings
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.networks.predictor import Predictor
+from birdclef_mind.storage import files
+from birdclef_mind.training import train_folds as folds
 from birdclef_mind.training import train_rounds as rounds
 from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Augmentation, Training
@@ -163,7 +165,7 @@ def test_the_command_says_what_each_round_came_to(place, tmp_path, capsys):
     words = ["train", str(place / "told"), str(tmp_path / "b"), "--config", str(tmp_path / "t.toml")]
     for flags, told in (
         (["--rounds", "1"], "--rounds: expected --soundscapes beside it"),
-        (["--soundscapes", str(place / "untold"), "--folds", "2"], "without --folds"),
+        (["--soundscapes", str(place / "untold"), "--folds", "2", "--fold", "1"], "without --soundscapes"),
     ):
         assert main([*words, *flags]) == 2
         assert told in capsys.readouterr().err
@@ -178,3 +180,51 @@ def test_the_command_says_what_each_round_came_to(place, tmp_path, capsys):
     assert not (tmp_path / "b" / "rounds.csv").exists()
     assert not (tmp_path / "b" / "soft_labels.csv").exists()
     assert main(["train", str(place / "told"), str(tmp_path / "b" / "round_7")]) == 2
+
+
+@pytest.fixture(scope="module")
+def folded(place, tmp_path_factory):
+    """(folder, report) of one round of two folds."""
+    out = tmp_path_factory.mktemp("folded") / "bundle"
+    return out, train_rounds(open_cache(place / "told"), out, QUICK, soundscapes(place), 1, folds=2)
+
+
+def test_with_folds_all_networks_of_a_round_label_for_the_next(place, folded):
+    out, report = folded
+    untold = open_cache(place / "untold")
+    pixels = untold.pictures(untold.heard).pixels
+    each = [Predictor(bundles.load(out / "round_0" / f"fold_{number}")).scores(pixels) for number in (1, 2)]
+    expected = np.round(np.mean(each, axis=0, dtype=float), 4)
+    assert report.rounds[1].likely == pytest.approx(expected[expected >= 0.01].sum(), abs=0.05)
+    for number in (0, 1):
+        lines = [(out / f"round_{number}" / name).exists() for name in ("soft_labels.csv", "soft_labels.html")]
+        assert lines == [number == 1] * 2
+
+
+def test_with_folds_a_round_is_measured_by_what_each_network_has_not_seen(place, folded):
+    out, report = folded
+    for number, one in enumerate(report.rounds):
+        own = files.read_object(out / f"round_{number}", "scores.json", "a round", BundleError)
+        assert one.precision == pytest.approx(own["segments"]["mean_average_precision"], abs=1e-4)
+        assert one.auc == pytest.approx(own["segments"]["roc_auc"], abs=1e-4)
+    whole = bundles.load(out)
+    assert len(whole.members) == 2 and report.measured_on == "recordings"
+    best = out / f"round_{report.best}"
+    for name in ("bundle.json", "model.weights.h5", "member_2.weights.h5", "scores.json", "out_of_fold.csv"):
+        assert (out / name).read_bytes() == (best / name).read_bytes()
+
+
+def test_with_folds_a_stopped_round_goes_on_with_the_same_result(place, folded, tmp_path, monkeypatch):
+    out, report = folded
+    part, said, real = tmp_path / "bundle", [], folds.train_split
+    networks = iter([real, real, real])
+    with monkeypatch.context() as patch, pytest.raises(StopIteration):
+        patch.setattr(folds, "train_split", lambda *given, **named: next(networks)(*given, **named))
+        train_rounds(open_cache(place / "told"), part, QUICK, soundscapes(place), 1, folds=2)
+    again = train_rounds(open_cache(place / "told"), part, QUICK, soundscapes(place), 1, folds=2, say=said.append)
+    assert again.rounds == report.rounds and [line for line in said if line.startswith("fold ")] == ["fold 2 of 2"]
+    whole = {name: data for name, data in tree(out).items() if "logs/" not in name}
+    assert {name: data for name, data in tree(part).items() if "logs/" not in name} == whole
+    # A single training there is none of those folds, and takes what they were told along.
+    assert main(["train", str(place / "told"), str(part), "--model", "small", "--epochs", "1", "--quiet"]) in (0, 1)
+    assert not any((part / name).exists() for name in ("member_2.weights.h5", "out_of_fold.csv", "rounds.csv"))
