@@ -76,12 +76,12 @@ def train_folds(
     bundle_folder.refuse_others(out, *(out / f"{FOLD}{number}" for number in range(1, folds + 1)))
     asked, pictures = corrected(cache, extras.overrides), heard_pictures(cache, track)
     splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
-    return train_splits(Material(asked, pictures, splits), out, training, only, extras=extras, say=say)
+    return train_splits(SplitCache(asked, pictures, splits), out, training, only, extras=extras, say=say)
 
 
 @dataclass(frozen=True)
-class Material:
-    """What folds are trained on: a cache as corrected, pictures of all of it that is not silent, and their splits."""
+class SplitCache:
+    """A cache as corrected, pictures of all of it that is not silent, and what each network of it is measured on."""
 
     cache: CorrectedCache
     pictures: Pictures
@@ -89,12 +89,12 @@ class Material:
 
 
 def train_splits(
-    material: Material, out: Path, training: Training, only: int | None = None, *, extras: Extras, say: Say
+    own: SplitCache, out: Path, training: Training, only: int | None = None, *, extras: Extras, say: Say
 ) -> FoldsReport:
     """Train a network a split, as `train_folds`, on what is in memory already."""
-    asked, splits = material.cache, material.splits
+    asked, splits = own.cache, own.splits
     folds, own_folders = len(splits), [out / f"{FOLD}{number}" for number in range(1, len(splits) + 1)]
-    source = made_from(asked.as_cached, material.pictures, extras)
+    source = made_from(asked.as_cached, own.pictures, extras)
     # By its number, each fold that is done, trained now or there already.
     done: dict[int, Bundle] = {}
     trained, kept, unlike, untaught = list[int](), list[int](), list[int](), list[str]()
@@ -112,9 +112,7 @@ def train_splits(
             continue
         say(f"fold {number} of {folds}")
         with bundle_folder.claimed(folder) as ledger:
-            report = train_split(
-                asked, material.pictures, ledger, training, split, source=source, extras=extras, say=say
-            )
+            report = train_split(asked, own.pictures, ledger, training, split, source=source, extras=extras, say=say)
         done[number] = report.bundle
         untaught += [name for name in report.untaught if name not in untaught]
         trained.append(number)
@@ -122,7 +120,7 @@ def train_splits(
     if missing:
         others = tuple(number for number in unlike if number in missing)
         return FoldsReport(tuple(trained), tuple(kept), None, tuple(untaught), missing, others)
-    checks = [parts(asked, material.pictures, split, training).check for split in splits]
+    checks = [parts(asked, own.pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
     with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:

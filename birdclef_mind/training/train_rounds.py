@@ -41,7 +41,7 @@ from birdclef_mind.training.results import Scores
 from birdclef_mind.training.soft_labels import UnlabelledSoundscapes, soft_labels
 from birdclef_mind.training.soft_page import soft_page
 from birdclef_mind.training.train import refuse_unfit, train_split
-from birdclef_mind.training.train_folds import Material, bundle_like, train_splits, trained_alike
+from birdclef_mind.training.train_folds import SplitCache, bundle_like, train_splits, trained_alike
 
 # Copying the best bundle takes less.
 _COPYING_S = 600.0
@@ -110,7 +110,7 @@ def train_rounds(
         splits = fold_splits(cache, pictures, training, folds, say=say, track=track)
     else:
         splits = (one_split(cache, pictures, training, say, track),)
-    work = _Work(Material(asked, pictures, splits), training, extras, say)
+    work = _Work(SplitCache(asked, pictures, splits), training, extras, say)
     checks, measured_on = _checks(work)
     rows = soundscapes.rows(cache)
     done, bundle, untaught = list[Round](), None, tuple[str, ...]()
@@ -158,16 +158,16 @@ def round_words(one: Round, measured_on: str) -> str:
 class _Work:
     """What all rounds share."""
 
-    material: Material
+    ground: SplitCache
     training: Training
     extras: Extras
     say: Say
 
     def trained(self, folder: Path, extras: Extras) -> tuple[Bundle, tuple[str, ...]]:
         """The bundle of a round, which is kept where it is there already; birds that it was not taught."""
-        if len(self.material.splits) > 1:
+        if len(self.ground.splits) > 1:
             return self._folds(folder, extras)
-        cache, pictures, (split,) = self.material.cache, self.material.pictures, self.material.splits
+        cache, pictures, (split,) = self.ground.cache, self.ground.pictures, self.ground.splits
         source = made_from(cache.as_cached, pictures, extras)
         found = bundle_like(folder, cache)
         if found and trained_alike(found, self.training, split, extras, source):
@@ -183,7 +183,7 @@ class _Work:
     def _folds(self, folder: Path, extras: Extras) -> tuple[Bundle, tuple[str, ...]]:
         with bundle_folder.claimed(folder) as ledger:
             _tell(ledger, extras)
-        report = train_splits(self.material, folder, self.training, extras=extras, say=self.say)
+        report = train_splits(self.ground, folder, self.training, extras=extras, say=self.say)
         return bundles.load(folder), report.untaught
 
 
@@ -200,8 +200,8 @@ def _checks(work: _Work) -> tuple[list[Part], str]:
 
     Held-out soundscapes where birds are heard in some, else all that is held out; empty for nothing.
     """
-    material = work.material
-    held_out = [parts(material.cache, material.pictures, split, work.training).check for split in material.splits]
+    ground = work.ground
+    held_out = [parts(ground.cache, ground.pictures, split, work.training).check for split in ground.splits]
     own = [_soundscapes_of(check) for check in held_out]
     if any(check.targets.any() for check in own):
         return own, "soundscapes"
