@@ -96,9 +96,8 @@ def test_what_is_no_quicker_is_not_taken(bundle, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr("birdclef_mind.networks.runtime.QUICKER", 1e9)
     words = fastest(bundle.members, bundle.features).words
-    assert words.startswith("computed by TensorFlow, since OpenVINO is ") and words.endswith(
-        " times as quick here, less than 1.3"
-    )
+    assert words.startswith("computed by TensorFlow, since OpenVINO is ")
+    assert words.endswith(" times as quick here, less than 1000000000.0")
 
 
 def test_where_it_is_not_wanted_or_not_there_tensorflow_computes(bundle, monkeypatch):
