@@ -184,6 +184,8 @@ class _Work:
         with bundle_folder.claimed(folder) as ledger:
             _tell(ledger, extras)
         report = train_splits(self.ground, folder, self.training, extras=extras, say=self.say)
+        if not report.trained:
+            self.say(f"{folder} is there already")
         return bundles.load(folder), report.untaught
 
 

@@ -225,6 +225,7 @@ def test_with_folds_a_stopped_round_goes_on_with_the_same_result(place, folded, 
     assert again.rounds == report.rounds and [line for line in said if line.startswith("fold ")] == ["fold 2 of 2"]
     whole = {name: data for name, data in tree(out).items() if "logs/" not in name}
     assert {name: data for name, data in tree(part).items() if "logs/" not in name} == whole
+    assert [line for line in said if line.endswith("there already")] == [f"{part / 'round_0'} is there already"]
     # A single training there is none of those folds, and takes what they were told along.
     assert main(["train", str(place / "told"), str(part), "--model", "small", "--epochs", "1", "--quiet"]) in (0, 1)
     assert not any((part / name).exists() for name in ("member_2.weights.h5", "out_of_fold.csv", "rounds.csv"))
