@@ -6,6 +6,7 @@ OUT/out_of_fold.csv           scores of each recording that some fold holds out,
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,16 @@ class SplitCache:
 
 
 def train_splits(
-    own: SplitCache, out: Path, training: Training, only: int | None = None, *, extras: Extras, say: Say
+    own: SplitCache,
+    out: Path,
+    training: Training,
+    only: int | None = None,
+    *,
+    extras: Extras,
+    say: Say,
+    held: Ledger | None = None,
 ) -> FoldsReport:
-    """Train a network a split, as `train_folds`, on what is in memory already."""
+    """Train a network a split, as `train_folds`, on what is in memory; `held` is `out` where it is claimed already."""
     asked, splits = own.cache, own.splits
     folds, own_folders = len(splits), [out / f"{FOLD}{number}" for number in range(1, len(splits) + 1)]
     source = made_from(asked.as_cached, own.pictures, extras)
@@ -123,7 +131,7 @@ def train_splits(
     checks = [parts(asked, own.pictures, split, training).check for split in splits]
     members = [done[number] for number in range(1, folds + 1)]
     # Machines that end their folds at the same time join them one after the other.
-    with bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
+    with nullcontext(held) if held else bundle_folder.claimed(out, wait_s=_JOINING_S) as ledger:
         told = bundle_folder.SOFT if extras.soft else ()
         return FoldsReport(tuple(trained), tuple(kept), _join(ledger, members, checks, told), tuple(untaught))
 

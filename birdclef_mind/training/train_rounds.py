@@ -183,7 +183,7 @@ class _Work:
     def _folds(self, folder: Path, extras: Extras) -> tuple[Bundle, tuple[str, ...]]:
         with bundle_folder.claimed(folder) as ledger:
             _tell(ledger, extras)
-        report = train_splits(self.ground, folder, self.training, extras=extras, say=self.say)
+            report = train_splits(self.ground, folder, self.training, extras=extras, say=self.say, held=ledger)
         if not report.trained:
             self.say(f"{folder} is there already")
         return bundles.load(folder), report.untaught
