@@ -313,8 +313,10 @@ def test_one_bad_file_does_not_stop_the_others(taught, page_of, tmp_path):
 
 
 @pytest.mark.slow
-def test_it_is_trained_anew_and_the_report_is_made_by_keys(served, trained, cache_folder, page_of):
-    studio = served(trained[0], cache=cache_folder)
+def test_it_is_trained_anew_and_the_report_is_made_by_keys(served, trained, cache_folder, page_of, tmp_path):
+    # The report leaves an independent network in the bundle.
+    bundle = shutil.copytree(trained[0], tmp_path / "bundle")
+    studio = served(bundle, cache=cache_folder)
     page = page_of(studio.link + "#teach")
     until(page, "/%/.test(document.getElementById('queue').textContent)")
     press(page, "d")
