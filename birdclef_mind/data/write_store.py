@@ -3,7 +3,7 @@
 import errno
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from birdclef_mind.data import store_folder
@@ -135,10 +135,7 @@ def write_store(
                 f"{competition.root}: expected recordings that can be read, found none among {len(results)}, such as "
                 f"{first.filename}: {first.failure}; {out} stays as it was"
             )
-        return replace(
-            _finish(making, results, pack),
-            renewed=sum(one.made and one.filename in earlier.recordings for one in results),
-        )
+        return _finish(making, results, earlier.recordings, pack)
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ class _Result:
     failure: str = ""
 
 
-def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> StoreReport:
+def _finish(making: _Making, results: Sequence[_Result], earlier: Collection[str], pack: bool) -> StoreReport:
     """Derive the tables from the files that are there now, which makes the store complete."""
     out, maker, wanted = making.out, making.maker, making.wanted
     naming = maker.naming
@@ -195,7 +192,8 @@ def _finish(making: _Making, results: Sequence[_Result], pack: bool) -> StoreRep
         naming.format,
     )
     return StoreReport(
-        len(wanted), index.segments, made, len(good) - made, removed, tuple(failures), index.remarks
+        len(wanted), index.segments, made, len(good) - made, removed, tuple(failures), index.remarks,
+        renewed=sum(result.made and result.filename in earlier for result in results),
     )  # fmt: skip
 
 

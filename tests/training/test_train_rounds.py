@@ -214,19 +214,19 @@ def test_with_folds_a_round_is_measured_by_what_each_network_has_not_seen(place,
         assert (out / name).read_bytes() == (best / name).read_bytes()
 
 
-@pytest.mark.parametrize("done", [1, 3])
-def test_with_folds_a_stopped_round_goes_on_with_the_same_result(place, folded, tmp_path, monkeypatch, done):
+@pytest.mark.parametrize("networks", [1, 3])
+def test_with_folds_a_stopped_round_goes_on_with_the_same_result(place, folded, tmp_path, monkeypatch, networks):
     out, report = folded
     part, said, real = tmp_path / "bundle", [], folds.train_split
-    networks = iter([real] * done)
+    left = iter([real] * networks)
     with monkeypatch.context() as patch, pytest.raises(StopIteration):
-        patch.setattr(folds, "train_split", lambda *given, **named: next(networks)(*given, **named))
+        patch.setattr(folds, "train_split", lambda *given, **named: next(left)(*given, **named))
         train_rounds(open_cache(place / "told"), part, QUICK, soundscapes(place), 1, folds=2)
     again = train_rounds(open_cache(place / "told"), part, QUICK, soundscapes(place), 1, folds=2, say=said.append)
-    assert again.rounds == report.rounds and sum(line.startswith("fold ") for line in said) == 4 - done
+    assert again.rounds == report.rounds and sum(line.startswith("fold ") for line in said) == 4 - networks
     whole = {name: data for name, data in tree(out).items() if "logs/" not in name}
     assert {name: data for name, data in tree(part).items() if "logs/" not in name} == whole
-    assert (f"{part / 'round_0'} is there already" in said) == (done == 3)
+    assert (f"{part / 'round_0'} is there already" in said) == (networks == 3)
     # A single training there is none of those folds, and takes what they were told along.
     assert main(["train", str(place / "told"), str(part), "--model", "small", "--epochs", "1", "--quiet"]) in (0, 1)
     assert not any((part / name).exists() for name in ("member_2.weights.h5", "out_of_fold.csv", "rounds.csv"))
