@@ -15,14 +15,14 @@ from birdclef_mind.storage.places import faults
 
 # What was done before is used again; other commands leave nothing half done.
 _RESUMED = ("cache", "embed", "train", "train-decoders", "dry-run")
+# They make their folder anew, beside what stands there, out of what took long and is kept.
+_MADE_ANEW = ("explain", "audit")
 
 
 def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> int:
     """Say in one sentence why the command `name` ended, and give its exit status."""
     if isinstance(error, KeyboardInterrupt):
-        command = name.rpartition(" ")[2]
-        goes_on = "goes on from here" if command in _RESUMED else "begins again, and what stood there stands"
-        print(f"\n{name}: interrupted; the same command {goes_on}", file=sys.stderr)
+        print(f"\n{name}: interrupted; the same command {_after_a_stop(name.rpartition(' ')[2])}", file=sys.stderr)
         return 130
     words = " ".join(str(error).split()) or reason_of(error)
     if isinstance(error, OSError):
@@ -35,6 +35,14 @@ def ended_early(error: BaseException, name: str, *, foreseen: bool = True) -> in
         words = f"a fault of this program, {type(error).__name__}: {words}; BIRDCLEF_MIND_TRACEBACK=1 shows where"
     print(f"{name}: {words}", file=sys.stderr)
     return 2
+
+
+def _after_a_stop(command: str) -> str:
+    """What a command does that is given again after it was stopped, perhaps before there was anything to keep."""
+    if command in _RESUMED:
+        return "goes on with what is kept"
+    kept = " with what is kept" if command in _MADE_ANEW else ""
+    return f"begins again{kept}, and what stood there stands"
 
 
 def _named(path: Any) -> str:

@@ -123,7 +123,9 @@ def test_an_interruption_is_said_and_has_its_own_status(monkeypatch, capsys, tmp
     assert "interrupted; the same command begins again, and what stood there stands" in capsys.readouterr().err
     monkeypatch.setattr("birdclef_mind.data.cache.open_cache", interrupted)
     assert main(["train", str(tmp_path / "c"), str(tmp_path / "b")]) == 130
-    assert "interrupted; the same command goes on from here" in capsys.readouterr().err
+    assert "interrupted; the same command goes on with what is kept" in capsys.readouterr().err
+    assert main(["audit", str(tmp_path / "b"), str(tmp_path / "c"), str(tmp_path / "a")]) == 130
+    assert "the same command begins again with what is kept, and what stood there stands" in capsys.readouterr().err
 
 
 def test_settings_come_from_a_file_and_flags_win(sample_folder, tmp_path, capsys):

@@ -152,7 +152,7 @@ def test_an_interruption_is_one_sentence_and_the_same_command_goes_on(embedded, 
         patched.setattr(write_embeddings, "hear_windows", interrupted)
         assert main(words) == 130
     said = capsys.readouterr().err
-    assert said == "\nbirdclef-mind embed: interrupted; the same command goes on from here\n"
+    assert said == "\nbirdclef-mind embed: interrupted; the same command goes on with what is kept\n"
     assert main(words) == 0
     assert ", 3 were there already\n" in capsys.readouterr().out
     assert tree(tmp_path / "e") == tree(embedded.folder)

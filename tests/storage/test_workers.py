@@ -182,7 +182,7 @@ def test_an_interruption_while_processes_start_is_one_sentence_and_the_same_comm
     for _ in range(3):
         done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60)
         assert (done.returncode, done.stdout) == (130, "")
-        assert done.stderr == "\nbirdclef-mind cache: interrupted; the same command goes on from here\n"
+        assert done.stderr == "\nbirdclef-mind cache: interrupted; the same command goes on with what is kept\n"
     make_cache(sample_folder, tmp_path / "c")
     assert tree(tmp_path / "c") == tree(cache_folder)
 
