@@ -8,6 +8,9 @@ from birdclef_mind.data.event_tables import is_text_of_events
 from birdclef_mind.errors import ConfigError
 from birdclef_mind.storage.ledger import refuse_others
 
+# Whoever opens a file of such a name expects something else than a table of text.
+_OTHER_KINDS = (".feather", ".gz", ".json", ".parquet", ".xls", ".xlsx", ".zip")
+
 
 def log_path(out: Path) -> Path:
     """Where the log of a submission stands; names that differ in their ending alone have logs of their own.
@@ -19,7 +22,7 @@ def log_path(out: Path) -> Path:
 
 
 def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = False) -> None:
-    """Raise ConfigError unless submission, log and events are different files that this program may write.
+    """Raise ConfigError unless submission, log and events are different files that this program may write, so called.
 
     `folder` says that events are one: a folder of tables, of which all that are there have to be this program's, and
     in which no submission stands that could have the place of one.
@@ -35,7 +38,11 @@ def refuse_outputs(out: Path, events: Path | None = None, *, folder: bool = Fals
             raise ConfigError(f"{one} and {other}: expected different files, got {path} for both")
     if events and folder:
         _refuse_among_tables(out, events)
-    refuse_others([path for name, path in places.items() if name != "events" or not folder], ConfigError)
+    tables = {name: path for name, path in places.items() if name != "events" or not folder}
+    refuse_others(list(tables.values()), ConfigError)
+    for name, path in tables.items():
+        if path.suffix.lower() in _OTHER_KINDS:
+            raise ConfigError(f"{name}: expected a name that ends in .csv, since it is a table of text, got {path}")
 
 
 def _refuse_among_tables(out: Path, events: Path) -> None:

@@ -118,6 +118,12 @@ def test_a_submission_does_not_meet_a_table_of_events(trained, sample_folder, tm
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("out", "events"), [("s.parquet", None), ("s.csv.gz", None), ("s.csv", "e.XLSX")])
+def test_a_table_of_text_is_not_called_what_it_is_not(tmp_path, out, events):
+    with pytest.raises(ConfigError, match=rf"expected a name that ends in .csv, .*{events or out}"):
+        refuse_outputs(tmp_path / out, tmp_path / events if events else None)
+
+
 def test_a_submission_is_no_table_of_events_of_an_earlier_run(tmp_path):
     write_own(tmp_path / "e" / "mine.txt", b"row_id,a\ns_5,0.5\n")
     write_own(tmp_path / "e" / "old.txt", b"1\t2\ta\n")
