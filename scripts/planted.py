@@ -83,6 +83,7 @@ def methods(asked, decoder, twin, features, groups):
     from birdclef_mind.evidence import controls, maps
     from birdclef_mind.evidence.asked import asked_of
     from birdclef_mind.evidence.masks import USUAL, as_heard, find_masks
+    from birdclef_mind.evidence.where import last_map, where_maps
 
     masks, decoded, anatomy = find_masks(asked), decoder.masks(asked), decoder.anatomy
     yield "mask", masks
@@ -95,10 +96,11 @@ def methods(asked, decoder, twin, features, groups):
     yield "searched from there, weighed", as_heard(begun, power(asked.bands, features))
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
-    yield "Grad-CAM", maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[-1])
+    yield "Grad-CAM", maps.grad_cam(asked, anatomy, last_map(anatomy))
     occluded = maps.occlusion(asked)
     yield "occlusion", occluded
     yield "mask, weighed, where occlusion agrees", heard * np.maximum(occluded, 0)
+    yield "mask, weighed, where Grad-CAM agrees", where_maps(asked, anatomy, masks)
     yield "surrogate", maps.surrogate(asked)
     yield "control: random", controls.random_maps(asked.bands.shape)
     yield "control: loudness", controls.loudness_maps(asked.bands, features)

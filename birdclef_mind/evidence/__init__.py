@@ -6,6 +6,7 @@ asked         what is asked: recordings, of which a share of each place can be k
 asked_ears    the same of ears that hear samples
 maps          what, by cheap methods: gradients, occlusion, a linear surrogate
 masks         what: the part of the sound that an answer rests on
+where         the places that speak most for it, by mask, loudness and Grad-CAM together
 mask_decoder  the same by one decoder for all recordings
 measures      how well a mask says it
 controls      what says nothing, beside it

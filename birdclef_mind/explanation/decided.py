@@ -1,11 +1,11 @@
 """What the examples' answers rest on: when, and the part of the sound that is kept or taken away, measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.anatomy import Anatomy, Stage
+from birdclef_mind.backwards.anatomy import Anatomy
 from birdclef_mind.backwards.reconstruction import rounded
 from birdclef_mind.errors import ConfigError, Obstacle
 from birdclef_mind.evidence import maps
@@ -13,11 +13,12 @@ from birdclef_mind.evidence.asked import Asked, asked_of
 from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.masks import find_masks
 from birdclef_mind.evidence.moments import evidence_a_moment
+from birdclef_mind.evidence.where import highest, last_map, where_maps
 from birdclef_mind.explanation.card_facts import ExampleCard
 from birdclef_mind.explanation.evidence_facts import Decided, Part, Rested, When
 from birdclef_mind.explanation.examples import Examples
 from birdclef_mind.explanation.reading import Reading
-from birdclef_mind.explanation.resting import MASK, Parts, Resting, said
+from birdclef_mind.explanation.resting import MASK, WHERE, Parts, Resting, said
 from birdclef_mind.sound.pictures import Pictures, samples_to_pictures
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.split import split_samples
@@ -38,10 +39,13 @@ def write_decided(
         skipped[MASK] = f"What an answer rests on is not shown: {error}."
         return None
     when = decided.when()
-    parts = decided.parts(found)
-    for place, card in enumerate(cards):
+    parts, where = decided.parts(found), decided.where(found)
+    tops = highest(where[WHERE], reading.features) if where else [None] * len(cards)
+    for place, (card, top) in enumerate(zip(cards, tops, strict=True)):
         card["decided"] = decided.card(card["name"], place, found, parts, when[place])
-    return decided.measured(found, parts, twin)
+        if top is not None:
+            card["decided"]["highest"] = {"at_s": round(top.at_s, 3), "hz": round(top.hz, 1)}
+    return decided.measured(found, parts, twin, where)
 
 
 class _Deciding:
@@ -71,6 +75,16 @@ class _Deciding:
         own = found[np.arange(len(found)), :, self._called]
         return [{"moments": rounded(one, 5), "exact": True, "total": round(float(one.sum()), 4)} for one in own]
 
+    def where(self, masks: Array) -> dict[str, Array]:
+        """How much each place speaks for each answer, of masks, (n, n_mels, frames) both; nothing where no layer tells.
+
+        It stands under its method's name.
+        """
+        try:
+            return {WHERE: where_maps(self._asked, self._anatomy, masks)}
+        except (ConfigError, Obstacle):
+            return {}
+
     def parts(self, masks: Array) -> Parts:
         """What masks (n, n_mels, frames) keep and remove: of the recordings, or of their pictures alone."""
         samples = None if self._samples is None else split_samples(self._samples, masks, self._features)
@@ -95,8 +109,11 @@ class _Deciding:
             "removed": removed,
         }
 
-    def measured(self, masks: Array, parts: Parts, twin: Anatomy) -> Rested:
-        """How well masks (n, n_mels, frames), whose parts are known, and each method say it, beside controls."""
+    def measured(self, masks: Array, parts: Parts, twin: Anatomy, known: Mapping[str, Array]) -> Rested:
+        """How well masks (n, n_mels, frames), whose parts are known, and each method say it, beside controls.
+
+        `known` are other maps of that shape, by name.
+        """
         anatomy = self._anatomy
         resting = Resting(
             asked=self._asked, whole=self._whole, called=self._called, groups=self._groups, features=self._features,
@@ -107,9 +124,10 @@ class _Deciding:
             MASK: find_masks,
             "gradient_times_input": maps.gradient_times_input,
             "integrated_gradients": maps.integrated_gradients,
-            "grad_cam": lambda asked: maps.grad_cam(asked, anatomy, _last_map(anatomy)),
+            "grad_cam": lambda asked: maps.grad_cam(asked, anatomy, last_map(anatomy)),
         }
-        return resting.measured(masks, parts, ways, {"twin": lambda asked: find_masks(self._asked_of(twin))})
+        against = {"twin": lambda asked: find_masks(self._asked_of(twin))}
+        return resting.measured(masks, parts, ways, against, known)
 
     def _asked_of(self, anatomy: Anatomy) -> Asked:
         front = Front(self._features)
@@ -140,14 +158,6 @@ class _Deciding:
     def _by_second(self, pictures: Pictures) -> Array:
         """What the independent network calls pictures, (n,)."""
         return np.asarray(self._reading.second(pictures.pixels).argmax(axis=1))
-
-
-def _last_map(anatomy: Anatomy) -> Stage:
-    """The last layer that tells where something was; Obstacle where none does."""
-    maps_of = anatomy.of_kind("convolution")
-    if not maps_of:
-        raise Obstacle("it has no convolution")
-    return maps_of[-1]
 
 
 def _seen(mask: Array, features: Features) -> Array:

@@ -31,11 +31,19 @@ class When(TypedDict):
     total: NotRequired[float]
 
 
+class Highest(TypedDict):
+    """The one place that an answer points at most: seconds from the picture's start, and a mel band's middle."""
+
+    at_s: float
+    hz: float
+
+
 class Decided(TypedDict):
     """What an example's answer rests on.
 
     `label` is the bird that is asked about, what the network calls the example. `mask` is a picture, white where all is
     kept, and `share` the share of the picture that is. `real` tells whether the parts are the recording's own sound.
+    `highest` is told of networks of this program whose last map tells where something was.
     """
 
     label: str
@@ -43,6 +51,7 @@ class Decided(TypedDict):
     mask: str
     share: float
     real: bool
+    highest: NotRequired[Highest]
     kept: Part
     removed: Part
 
@@ -53,7 +62,7 @@ class Rested(TypedDict):
     `share` is the share of a picture that each keeps, its highest places; the first, `mask`, keeps its own, softly.
     Measures: see `evidence.measures`; "same_by_second" is the share of kept parts that an independent network calls as
     it called the whole; "deletion" and "insertion" are areas under curves; "stability" is told of methods
-    alone, and of networks of this program.
+    alone that are asked again, and of networks of this program. "where" has the places that `highest` is one of.
     """
 
     segments: int

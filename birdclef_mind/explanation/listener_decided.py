@@ -92,7 +92,7 @@ class _Deciding:
         against: dict[str, Callable[[AskedEars], Array]] = {}
         if twin is not None:
             against["twin"] = lambda asked: self._find(self._asked_of(twin))
-        return resting.measured(masks, parts, ways, against)
+        return resting.measured(masks, parts, ways, against, {})
 
     def _asked_of(self, reading: ListenerReading) -> AskedEars:
         listener = reading.listener

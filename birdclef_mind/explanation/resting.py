@@ -15,7 +15,7 @@ from birdclef_mind.explanation.evidence_facts import Rested, Said
 from birdclef_mind.sound.pictures import Pictures
 from birdclef_mind.sound.settings import Features
 
-MASK = "mask"
+MASK, WHERE = "mask", "where"
 # Of deletion and insertion curves.
 _POINTS = 6
 # Fewer places would be no sound to compare by.
@@ -68,6 +68,7 @@ class Resting(Generic[_Asking]):
         parts: Parts,
         ways: Mapping[str, Callable[[_Asking], Array]],
         against: Mapping[str, Callable[[_Asking], Array]],
+        known: Mapping[str, Array],
     ) -> Rested:
         """How well masks (n, n_mels, frames), whose parts are known, and each method say it, beside controls.
 
@@ -75,6 +76,7 @@ class Resting(Generic[_Asking]):
         ----------
         ways : methods by name, which give maps (n, n_mels, frames), the first of them the masks.
         against : controls by name, which give maps (n, n_mels, frames), beside those that every one has.
+        known : other maps (n, n_mels, frames) by name, of which nobody asks how they move with the sound.
         """
         share, notes = max(_LEAST_SHARE, float(masks.mean())), []
         own: dict[str, dict[str, Interval]] = {}
@@ -85,6 +87,8 @@ class Resting(Generic[_Asking]):
                 own[name] = self._measures(kept, found, way)
             except (ConfigError, Obstacle) as error:
                 notes.append(f"{name}: {error}")
+        for name, found in known.items():
+            own[name] = self._measures(self.split(measures.strongest(found, share)), found, None)
         every: dict[str, Callable[[_Asking], Array]] = {
             "another": lambda asked: controls.anothers(masks, self.groups),
             "loudness": lambda asked: controls.loudness_maps(asked.bands, self.features),

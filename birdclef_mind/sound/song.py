@@ -12,7 +12,7 @@ import scipy.ndimage
 from birdclef_mind.arrays import Array
 from birdclef_mind.sound.pictures import Pictures, levels_to_bands, pixels_to_levels
 from birdclef_mind.sound.settings import Features
-from birdclef_mind.sound.spectrum import hz_to_mel, mel_to_hz
+from birdclef_mind.sound.spectrum import bands_to_hz
 
 # A band is at its floor for at least this share of the time; a fifth of noise's power lies so far below its mean.
 _FLOOR_SHARE, _FLOOR_DB = 0.2, 6.5
@@ -179,17 +179,11 @@ def _peaks_hz(above: Array, features: Features) -> Array:
     )  # fmt: skip
     curve = left - 2 * middle + right
     shift = np.where(curve < 0, 0.5 * (left - right) / np.where(curve < 0, curve, 1), 0)
-    return _hz_of(np.where(best == inner, best + np.clip(shift, -0.5, 0.5), best), features)
+    return bands_to_hz(np.where(best == inner, best + np.clip(shift, -0.5, 0.5), best), features)
 
 
 def _widths_hz(power: Array, features: Features) -> Array:
     """From the lowest to the highest band within 10 dB of the strongest, of power (n, n_mels), edges counted: (n,)."""
     strong = power >= power.max(axis=1, keepdims=True) * 10 ** (-_WIDTH_DB / 10)
     lowest, highest = strong.argmax(axis=1), power.shape[1] - 1 - strong[:, ::-1].argmax(axis=1)
-    return _hz_of(highest + 0.5, features) - _hz_of(lowest - 0.5, features)
-
-
-def _hz_of(band: Array, features: Features) -> Array:
-    """Frequencies of bands' centres, of fractional numbers (…) from 0."""
-    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
-    return mel_to_hz(low + (np.asarray(band) + 1) * (high - low) / (features.n_mels + 1))
+    return bands_to_hz(highest + 0.5, features) - bands_to_hz(lowest - 0.5, features)

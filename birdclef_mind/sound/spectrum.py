@@ -95,6 +95,12 @@ def mel_to_hz(mel: Array) -> Array:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
 
 
+def bands_to_hz(bands: Array, features: Features) -> Array:
+    """Frequencies of the middles of mel bands, of numbers (…) from 0 which may be fractions, (…)."""
+    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
+    return mel_to_hz(low + (np.asarray(bands) + 1) * (high - low) / (features.n_mels + 1))
+
+
 def sum_bands(power: Array, features: Features) -> Array:
     """Sum power (segments, frames, bins) by mel band: (segments, n_mels, frames); `spread_bands` is its adjoint."""
     segments, frames, bins = power.shape

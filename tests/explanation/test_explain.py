@@ -22,7 +22,7 @@ from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels
 from birdclef_mind.sound.pictures import levels_to_pixels as to_pixels
-from birdclef_mind.sound.settings import PRESETS
+from birdclef_mind.sound.settings import PRESETS, Features
 from birdclef_mind.sound.song import TERMS
 from birdclef_mind.storage import files
 
@@ -82,16 +82,24 @@ def test_what_an_answer_rests_on_is_told_with_its_measures_and_controls(explaine
     out, facts = explained
     rested = facts["rested"]
     assert rested["segments"] == len(facts["examples"])
-    assert list(rested["methods"]) == ["mask", "gradient_times_input", "integrated_gradients", "grad_cam"]
+    assert list(rested["methods"]) == ["mask", "gradient_times_input", "integrated_gradients", "grad_cam", "where"]
     assert list(rested["controls"]) == ["twin", "another", "loudness", "random"]
     for values in (*rested["methods"].values(), *rested["controls"].values()):
         assert set(values) - {"stability"} == {
             "increase", "drop", "gain", "removed", "same", "same_by_second", "gini", "entropy", "deletion", "insertion",
         }  # fmt: skip
-        assert ("stability" in values) == (values in rested["methods"].values())
         assert all(one["low"] <= one["mean"] + 1e-9 and one["mean"] <= one["high"] + 1e-9 for one in values.values())
+    steady = [name for name, values in rested["methods"].items() if "stability" in values]
+    assert steady == ["mask", "gradient_times_input", "integrated_gradients", "grad_cam"]
+    assert all("stability" not in values for values in rested["controls"].values())
+    features = Features.from_dict(facts["bundle"]["features"])
+    assert any("highest" in card["decided"] for card in facts["examples"])
     for card in facts["examples"]:
         decided = card["decided"]
+        # Where the last map speaks against an answer everywhere, it points nowhere.
+        place = decided.get("highest")
+        assert place is None or 0 <= place["at_s"] <= features.windowing.length_s
+        assert place is None or features.fmin_hz < place["hz"] < features.fmax_hz
         assert decided["label"] == card["answer"]["label"]
         assert decided["real"]
         assert not decided["when"]["exact"]

@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 from birdclef_mind.commands.cli import main
@@ -14,8 +15,8 @@ from birdclef_mind.errors import BundleError, ConfigError
 from birdclef_mind.explanation import folder as explanation
 from birdclef_mind.explanation.report.environment import frequency_ticks
 from birdclef_mind.explanation.report.page import fidelity_curves, render, write_report
-from birdclef_mind.sound.settings import PRESETS
-from birdclef_mind.sound.spectrum import mel_filters
+from birdclef_mind.sound.settings import PRESETS, Features
+from birdclef_mind.sound.spectrum import bands_to_hz, mel_filters
 from birdclef_mind.storage import files
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
@@ -269,6 +270,15 @@ def test_what_the_answer_rested_on_is_told_with_its_controls(explained):
     for card in facts["examples"]:
         for path in (card["decided"]["kept"]["sound"], card["decided"]["removed"]["sound"], card["decided"]["mask"]):
             assert path in page
+    features = Features.from_dict(facts["bundle"]["features"])
+    rings = re.findall(r'class="ring" [^>]*left:([\d.]+)%;bottom:([\d.]+)%', page)
+    places = [card["decided"]["highest"] for card in facts["examples"] if "highest" in card["decided"]]
+    for place, (left, bottom) in zip(places, rings, strict=True):
+        assert float(left) == pytest.approx(100 * place["at_s"] / features.windowing.length_s, abs=0.1)
+        middles = bands_to_hz(np.arange(features.n_mels), features)
+        row = int(np.abs(middles - place["hz"]).argmin())
+        assert float(bottom) == pytest.approx(100 * (row + 0.5) / features.n_mels, abs=0.1)
+        assert f"most at {place['at_s']:.1f} s, {place['hz'] / 1000:.1f} kHz" in page
     # Explanations that older programs wrote say nothing of it.
     older = {**facts, "examples": [{**card} for card in facts["examples"]]}
     del older["rested"]

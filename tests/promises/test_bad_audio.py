@@ -123,7 +123,10 @@ def broken(tmp_path_factory):
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(kind=st.sampled_from(range(len(KINDS))), data=st.data())
 def test_any_cut_or_change_is_read_or_refused(broken, kind, data):

@@ -17,7 +17,10 @@ from birdclef_mind.errors import TableError
 from birdclef_mind.kaggle.submission_check import find_fault
 
 FUZZ = settings(
-    max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 METADATA = [
     ["primary_label", "secondary_labels", "author", "filename"],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -118,6 +118,7 @@ def test_other_features_tell_it_too(preset):
         assert value[0] == 1, term
 
 
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 60), unique=True), st.lists(st.integers(0, 60), unique=True, min_size=1))
 def test_onsets_are_matched_as_well_as_can_be(found, wanted):
     one, other = np.zeros((2, 1, 61), bool)

@@ -13,6 +13,7 @@ WAY_WORDS = {
 }
 EVIDENCE_WORDS = {
     "mask": "the part that was looked for",
+    "where": "that part, weighed by loudness and Grad-CAM",
     "gradient_times_input": "gradient × input",
     "integrated_gradients": "integrated gradients",
     "grad_cam": "Grad-CAM",
