@@ -51,7 +51,8 @@ def integrated_gradients(asked: Asking, steps: int = _STEPS) -> Array:
 def grad_cam(asked: Asked, anatomy: Anatomy, tap: Stage) -> Array:
     """Channels of a layer's map weighed by their mean slopes, what is above 0 of it, (n, n_mels, frames).
 
-    Selvaraju et al. 2017, equations 1 and 2. Obstacle for a layer without a map.
+    Selvaraju et al. 2017, equations 1 and 2. The rows of cepstra are no bands: of them it is each moment's mean.
+    Obstacle for a layer without a map.
     """
     if len(tap.shape) != 3:
         raise Obstacle(f"grad_cam: expected a layer with a map, got {tap.name} of shape {tap.shape}")
@@ -65,6 +66,8 @@ def grad_cam(asked: Asked, anatomy: Anatomy, tap: Stage) -> Array:
             score = tf.gather(logs, part.wanted, batch_dims=1) - part.log_absence(logs, part.wanted)
         slopes = tape.gradient(score, maps)
         weighed = tf.nn.relu(tf.reduce_sum(maps * tf.reduce_mean(slopes, axis=(1, 2), keepdims=True), axis=-1))
+        if part.front.features.kind == "mfcc":
+            weighed = tf.reduce_mean(weighed, axis=1, keepdims=True)
         return tf.image.resize(weighed[..., None], part.bands.shape[1:])[..., 0].numpy()
 
     return _in_parts(asked, cam)

@@ -1,5 +1,7 @@
 """Cheap methods against their definitions, and on a network of which it is known what it hears."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence import asked as asking
 from birdclef_mind.evidence import maps
 from birdclef_mind.evidence.front import Front
+from birdclef_mind.sound.pictures import samples_to_pictures
 
 METHODS = {
     "gradient": maps.gradient_times_input,
@@ -104,6 +107,20 @@ def test_grad_cam_follows_its_definition():
     # Of two classes the log odds are the difference of their sums, which are means over the map.
     expected = np.maximum(0, (np.asarray(own)[:, 0, :, 1] - np.asarray(own)[:, 0, :, 0]) / own.shape[2])
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_of_cepstra_grad_cam_tells_moments_alone():
+    features = replace(FEATURES, kind="mfcc", n_coeffs=8)
+    pictures = samples_to_pictures(sounds(2000, 3000)[0], features)
+    picture = keras.Input((features.rows, features.frames, 1))
+    whole = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(picture))
+    anatomy = read_anatomy(keras.Model(picture, keras.layers.Dense(2, activation="softmax")(whole)))
+    front = Front(features)
+    asked = asking.asked_of(anatomy, front, front.bands(pictures), np.array([0, 1]))
+    found = maps.grad_cam(asked, anatomy, anatomy.of_kind("convolution")[0])
+    assert found.shape == (2, features.n_mels, features.frames)
+    np.testing.assert_allclose(found, np.broadcast_to(found[:, :1], found.shape), rtol=1e-5)
+    assert found.max() > 0
 
 
 def test_grad_cam_needs_a_map():
