@@ -19,6 +19,8 @@ _WIDE, _NARROW = 32, 16
 _SHRINK = 8
 # A convolution of so many times coarser a map tells the places of a picture; maps are enlarged to that first.
 _FINEST = 4
+# Of the channels whose rows are put elsewhere alike.
+_GROUPS = 4
 _PRECISION = "float32"
 
 
@@ -68,6 +70,27 @@ class Normalise(layers.Layer):  # type: ignore[misc]
         return (values - self.mean) * self.gain
 
 
+class RowsAnew(layers.Layer):  # type: ignore[misc]
+    """Put the rows of maps elsewhere, each group of channels by a linear map of its own, which is learned.
+
+    Models from elsewhere hear other bands than a picture shows, and some put the highest first, as BirdNET does, whose
+    two pictures have two scales besides: a convolution moves nothing so far. Every second group begins upside down.
+    """
+
+    def build(self, shape: Any) -> None:
+        """Make the linear maps, (groups, rows, rows)."""
+        self.places = self.add_weight(name="places", shape=(_GROUPS, shape[1], shape[1]), initializer="zeros")
+        upright = np.eye(shape[1], dtype=np.float32)
+        self.places.assign(np.stack([upright, upright[::-1]] * (_GROUPS // 2)))
+
+    def call(self, values: Any) -> Any:
+        """Move rows of maps (n, rows, frames, channels)."""
+        rows, frames, channels = values.shape[1:]
+        apart = keras.ops.reshape(values, (-1, rows, frames, _GROUPS, channels // _GROUPS))
+        moved = keras.ops.einsum("nrfgc,gro->nofgc", apart, self.places)
+        return keras.ops.reshape(moved, (-1, rows, frames, channels))
+
+
 @dataclass
 class Decoders:
     """A decoder a tap, by the tap's name, and how far they are trained."""
@@ -87,11 +110,18 @@ class Decoders:
 
 
 def build_decoder(
-    shape: Sequence[int], rows_frames: tuple[int, int], name: str, activation: str = "relu", *, whole: bool = False
+    shape: Sequence[int],
+    rows_frames: tuple[int, int],
+    name: str,
+    activation: str = "relu",
+    *,
+    whole: bool = False,
+    anew: bool = False,
 ) -> keras.Model:
     """An untrained decoder from an activation of `shape` to a picture (rows, frames, 1).
 
-    With `whole` its map is enlarged to the whole picture, as those were that older programs trained.
+    With `whole` its map is enlarged to the whole picture, as those were that older programs trained; with `anew` the
+    map's rows may belong elsewhere in the picture, see `RowsAnew`.
     """
     rows, frames = rows_frames
     given = keras.Input(tuple(shape), dtype=_PRECISION, name=f"{name}_activation")
@@ -104,6 +134,8 @@ def build_decoder(
     goal = rows_frames if whole else (_goal(rows, height), _goal(frames, width))
     number = 1
     value = _convolution(_WIDE if height < rows else _NARROW, f"{name}_convolution_{number}", activation)(value)
+    if anew and height > 1:
+        value = RowsAnew(name=f"{name}_rows_anew", dtype=_PRECISION)(value)
     while (height, width) != goal:
         # Of a whole picture a last row or frame is stretched back that halving has rounded away, of a part some.
         height, width = (
@@ -160,10 +192,15 @@ def _convolution(filters: int, name: str, activation: str | None, **options: Any
 
 
 def build_decoders(
-    taps: Sequence[Tap], rows_frames: tuple[int, int], activation: str = "relu", *, whole: bool = False
+    taps: Sequence[Tap],
+    rows_frames: tuple[int, int],
+    activation: str = "relu",
+    *,
+    whole: bool = False,
+    anew: bool = False,
 ) -> Decoders:
     """Untrained decoders for all taps, see `build_decoder`."""
     return Decoders({
-        tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{place}", activation, whole=whole)
+        tap.name: build_decoder(tap.shape, rows_frames, f"decoder_{place}", activation, whole=whole, anew=anew)
         for place, tap in enumerate(taps)
     })  # fmt: skip

@@ -41,8 +41,11 @@ class Pairs:
 
 
 def build_pair_decoders(taps: Sequence[Tap], rows_frames: tuple[int, int], *, whole: bool = False) -> Decoders:
-    """Untrained decoders for all taps, with units that never fall silent: few windows kill the rectified ones."""
-    return build_decoders(taps, rows_frames, "leaky_relu", whole=whole)
+    """Untrained decoders for all taps, with units that never fall silent: few windows kill the rectified ones.
+
+    Rows of maps may belong elsewhere in a picture.
+    """
+    return build_decoders(taps, rows_frames, "leaky_relu", whole=whole, anew=True)
 
 
 class PairTraining(Redrawing[Pairs]):

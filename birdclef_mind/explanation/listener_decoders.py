@@ -37,6 +37,8 @@ DECODERS, TWIN = "decoders", "twin"
 _ENDINGS = ("json", "weights.h5", "outlines.npz")
 KEPT = tuple(f"{name}.{ending}" for name in (DECODERS, TWIN) for ending in _ENDINGS)
 _AT_A_TIME = 32
+# Of how they are built; those that were built otherwise are trained anew.
+_BUILD = 2
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _key(reading: ListenerReading, sides: WindowSides, decoding: Decoding) -> st
     """Digest of all that decoders follow from: the listener, its taps, the pictures and the settings."""
     pictures = files.digest_of(sides.learn.pictures.pixels, sides.check.pictures.pixels)
     taps = [[tap.name, *tap.shape] for tap in reading.taps]
-    told = json.dumps([reading.listener.digest, taps, pictures, asdict(decoding)], sort_keys=True)
+    told = json.dumps([_BUILD, reading.listener.digest, taps, pictures, asdict(decoding)], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
