@@ -34,8 +34,11 @@ def test_they_are_done_in_turn_and_what_they_say_is_shown(tmp_path):
 
 def test_what_is_stopped_goes_on_and_a_new_studio_takes_over_what_a_kill_left(tmp_path):
     steps = Steps(tmp_path, "training")
-    steps.begin([["sample", str(tmp_path / "sample"), "--species", "3", "--recordings", "6"], ["--version"]])
-    time.sleep(1.0)
+    steps.begin([["sample", str(tmp_path / "sample"), "--species", "3", "--recordings", "20"], ["--version"]])
+    # Long before it is whole.
+    until = time.monotonic() + 60
+    while not any(tmp_path.rglob("*.ogg")) and time.monotonic() < until:
+        time.sleep(0.01)
     steps.stop()
     assert steps.state == "stopped" and steps._process is None
     steps.go_on()
