@@ -82,18 +82,19 @@ def methods(asked, decoder, twin, features, groups):
     """Maps (n, bands, frames) by every method and control, each with its name."""
     from birdclef_mind.evidence import controls, maps
     from birdclef_mind.evidence.asked import asked_of
-    from birdclef_mind.evidence.masks import USUAL, as_heard, find_masks
+    from birdclef_mind.evidence.masks import USUAL, as_heard, find_masks, intensity
     from birdclef_mind.evidence.where import last_map, where_maps
 
     masks, decoded, anatomy = find_masks(asked), decoder.masks(asked), decoder.anatomy
     yield "mask", masks
-    heard = as_heard(masks, power(asked.bands, features))
+    loud = intensity(asked.bands, features)
+    heard = as_heard(masks, loud)
     yield "mask, weighed by how loud each place is heard", heard
     yield "mask by a trained decoder (L-MAC)", decoded
-    yield "mask by a trained decoder, weighed", as_heard(decoded, power(asked.bands, features))
+    yield "mask by a trained decoder, weighed", as_heard(decoded, loud)
     begun = find_masks(asked, replace(USUAL, steps=10), begin=decoded)
     yield "searched from there in ten steps", begun
-    yield "searched from there, weighed", as_heard(begun, power(asked.bands, features))
+    yield "searched from there, weighed", as_heard(begun, loud)
     yield "gradient × input", maps.gradient_times_input(asked)
     yield "integrated gradients", maps.integrated_gradients(asked)
     yield "Grad-CAM", maps.grad_cam(asked, anatomy, last_map(anatomy))
@@ -105,13 +106,8 @@ def methods(asked, decoder, twin, features, groups):
     yield "control: random", controls.random_maps(asked.bands.shape)
     yield "control: loudness", controls.loudness_maps(asked.bands, features)
     yield "control: another's mask", controls.anothers(masks, groups)
-    yield "control: how loud it is heard", as_heard(np.ones_like(masks), power(asked.bands, features))
+    yield "control: how loud it is heard", as_heard(np.ones_like(masks), loud)
     yield "control: untrained twin's mask", find_masks(asked_of(twin, asked.front, asked.bands, asked.wanted))
-
-
-def power(bands, features):
-    """Intensity of bands (n, n_mels, frames), whatever the features keep of it."""
-    return bands ** (2 / features.power)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.evidence.asked import Asking
 from birdclef_mind.evidence.maps import gradient_times_input
 from birdclef_mind.evidence.measures import strongest
+from birdclef_mind.sound.settings import Features
 
 # How far masks would reach beyond nothing and all.
 _BEYOND = 0.1
@@ -114,6 +115,11 @@ def as_heard(masks: Array, bands: Array) -> Array:
     masks : shares that are kept, (n, n_mels, frames). bands : power of the same shape.
     """
     return np.asarray(masks * bands**_LOUDNESS, np.float32)
+
+
+def intensity(bands: Array, features: Features) -> Array:
+    """Power of mel bands (n, n_mels, frames), of the same shape, whatever power of the magnitude the features keep."""
+    return np.asarray(bands ** (2 / features.power))
 
 
 def losses(asked: Asking, wanted: Wanted, masks: Any) -> Any:

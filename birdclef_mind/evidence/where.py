@@ -9,7 +9,7 @@ from birdclef_mind.backwards.anatomy import Anatomy, Stage
 from birdclef_mind.errors import Obstacle
 from birdclef_mind.evidence.asked import Asked
 from birdclef_mind.evidence.maps import grad_cam
-from birdclef_mind.evidence.masks import as_heard
+from birdclef_mind.evidence.masks import as_heard, intensity
 from birdclef_mind.sound.settings import Features
 from birdclef_mind.sound.spectrum import bands_to_hz
 
@@ -33,8 +33,8 @@ def where_maps(asked: Asked, anatomy: Anatomy, masks: Array) -> Array:
     ----------
     masks : of what is asked, (n, n_mels, frames).
     """
-    intensity = asked.bands ** (2 / asked.front.features.power)
-    return as_heard(masks, intensity) * grad_cam(asked, anatomy, last_map(anatomy))
+    heard = as_heard(masks, intensity(asked.bands, asked.front.features))
+    return heard * grad_cam(asked, anatomy, last_map(anatomy))
 
 
 def last_map(anatomy: Anatomy) -> Stage:
