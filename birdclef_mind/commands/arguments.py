@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from birdclef_mind.errors import ConfigError
+from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.storage import files, folders
+from birdclef_mind.storage.folder_kinds import BUNDLE
 
 MOST_SEED = 2**31 - 2
 # Other digits and underscores, which Python reads, nobody means.
@@ -117,6 +119,15 @@ def given_file(text: str) -> Path:
         found = "a folder" if text and Path(text).is_dir() else "nothing"
         raise argparse.ArgumentTypeError(f"expected a file, found {found} at {text!r}")
     return Path(text)
+
+
+def expect_bundle(folder: Path) -> None:
+    """Refuse what is no bundle at once: whatever loads one imports TensorFlow, which takes seconds.
+
+    BundleError for others, StoreError for one that another process keeps moving.
+    """
+    folders.settled(folder)
+    files.expect_in(folder, BUNDLE, "a bundle", BundleError)
 
 
 def place(text: str) -> Path:

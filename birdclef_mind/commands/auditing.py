@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from birdclef_mind.commands.arguments import place
+from birdclef_mind.commands.arguments import expect_bundle, place
 from birdclef_mind.commands.parsers import LISTENER, Group, add_command
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
@@ -38,8 +38,11 @@ def add_audit(group: Group) -> None:
 
 def audit(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the audit and its page; status 1 when some recordings cannot be heard."""
-    import_tensorflow_quietly()
     from birdclef_mind.data.cache import open_cache
+
+    cache = open_cache(args.cache)
+    expect_bundle(args.bundle)
+    import_tensorflow_quietly()
     from birdclef_mind.errors import BundleError
     from birdclef_mind.explanation import auditing
     from birdclef_mind.explanation.folder import REPORT
@@ -52,7 +55,7 @@ def audit(args: argparse.Namespace, terminal: Terminal) -> int:
     )
     refuse_others([out / REPORT], BundleError)
     started = time.perf_counter()
-    facts = auditing.audit(args.bundle, open_cache(args.cache), out, wanted, say=terminal.say, track=terminal.track)
+    facts = auditing.audit(args.bundle, cache, out, wanted, say=terminal.say, track=terminal.track)
     write_report(out, out / REPORT)
     suspects = facts["suspects"]
     terminal.say("\n".join(["", *audit_lines(suspects), ""]))

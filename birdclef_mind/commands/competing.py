@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from birdclef_mind.commands.arguments import given_file, number, numbers, one_of, place, whole
+from birdclef_mind.commands.arguments import expect_bundle, given_file, number, numbers, one_of, place, whole
 from birdclef_mind.commands.parsers import LISTENER, YEAR, Group, add_command, add_config, add_jobs
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
@@ -116,6 +116,8 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """
     # What the libraries and the bundles take to be read is part of what the deadline allows.
     started = time.monotonic()
+    for bundle in (args.bundle, *args.others):
+        expect_bundle(bundle)
     import_tensorflow_quietly()
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among

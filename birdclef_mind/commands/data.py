@@ -242,10 +242,13 @@ def add_embed(group: Group) -> None:
 
 def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write embeddings; status 1 when a recording failed, or a table beside soundscapes helps nobody."""
-    import_tensorflow_quietly()
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.competition import open_competition
     from birdclef_mind.data.overrides import read_overrides
+
+    config = Config.read(args.config) if args.config else Config()
+    competition = open_competition(args.competition)
+    import_tensorflow_quietly()
     from birdclef_mind.data.write_store import Working
     from birdclef_mind.listeners.embeddings import HeardBy
     from birdclef_mind.listeners.hearing import Hearing
@@ -253,8 +256,6 @@ def embed(args: argparse.Namespace, terminal: Terminal) -> int:
     from birdclef_mind.listeners.write_embeddings import opened, write_embeddings
     from birdclef_mind.sound.settings import Windowing
 
-    config = Config.read(args.config) if args.config else Config()
-    competition = open_competition(args.competition)
     classes = _chosen(competition, config.labels if args.labels is None else args.labels, terminal)
     overrides = read_overrides(args.overrides) if args.overrides else ()
     synonyms = read_ebird(args.ebird) if args.ebird else {}

@@ -4,7 +4,7 @@ import argparse
 import time
 from dataclasses import replace
 
-from birdclef_mind.commands.arguments import place
+from birdclef_mind.commands.arguments import expect_bundle, place
 from birdclef_mind.commands.parsers import COUNT, SEED, Group, add_command, add_config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
@@ -28,11 +28,14 @@ def add_train_decoders(group: Group) -> None:
 
 def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train decoders for a bundle and keep them in it."""
-    import_tensorflow_quietly()
-    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
     from birdclef_mind.backwards.settings import Decoding
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
+
+    expect_bundle(args.bundle)
+    cache, decoding = open_cache(args.cache), Config.read(args.config).decoding if args.config else Decoding()
+    import_tensorflow_quietly()
+    from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
     from birdclef_mind.networks.bundle import load
 
     given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
@@ -40,8 +43,8 @@ def train_decoders(args: argparse.Namespace, terminal: Terminal) -> int:
     decoders = train_bundle_decoders(
         args.bundle,
         load(args.bundle),
-        open_cache(args.cache),
-        replace(Config.read(args.config).decoding if args.config else Decoding(), **given),
+        cache,
+        replace(decoding, **given),
         say=terminal.say,
         track=terminal.track,
     )

@@ -4,7 +4,7 @@ import argparse
 import time
 from dataclasses import asdict
 
-from birdclef_mind.commands.arguments import place, whole
+from birdclef_mind.commands.arguments import expect_bundle, place, whole
 from birdclef_mind.commands.parsers import COUNT, LISTENER, Group, add_command, add_config
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal
@@ -16,6 +16,7 @@ from birdclef_mind.commands.words import (
     names_in,
 )
 from birdclef_mind.errors import BundleError, ConfigError
+from birdclef_mind.storage.folder_kinds import is_model
 from birdclef_mind.storage.places import reached
 
 
@@ -71,15 +72,17 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
 
     ConfigError for words that make sense of a listener alone.
     """
-    import_tensorflow_quietly()
-    from birdclef_mind.listeners.open_listener import is_model
-
     if is_model(args.bundle):
+        import_tensorflow_quietly()
         return _explain_listener(args, terminal)
     if args.windows is not None:
         raise ConfigError(f"windows: expected a listener, whose decoders learn from them, got {args.bundle}")
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
+
+    cache = open_cache(args.cache)
+    expect_bundle(args.bundle)
+    import_tensorflow_quietly()
     from birdclef_mind.explanation.explain import Explaining
     from birdclef_mind.explanation.explain import explain as explain_bundle
     from birdclef_mind.explanation.folder import FACTS, REPORT
@@ -103,9 +106,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
     )
     refuse_others([args.out / REPORT], BundleError)
     started = time.perf_counter()
-    facts = explain_bundle(
-        args.bundle, open_cache(args.cache), args.out, explaining, say=terminal.say, track=terminal.track
-    )
+    facts = explain_bundle(args.bundle, cache, args.out, explaining, say=terminal.say, track=terminal.track)
     write_report(args.out, args.out / REPORT)
     terminal.say("\n".join(["", *fidelity_lines(facts), *judge_lines(facts), ""]))
     terminal.end(

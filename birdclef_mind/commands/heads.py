@@ -10,6 +10,7 @@ from birdclef_mind.commands.words import change_lines, counted, honesty_lines, s
 from birdclef_mind.errors import ConfigError
 
 if TYPE_CHECKING:
+    from birdclef_mind.listeners.embeddings import Embeddings
     from birdclef_mind.training.train_head import HeadTraining
 
 # What concerns a network that reads pictures; a head chooses for itself.
@@ -20,15 +21,13 @@ _OF_PICTURES = (
 )  # fmt: skip
 
 
-def train_on_listener(args: argparse.Namespace, terminal: Terminal) -> int:
-    """Train a head, or one a fold, and write its bundle."""
+def train_on_listener(args: argparse.Namespace, embeddings: "Embeddings", terminal: Terminal) -> int:
+    """Train a head on embeddings, or one a fold, and write its bundle."""
     from birdclef_mind.data.overrides import read_overrides
-    from birdclef_mind.listeners.embeddings import open_embeddings
     from birdclef_mind.networks.bundle_folder import OUT_OF_FOLD, SCORES, VALIDATION
     from birdclef_mind.training.train_head import train_head
 
     training = _training_asked_for(args)
-    embeddings = open_embeddings(args.listener)
     overrides = read_overrides(args.overrides) if args.overrides else ()
     terminal.say(f"{embeddings.heard_by.name}: {embeddings.heard_by.licence}")
     started = time.perf_counter()

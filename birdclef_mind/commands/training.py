@@ -118,24 +118,29 @@ def add_train(group: Group) -> None:
 
 def train(args: argparse.Namespace, terminal: Terminal) -> int:
     """Train a network, or one a fold, and write its bundle; ConfigError for words that do not go together."""
-    import_tensorflow_quietly()
     from birdclef_mind.backwards.settings import Decoding
     from birdclef_mind.commands.config import Config
     from birdclef_mind.data.cache import open_cache
     from birdclef_mind.data.overrides import read_overrides
     from birdclef_mind.listeners.embeddings import open_embeddings
-    from birdclef_mind.training.origin import Extras
-    from birdclef_mind.training.unlabelled import Unlabelled
 
-    _refuse_kept_place(args.out)
+    # What cannot be opened is said before TensorFlow is imported, which takes seconds.
     if args.listener:
-        return train_on_listener(args, terminal)
+        embeddings = open_embeddings(args.listener)
+        import_tensorflow_quietly()
+        _refuse_kept_place(args.out)
+        return train_on_listener(args, embeddings, terminal)
     if args.cache is None:
         raise ConfigError(f"train: expected a cache and a folder for the bundle, or --listener, got {args.out} alone")
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()
     teacher = open_embeddings(args.teacher) if args.teacher else None
+    import_tensorflow_quietly()
+    from birdclef_mind.training.origin import Extras
+    from birdclef_mind.training.unlabelled import Unlabelled
+
+    _refuse_kept_place(args.out)
     if teacher:
         terminal.say(f"taught by {teacher.heard_by.name}: {teacher.heard_by.licence}")
     unlabelled = None

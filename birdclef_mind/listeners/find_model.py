@@ -11,11 +11,10 @@ from birdclef_mind.checks import some_of
 from birdclef_mind.data.form import LARGE_FOLDERS
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.known_models import CODES, SCIENTIFIC
-from birdclef_mind.listeners.open_listener import DESCRIPTION
-from birdclef_mind.listeners.saved_model import MARKER
 from birdclef_mind.listeners.species_lists import birdnet_lists
 from birdclef_mind.listeners.tflite_file import read_graph
 from birdclef_mind.listeners.tflite_model import is_birdnet
+from birdclef_mind.storage.folder_kinds import DESCRIPTION, SAVED_MODEL
 from birdclef_mind.storage.levels import folders_by_level, holds, listing
 
 _DEEPEST = 7
@@ -48,7 +47,9 @@ def _models(inputs: Path) -> Iterator[Path]:
     for folder in _folders(inputs):
         if holds(folder, DESCRIPTION):
             yield folder / DESCRIPTION
-        elif holds(folder, MARKER) and (holds(folder, CODES) or holds(folder, SCIENTIFIC) or birdnet_lists(folder)):
+        elif holds(folder, SAVED_MODEL) and (
+            holds(folder, CODES) or holds(folder, SCIENTIFIC) or birdnet_lists(folder)
+        ):
             yield folder
         else:
             yield from (path for path in _tflite(folder) if birdnet_lists(path) and _is_birdnet(path))

@@ -11,13 +11,10 @@ from birdclef_mind.listeners.description import lines_for, read_description
 from birdclef_mind.listeners.known_models import describe_saved_model
 from birdclef_mind.listeners.listener import Listener
 from birdclef_mind.listeners.own_bundle import open_bundle
-from birdclef_mind.listeners.saved_model import MARKER
 from birdclef_mind.listeners.tflite_file import read_graph
-from birdclef_mind.storage.folder_kinds import BUNDLE, kind_of
+from birdclef_mind.storage.folder_kinds import BUNDLE, DESCRIPTION, SAVED_MODEL, kind_of
 from birdclef_mind.storage.progress import Say
 
-# A description under this name speaks for its folder.
-DESCRIPTION = "listener.toml"
 # Files of kinds that say too little of themselves.
 _DESCRIBED = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
 
@@ -31,11 +28,6 @@ def open_listener(path: Path, *, say: Say = lambda line: None) -> Listener:
     listener = _opened(path)
     say(f"{listener.name}: {listener.terms.licence}; {listener.terms.prize}")
     return listener
-
-
-def is_model(path: Path) -> bool:
-    """Whether a model, or what describes one, stands at a path, and not a bundle or nothing."""
-    return path.is_file() or ((path / DESCRIPTION).is_file() or (path / MARKER).is_file())
 
 
 def untrained(listener: Listener, path: Path, seed: int) -> Listener | None:
@@ -68,7 +60,7 @@ def _opened(path: Path) -> Listener:
             f"{lines_for(_DESCRIBED[kind], path.name)}"
         )
     raise ListenerError(
-        f"{path}: expected a TOML file, a TFLite file of BirdNET, or a folder with {BUNDLE}, {MARKER} or "
+        f"{path}: expected a TOML file, a TFLite file of BirdNET, or a folder with {BUNDLE}, {SAVED_MODEL} or "
         f"{DESCRIPTION}, found {kind_of(path)}"
     )
 
@@ -78,9 +70,11 @@ def _of_folder(path: Path) -> Listener:
         return open_described(read_description(path / DESCRIPTION))
     if (path / BUNDLE).is_file():
         return open_bundle(path)
-    if (path / MARKER).is_file():
+    if (path / SAVED_MODEL).is_file():
         return open_described(describe_saved_model(path))
-    raise ListenerError(f"{path}: expected a folder with {BUNDLE}, {MARKER} or {DESCRIPTION}, found {kind_of(path)}")
+    raise ListenerError(
+        f"{path}: expected a folder with {BUNDLE}, {SAVED_MODEL} or {DESCRIPTION}, found {kind_of(path)}"
+    )
 
 
 def _of_tflite(path: Path) -> Listener:

@@ -12,7 +12,6 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.errors import ListenerError
 from birdclef_mind.listeners.outputs import require_input
 
-MARKER = "saved_model.pb"
 SERVING, INFER = "serving_default", "infer_tf"
 # What models give that name nothing, such as the first Perch: logits, then the embedding.
 _PAIR = ("label", "embedding")

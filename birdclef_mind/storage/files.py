@@ -91,11 +91,16 @@ def json_text(value: Any) -> str:
     return _SURROGATE.sub(lambda sign: f"\\u{ord(sign.group()):04x}", text)
 
 
+def expect_in(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> None:
+    """Raise `error` for a folder that should be `kind`, as "a cache", and lacks the file that such a one has."""
+    if not (folder / name).is_file():
+        raise error(f"{folder}: expected {kind}, a folder with {name}, found {kind_of(folder)}")
+
+
 def read_object(folder: Path, name: str, kind: str, error: type[BirdclefMindError]) -> dict[str, Any]:
     """The JSON object `name` of a folder that should be `kind`, as "a cache"; `error` says what is there instead."""
+    expect_in(folder, name, kind, error)
     path = folder / name
-    if not path.is_file():
-        raise error(f"{folder}: expected {kind}, a folder with {name}, found {kind_of(folder)}")
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except OSError as reason:

@@ -9,6 +9,9 @@ EXPLANATION = "explanation.json"
 COMPARISON = "comparison.json"
 AUDIT = "audit.json"
 COMPETITION = "train_metadata.csv"
+# Of models from elsewhere: a description under this name speaks for its folder, the other is in every SavedModel.
+DESCRIPTION = "listener.toml"
+SAVED_MODEL = "saved_model.pb"
 # Beside a bundle: how well its network does.
 SCORES = "scores.json"
 # What the facts of a head on a listener have, and those of a network that reads pictures have not.
@@ -80,6 +83,11 @@ def called(kind: str) -> str:
 def files_of(page: str) -> str:
     """The kind of the folder in which the pictures and sounds of a page stand."""
     return f"{page}{_FILES_OF_PAGE}"
+
+
+def is_model(path: Path) -> bool:
+    """Whether a model, or what describes one, stands at a path, and not a bundle or nothing."""
+    return path.is_file() or (path / DESCRIPTION).is_file() or (path / SAVED_MODEL).is_file()
 
 
 def known_kinds() -> tuple[str, ...]:

@@ -4,6 +4,8 @@ The parser itself is walked, so that an option that is added later is tried too.
 """
 
 import argparse
+import subprocess
+import sys
 
 import pytest
 from conftest import tree
@@ -175,3 +177,24 @@ def test_of_a_word_that_a_command_does_not_know_its_own_help_is_named(capsys):
     assert said == (
         "birdclef-mind rehearse: unrecognized arguments: --kernels; `birdclef-mind rehearse --help` explains\n"
     )
+
+
+EARLY = """
+import sys
+from birdclef_mind.commands.cli import main
+for words in sys.argv[1:]:
+    assert main(words.split()) == 2, words
+    assert "tensorflow" not in sys.modules, words
+"""
+
+
+def test_a_path_that_is_not_there_is_refused_before_tensorflow_is_imported(cache_folder, tmp_path):
+    asked = [
+        "train nothing out", "train --listener nothing out", f"train {cache_folder} out --teacher nothing",
+        "train-decoders nothing nothing", f"explain nothing {cache_folder} out", "explain nothing nothing out",
+        f"audit nothing {cache_folder}", "infer nothing nothing out.csv", "embed nothing nothing out",
+    ]  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", EARLY, *asked], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("expected") == done.stderr.count("found nothing") == len(asked)
+    assert list(tmp_path.iterdir()) == []
