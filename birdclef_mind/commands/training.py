@@ -93,17 +93,14 @@ def add_train(group: Group) -> None:
     # Folds hold out what they need.
     held_out = parser.add_mutually_exclusive_group()
     held_out.add_argument(
-        "--validation-share",
-        type=_SHARE,
-        help="share of the recordings held out; 0 trains on all (default: 0.2)",
+        "--validation-share", type=_SHARE, help="share of the recordings held out; 0 trains on all (default: 0.2)"
     )
     held_out.add_argument("--folds", type=whole(2), help="train so many networks, each with another part held out")
     parser.add_argument("--fold", type=COUNT, help="train only this one of them, counted from 1")
     parser.add_argument(
-        "--overrides",
-        type=given_file,
+        "--overrides", type=given_file,
         help="corrections from a report: segments dropped, named anew, with more birds, moved",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--before", type=place,
         help="bundle before the corrections, measured beside the new one (default: the one that OUT holds)",

@@ -101,6 +101,13 @@ def bands_to_hz(bands: Array, features: Features) -> Array:
     return mel_to_hz(low + (np.asarray(bands) + 1) * (high - low) / (features.n_mels + 1))
 
 
+def hz_to_height(hz: Array, features: Features) -> Array:
+    """How high frequencies hz (…) stand in a picture of mel bands, as shares of its height, (…)."""
+    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
+    # A band's middle stands half a row above its edge; there is an edge more than there are bands.
+    return np.asarray(((hz_to_mel(hz) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels)
+
+
 def sum_bands(power: Array, features: Features) -> Array:
     """Sum power (segments, frames, bins) by mel band: (segments, n_mels, frames); `spread_bands` is its adjoint."""
     segments, frames, bins = power.shape

@@ -59,6 +59,7 @@ TABLE: dict[str, tuple[str, str, str, str]] = {
     "of_picture": ("of the picture", "des Bildes", "de l'image", "de la imagen"),
     "kept": ("the part that decided", "der Teil, der entschied", "la partie décisive", "la parte decisiva"),
     "removed": ("what is left without it", "was ohne ihn bleibt", "ce qui reste sans elle", "lo que queda sin ella"),
+    "most_at": ("most at", "am meisten bei", "le plus à", "lo más en"),
     "names_it": ("named", "genannt", "nommé", "nombrado"),
     "alike_by": ("alike", "ähnlich", "semblable", "parecido"),
     "others": ("other recordings", "andere Aufnahmen", "autres enregistrements", "otras grabaciones"),

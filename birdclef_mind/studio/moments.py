@@ -14,14 +14,16 @@ from birdclef_mind.backwards.metamers import make_metamers
 from birdclef_mind.backwards.reconstruction import METAMER, NEAREST
 from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.data.strips import grey_png
-from birdclef_mind.errors import BirdclefMindError, reason_of
-from birdclef_mind.evidence.asked import asked_of
+from birdclef_mind.errors import BirdclefMindError, Obstacle, reason_of
+from birdclef_mind.evidence.asked import Asked, asked_of
 from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.masks import find_masks
+from birdclef_mind.evidence.where import highest, where_maps
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
 from birdclef_mind.sound.audio import wav_bytes
 from birdclef_mind.sound.pictures import Pictures, pictures_to_samples, samples_to_pictures
 from birdclef_mind.sound.settings import Features
+from birdclef_mind.sound.spectrum import hz_to_height
 from birdclef_mind.sound.split import split_samples
 from birdclef_mind.studio.ears import Ear
 from birdclef_mind.studio.mind import Mind, likeliest
@@ -162,11 +164,12 @@ def insisted(looked: Looked, work: Work) -> Iterator[dict[str, Any]]:
 
 
 def decided(looked: Looked) -> Iterator[dict[str, Any]]:
-    """The part of a window that the answer rests on, and what is left without it."""
+    """The part of a window that the answer rests on, with the place that speaks most for it, and the rest."""
     mind, features = looked.mind, looked.mind.bundle.features
     called = mind.answer.chances(looked.pixels).argmax(axis=1)
     front = Front(features)
-    masks = find_masks(asked_of(mind.backwards.anatomy, front, front.bands(looked.pictures), called))
+    asked = asked_of(mind.backwards.anatomy, front, front.bands(looked.pictures), called)
+    masks = find_masks(asked)
     parts = split_samples(looked.samples[None], masks, features)
     share = float(masks.mean())
     for name, part, own_share in zip(("kept", "removed"), parts, (share, 1 - share), strict=True):
@@ -178,7 +181,26 @@ def decided(looked: Looked) -> Iterator[dict[str, Any]]:
             "picture": looked.shown.picture(own.pixels[0]),
             "sound": looked.shown.sound(part[0], features.sample_rate_hz),
             "names": looked.named(own.pixels.astype(np.float32)),
+            **(_most(mind, asked, masks) if name == "kept" else {}),
         }
+
+
+def _most(mind: Mind, asked: Asked, masks: Array) -> dict[str, Any]:
+    """The place that speaks most for an answer, and how high it stands in a picture of bands, 0–1.
+
+    Nothing where no layer tells places, or no place speaks for it.
+    """
+    features = mind.bundle.features
+    try:
+        (place,) = highest(where_maps(asked, mind.backwards.anatomy, masks), features)
+    except Obstacle:
+        return {}
+    if place is None:
+        return {}
+    most = {"at_s": round(place.at_s, 3), "hz": round(place.hz, 1)}
+    if features.kind != "mfcc":
+        most |= {"height": round(float(hz_to_height(np.array(place.hz), features)), 4)}
+    return {"most": most}
 
 
 def through(looked: Looked, features: Features) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from birdclef_mind.data.strips import grey_png
 from birdclef_mind.sound.pictures import PixelScale, levels_to_pixels, samples_to_levels
 from birdclef_mind.sound.settings import Features, Windowing
-from birdclef_mind.sound.spectrum import hz_to_mel
+from birdclef_mind.sound.spectrum import hz_to_height
 from birdclef_mind.studio.listened import Recording
 
 TILE_S = 10.0
@@ -58,6 +58,6 @@ def ticks_of(features: Features) -> list[tuple[float, float]]:
     """Frequencies in kHz, and how high in pictures of these features they stand, 0 to 1; none for cepstra."""
     if features.kind == "mfcc":
         return []
-    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
     wanted = [khz for khz in _TICKS_KHZ if features.fmin_hz <= 1000 * khz <= features.fmax_hz]
-    return [(khz, round(float((hz_to_mel(np.array(1000 * khz)) - low) / (high - low)), 4)) for khz in wanted]
+    heights = hz_to_height(1000 * np.array(wanted), features)
+    return [(khz, round(float(height), 4)) for khz, height in zip(wanted, heights, strict=True)]

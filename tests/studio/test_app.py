@@ -69,6 +69,7 @@ def test_a_recording_is_sent_seen_heard_and_looked_into(taught):
     assert all(one["real"] and one["recording"] for one in alike)
     parts = client.work("works", {**asked, "what": "decided"})
     assert [one["part"] for one in parts] == ["kept", "removed"]
+    assert 0 <= parts[0]["most"]["at_s"] <= 5 and 0 < parts[0]["most"]["height"] < 1 and "most" not in parts[1]
     insisted = client.work("works", {**asked, "what": "insisted"})
     assert [one["tap"] for one in insisted] == [one["tap"] for one in layers]
 

@@ -24,7 +24,7 @@ def kept():
 
 
 def wait(condition):
-    for _ in range(400):
+    for _ in range(3000):
         if condition():
             return
         time.sleep(0.02)

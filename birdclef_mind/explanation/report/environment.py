@@ -8,11 +8,10 @@ from typing import Any, TypedDict
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from birdclef_mind.arrays import Array
 from birdclef_mind.data.metrics import OF_YEARS
 from birdclef_mind.explanation.report.wording import BIRDS, OfSpecies, in_words
 from birdclef_mind.sound.settings import Features
-from birdclef_mind.sound.spectrum import hz_to_mel
+from birdclef_mind.sound.spectrum import hz_to_height
 
 _TICKS_HZ = (500, 1000, 2000, 4000, 8000, 12000)
 # Nearer, their numbers would touch on the smallest pictures.
@@ -52,7 +51,7 @@ def axes(features: Features) -> dict[str, Any]:
     return {
         "features": features,
         "ticks": frequency_ticks(features),
-        "up": lambda hz: float(_up(np.array(hz), features)),
+        "up": lambda hz: float(hz_to_height(np.array(hz), features)),
         "seconds": np.arange(0, features.windowing.length_s + 0.01).tolist(),
     }
 
@@ -67,19 +66,12 @@ def frequency_ticks(features: Features) -> list[Tick]:
     """Where round frequencies stand on a picture's height: share from the bottom, and kHz; none for cepstra."""
     if features.kind == "mfcc":
         return []
-    places = _up(np.array(_TICKS_HZ), features)
+    places = hz_to_height(np.array(_TICKS_HZ), features)
     ticks: list[Tick] = []
     for place, hz in zip(places, _TICKS_HZ, strict=True):
         if 0.02 <= place <= 0.98 and (not ticks or place - ticks[-1]["share"] >= _TICKS_APART):
             ticks.append({"share": round(float(place), 4), "khz": f"{hz / 1000:g}"})
     return ticks
-
-
-def _up(hz: Array, features: Features) -> Array:
-    """How high frequencies (…) stand in a picture, as shares of its height, (…)."""
-    low, high = hz_to_mel(np.array([features.fmin_hz, features.fmax_hz]))
-    # A band's middle stands half a row above its edge; there is an edge more than there are bands.
-    return ((hz_to_mel(hz) - low) / (high - low) * (features.n_mels + 1) - 0.5) / features.n_mels
 
 
 def _bird(common_names: dict[str, str], label: str) -> str:

@@ -71,6 +71,13 @@ function drawBox(seen, told) {
   box.style.height = `${100 * (Math.min(1, heightOf(1000 * high)) - Math.max(0, heightOf(1000 * low)))}%`;
 }
 
+function ring(most) {
+  const drawn = element("span", { class: "ring", "aria-hidden": "true" });
+  drawn.style.left = `${100 * most.at_s / features.windowing.length_s}%`;
+  drawn.style.bottom = `${100 * most.height}%`;
+  return drawn;
+}
+
 function listenForBox(seen, told) {
   let begun = null;
   const place = (event) => {
@@ -158,9 +165,13 @@ function card(one) {
   const controls = [["others", one.others], ["untaught", one.twin]].filter(([, value]) => value !== undefined).map(([key, value]) => `${t(key)} ${number(value)}`);
   if (one.alike !== undefined) parts.push(`${t("alike_by")} ${number(one.alike)}${controls.length ? ` (${controls.join(", ")})` : ""}`);
   if (one.share !== undefined) parts.push(`${percent(one.share)} ${t("of_picture")}`);
+  if (one.most) parts.push(`${t("most_at")} ${number(one.most.at_s)} s, ${number(one.most.hz / 1000)} kHz`);
   if (one.reached === false) parts.push(t("not_reached"));
   if (one.recording) parts.push(`${one.recording} ${clock(one.start_s)}`);
-  return element("figure", { class: "layer" }, picture(one.picture, one.sound, title),
+  const seen = picture(one.picture, one.sound, title);
+  // Cepstra have no place for a frequency.
+  if (one.most?.height !== undefined) seen.append(ring(one.most));
+  return element("figure", { class: "layer" }, seen,
     element("figcaption", {}, element("strong", {}, title), ...(one.method ? [t(one.method), element("br")] : []), parts.join(" · ")));
 }
 
