@@ -14,7 +14,7 @@ from birdclef_mind.backwards.metamers import make_metamers
 from birdclef_mind.backwards.reconstruction import METAMER, NEAREST
 from birdclef_mind.data.real_sounds import real_sounds
 from birdclef_mind.data.strips import grey_png
-from birdclef_mind.errors import BirdclefMindError, Obstacle, reason_of
+from birdclef_mind.errors import BirdclefMindError, reason_of
 from birdclef_mind.evidence.asked import Asked, asked_of
 from birdclef_mind.evidence.front import Front
 from birdclef_mind.evidence.masks import find_masks
@@ -193,7 +193,7 @@ def _most(mind: Mind, asked: Asked, masks: Array) -> dict[str, Any]:
     features = mind.bundle.features
     try:
         (place,) = highest(where_maps(asked, mind.backwards.anatomy, masks), features)
-    except Obstacle:
+    except BirdclefMindError:
         return {}
     if place is None:
         return {}
