@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data.cache import Cache
@@ -24,6 +25,8 @@ _LEAST = 0.01
 _DIGITS = 4
 # Pictures that are in memory at a time while a network hears them.
 _CHUNK = 2048
+# Nobody is surer than that.
+_SUREST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def soft_labels(
 ) -> SoftLabels:
     """What networks make of windows of soundscapes, the mean of them all, to a power; what is unlikely is 0.
 
-    Where a listener has heard them, its chances count as much as those of all networks, for the birds it knows. A power
+    Where a listener has heard them, its chances and those of all networks are `pooled`, for the birds it knows. A power
     above 1 makes what is unlikely more so, and leaves what is sure. StoreError where it has heard other sounds.
     """
     names = soundscapes.cache.classes.names
@@ -115,6 +118,18 @@ def soft_labels(
     if soundscapes.heard:
         soundscapes.heard.require_same_sounds(soundscapes.cache)
         told = lessons_for(rows, names, soundscapes.heard, track)[:, 1 : 1 + len(names)]
-        chances = np.where(told >= 0, (chances + told) / 2, chances)
+        chances = np.where(told >= 0, pooled(chances, told), chances)
     chances = np.round(chances**power, _DIGITS)
     return SoftLabels(soundscapes, tuple(rows), np.where(chances >= _LEAST, chances, 0).astype(np.float32))
+
+
+def pooled(one: Array, other: Array) -> Array:
+    """Chances (n, classes) of two who heard the same sounds, each without the other's help, (n, classes).
+
+    Odds are multiplied, and divided by those that both were given beforehand, as Bayes' rule asks: Bordley 1982, "A
+    multiplicative formula for aggregating probability assessments". Whoever is sure is believed, where a mean is never
+    surer than half. Beforehand a class is as likely as both find it over all sounds.
+    """
+    beforehand = (one + other).mean(axis=0) / 2
+    logs = [scipy.special.logit(np.clip(each, _SUREST, 1 - _SUREST)) for each in (one, other, beforehand)]
+    return np.asarray(scipy.special.expit(logs[0] + logs[1] - logs[2]))
