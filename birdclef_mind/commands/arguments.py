@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from birdclef_mind.errors import BundleError, ConfigError
-from birdclef_mind.storage import files, folders
 from birdclef_mind.storage.folder_kinds import BUNDLE
 
 MOST_SEED = 2**31 - 2
@@ -126,6 +125,9 @@ def expect_bundle(folder: Path) -> None:
 
     BundleError for others, StoreError for one that another process keeps moving.
     """
+    # NumPy stands behind them, which the list of commands does without.
+    from birdclef_mind.storage import files, folders
+
     folders.settled(folder)
     files.expect_in(folder, BUNDLE, "a bundle", BundleError)
 

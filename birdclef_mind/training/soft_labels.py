@@ -128,7 +128,8 @@ def pooled(one: Array, other: Array) -> Array:
 
     Odds are multiplied, and divided by those that both were given beforehand, as Bayes' rule asks: Bordley 1982, "A
     multiplicative formula for aggregating probability assessments". Whoever is sure is believed, where a mean is never
-    surer than half. Beforehand a class is as likely as both find it over all sounds.
+    surer than half. Beforehand a class is as likely as both find it over all sounds. A network that the listener taught
+    has not heard without its help; measured, what becomes of both is nearer to the truth all the same.
     """
     beforehand = (one + other).mean(axis=0) / 2
     logs = [scipy.special.logit(np.clip(each, _SUREST, 1 - _SUREST)) for each in (one, other, beforehand)]
