@@ -40,8 +40,8 @@ def audit(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the audit and its page; status 1 when some recordings cannot be heard."""
     from birdclef_mind.data.cache import open_cache
 
-    cache = open_cache(args.cache)
     expect_bundle(args.bundle)
+    cache = open_cache(args.cache)
     import_tensorflow_quietly()
     from birdclef_mind.errors import BundleError
     from birdclef_mind.explanation import auditing

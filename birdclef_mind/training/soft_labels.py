@@ -124,12 +124,16 @@ def soft_labels(
 
 
 def pooled(one: Array, other: Array) -> Array:
-    """Chances (n, classes) of two who heard the same sounds, each without the other's help, (n, classes).
+    """Chances of two who heard the same sounds, each without the other's help, as those of one, (n, classes).
 
     Odds are multiplied, and divided by those that both were given beforehand, as Bayes' rule asks: Bordley 1982, "A
     multiplicative formula for aggregating probability assessments". Whoever is sure is believed, where a mean is never
     surer than half. Beforehand a class is as likely as both find it over all sounds. A network that the listener taught
     has not heard without its help; measured, what becomes of both is nearer to the truth all the same.
+
+    Parameters
+    ----------
+    one, other : of each, (n, classes), 0 to 1.
     """
     beforehand = (one + other).mean(axis=0) / 2
     logs = [scipy.special.logit(np.clip(each, _SUREST, 1 - _SUREST)) for each in (one, other, beforehand)]
