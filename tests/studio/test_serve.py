@@ -83,6 +83,7 @@ def test_a_recording_is_opened_scrolled_and_looked_into_by_keyboard(taught, page
             page, "document.getElementById('work-stop').hidden && document.querySelectorAll('#found figure').length > 1"
         )
     until(page, "document.querySelectorAll('#found .ring').length === 1")
+    assert page.evaluate("document.getElementById('invented').hidden")
     ring, seen = page.evaluate(
         "[document.querySelector('#found .ring'), document.querySelector('#found .seen')].map((one) => "
         "{ const box = one.getBoundingClientRect(); return [box.left + box.width / 2, box.top + box.height / 2, box]; })"

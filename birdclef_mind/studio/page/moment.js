@@ -151,7 +151,8 @@ async function begin(what) {
   $("work-stop").hidden = false;
   const wanted = (number) => () => current.includes(number);
   await Promise.all(begun.map(([, work], column) => follow(work,
-    (one) => columns[column].append(card(one)),
+    // Parts of the recording, and real ones, are heard with the phase that they have.
+    (one) => { columns[column].append(card(one)); $("invented").hidden = Boolean(one.part || one.real); },
     (told) => { $("work-state").textContent = told.ended && told.state === "done" ? "" : progress(told); }, wanted(work))));
   if (begun.every(([, work]) => wanted(work)())) $("work-stop").hidden = true;
 }
