@@ -116,16 +116,10 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     """
     # What the libraries and the bundles take to be read is part of what the deadline allows.
     started = time.monotonic()
-    for bundle in (args.bundle, *args.others):
-        expect_bundle(bundle)
-    import_tensorflow_quietly()
+    # What can be refused without TensorFlow is refused before its import, which takes seconds.
     from birdclef_mind.data.form import form_of_rows
     from birdclef_mind.data.soundscapes import refuse_among
-    from birdclef_mind.kaggle.answering import open_answering
     from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
-    from birdclef_mind.kaggle.write_submission import write_submission
-    from birdclef_mind.networks.bundle import load
-    from birdclef_mind.networks.events import Listener, write_events
 
     root = args.competition
     for written in filter(None, (args.out, args.events)):
@@ -135,6 +129,14 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
         raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
     if args.events and args.deadline is not None:
         raise ConfigError("--events: expected no --deadline beside it, since events are found when scores are done")
+    for bundle in (args.bundle, *args.others):
+        expect_bundle(bundle)
+    import_tensorflow_quietly()
+    from birdclef_mind.kaggle.answering import open_answering
+    from birdclef_mind.kaggle.write_submission import write_submission
+    from birdclef_mind.networks.bundle import load
+    from birdclef_mind.networks.events import Listener, write_events
+
     network = load(args.bundle) if args.events else None
     if network:
         Listener(network)

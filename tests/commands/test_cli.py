@@ -124,6 +124,8 @@ def test_an_interruption_is_said_and_has_its_own_status(monkeypatch, capsys, tmp
     monkeypatch.setattr("birdclef_mind.data.cache.open_cache", interrupted)
     assert main(["train", str(tmp_path / "c"), str(tmp_path / "b")]) == 130
     assert "interrupted; the same command goes on with what is kept" in capsys.readouterr().err
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "bundle.json").write_text("{}")
     assert main(["audit", str(tmp_path / "b"), str(tmp_path / "c"), str(tmp_path / "a")]) == 130
     assert "the same command begins again with what is kept, and what stood there stands" in capsys.readouterr().err
 
