@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +62,7 @@ class Backwards:
         recordings : of each picture; without them none that is near is looked for.
         """
         activations = self.anatomy.activations(self.taps, pictures) if activations is None else activations
-        back = _in_batches(lambda part: transposed_pass(self.anatomy, self.taps, part), pictures)
+        back = transposed_pass(self.anatomy, self.taps, pictures)
         found: dict[str, dict[str, Array]] = {}
         for tap, activation, raw in zip(self.taps, activations, back, strict=True):
             ways = {TRANSPOSED: raw_to_picture(raw)}
@@ -202,11 +202,6 @@ def answer_of(anatomy: Anatomy) -> Answer:
         return np.concatenate(parts)
 
     return answer
-
-
-def _in_batches(work: Any, pictures: Array, size: int = 32) -> list[Array]:
-    parts = [work(pictures[start : start + size]) for start in range(0, len(pictures), size)]
-    return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
 
 def rounded(values: Sequence[float] | Array, digits: int = 4) -> list[float]:

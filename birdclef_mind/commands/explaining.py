@@ -42,7 +42,7 @@ def add_explain(group: Group) -> None:
     parser.add_argument(
         "--audio", action="append", default=[], type=place, help="explain your own sound file (repeatable)"
     )
-    parser.add_argument("--seeds", type=COUNT, help="searches for each bird's answer (default: 3)")
+    parser.add_argument("--seeds", type=COUNT, help="draws of each bird's answer (default: 3)")
     parser.add_argument(
         "--metamers", type=whole(0), help="noises that become what each layer insists on; 0 for none (default: 2)"
     )

@@ -81,11 +81,19 @@ def strongest(maps: Array, share: float) -> Array:
 
     Among places alike the first are taken, so that all masks keep as many.
     """
-    flat = maps.reshape(len(maps), -1)
-    count = round(share * flat.shape[1])
-    masks = np.zeros(flat.shape, np.float32)
-    np.put_along_axis(masks, np.argsort(-flat, axis=1, kind="stable")[:, :count], 1, axis=1)
-    return masks.reshape(maps.shape)
+    return _first(_strongest_first(maps), share, maps.shape)
+
+
+def _strongest_first(maps: Array) -> Array:
+    """The places of maps (n, bands, frames), the highest first, (n, places)."""
+    return np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
+
+
+def _first(order: Array, share: float, shape: tuple[int, ...]) -> Array:
+    """Masks of this shape, 0 or 1, of the first places of an order (n, places)."""
+    masks = np.zeros(order.shape, np.float32)
+    np.put_along_axis(masks, order[:, : round(share * order.shape[1])], 1, axis=1)
+    return masks.reshape(shape)
 
 
 def curves(maps: Array, score: Callable[[Array], Array], points: int = 11) -> tuple[Array, Array]:
@@ -94,8 +102,8 @@ def curves(maps: Array, score: Callable[[Array], Array], points: int = 11) -> tu
     Petsiuk, Das & Saenko 2018, "RISE": the score of what is left when the highest are taken away, and of what the
     highest give alone; `score` is of masks (n, bands, frames) for all recordings, (n,).
     """
-    shares = np.linspace(0, 1, points)
-    masks = [strongest(maps, share) for share in shares]
+    order, shares = _strongest_first(maps), np.linspace(0, 1, points)
+    masks = [_first(order, share, maps.shape) for share in shares]
     deleted, inserted = ([score(own) for own in these] for these in ([1 - mask for mask in masks], masks))
     return np.stack(deleted, axis=1), np.stack(inserted, axis=1)
 

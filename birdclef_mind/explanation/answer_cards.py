@@ -137,7 +137,8 @@ def _answers(reading: Reading, known: _Known, seeds: int, *, metamers: bool, ski
     if metamers:
         found += _class_metamers(reading, known, skipped)
     if backwards.decoders is not None:
-        found += searched_answers(anatomy, backwards.decoders, classes, known.within, range(seeds))
+        # Other seeds are told as often: what is uncertain is heard in the draws.
+        found += searched_answers(anatomy, backwards.decoders, classes, known.within)
     # Where a layer stands in the way, the explanation already says which.
     with suppress(Obstacle):
         found.append(stamped_answers(anatomy, backwards.chain, classes))

@@ -88,6 +88,14 @@ def evenly(rows: Sequence[_One], most: int) -> list[_One]:
     return [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
+def some_of_each(rows: Sequence[IndexRow], most: int) -> list[IndexRow]:
+    """At most so many segments of each recording, evenly from all of it, recording by recording."""
+    own: dict[str, list[IndexRow]] = {}
+    for row in rows:
+        own.setdefault(row.recording, []).append(row)
+    return [row for group in own.values() for row in evenly(group, most)]
+
+
 def find_row(cache: CorrectedCache, wanted: str) -> IndexRow:
     """The segment named RECORDING@SECONDS, its own start; ConfigError says what there is."""
     recording, _, seconds = wanted.rpartition("@")

@@ -51,8 +51,8 @@ from birdclef_mind.training.origin import Extras
 from birdclef_mind.training.recipe import Training
 from birdclef_mind.training.train import train
 
-# Enough for narrow intervals; more would only take longer.
-_MOST_MEASURED = 256
+# Enough for narrow intervals; more would only take longer. Segments of one recording tell much the same.
+_MOST_MEASURED, _MOST_OF_EACH = 256, 3
 _MOST_LEARNED = 2000
 # Bytes of whole recordings that a page may carry; beyond, each segment's own seconds are enough.
 _MOST_COPIED = 200_000_000
@@ -68,7 +68,7 @@ class Explaining:
     ----------
     examples : segments chosen when none are named, of those held out, or of all where none were.
     segments : "RECORDING@SECONDS". sounds : files from disk.
-    seeds : searches a class. metamers : noises that each layer's begin with; none for 0.
+    seeds : draws of each class. metamers : noises that each layer's begin with; none for 0.
     sheets : segments of the training data shown, at most.
     whole_recordings : whether the training data is heard from copies of whole recordings, where these take 200 MB at
         most; else each segment has a sound of its own, which is less to carry.
@@ -140,7 +140,7 @@ def explain(
         )  # fmt: skip
         measured = check or both.learn
         unseen = [row for row in measured if row.recording not in second_saw] or measured
-        shown = examples.evenly(unseen, _MOST_MEASURED)
+        shown = examples.evenly(examples.some_of_each(unseen, _MOST_OF_EACH), _MOST_MEASURED)
         known = examples.evenly(learn, _MOST_LEARNED)
         held_out, learned = cache.pictures(shown, track), cache.pictures(known, track)
         say("measuring how much of the input each layer holds")

@@ -14,7 +14,7 @@ class Showing:
 
     Attributes
     ----------
-    examples : segments that are worked through. seeds : searches for each bird's answer. metamers : noises that each
+    examples : segments that are worked through. seeds : draws of each bird's answer. metamers : noises that each
         layer's metamers of an example begin with; none for 0.
     sheets : segments of the training data shown, at most.
     judge : path of a listener that judges every sound; none where it is left out.
