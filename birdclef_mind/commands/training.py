@@ -132,20 +132,22 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()
-    teacher = open_embeddings(args.teacher) if args.teacher else None
+    teacher, heard = (open_embeddings(folder) if folder else None for folder in (args.teacher, args.heard))
+    sounds = (open_cache(args.unlabelled[0]), open_embeddings(args.unlabelled[1])) if args.unlabelled else None
+    minutes = open_cache(args.soundscapes) if args.soundscapes else None
     import_tensorflow_quietly()
     from birdclef_mind.training.origin import Extras
+    from birdclef_mind.training.soft_labels import UnlabelledSoundscapes
     from birdclef_mind.training.unlabelled import Unlabelled
 
     _refuse_kept_place(args.out)
-    if teacher:
-        terminal.say(f"taught by {teacher.heard_by.name}: {teacher.heard_by.licence}")
-    unlabelled = None
-    if args.unlabelled:
-        unlabelled = Unlabelled(open_cache(args.unlabelled[0]), open_embeddings(args.unlabelled[1]))
-    extras = Extras(overrides, args.before, args.weights, teacher, unlabelled)
+    for done_by, ears in (("taught", teacher), ("soundscapes heard", heard)):
+        if ears:
+            terminal.say(f"{done_by} by {ears.heard_by.name}: {ears.heard_by.licence}")
+    extras = Extras(overrides, args.before, args.weights, teacher, Unlabelled(*sounds) if sounds else None)
+    soundscapes = UnlabelledSoundscapes(minutes, heard) if minutes else None
     started = time.perf_counter()
-    done = _trained(args, terminal, cache, training, extras)
+    done = _trained(args, terminal, cache, training, extras, soundscapes=soundscapes)
     words = f"{done.words}, in {time.perf_counter() - started:.0f} s"
     if args.decoders and not done.missing:
         from birdclef_mind.backwards.bundle_decoders import train_bundle_decoders
@@ -174,16 +176,22 @@ class _Done(NamedTuple):
 
 
 def _trained(
-    args: argparse.Namespace, terminal: Terminal, cache: "Cache", training: "Training", extras: "Extras"
+    args: argparse.Namespace,
+    terminal: Terminal,
+    cache: "Cache",
+    training: "Training",
+    extras: "Extras",
+    *,
+    soundscapes: "UnlabelledSoundscapes | None",
 ) -> _Done:
     """Train one network, one a fold, or one a round."""
     from birdclef_mind.training.train import train as train_network
     from birdclef_mind.training.train_folds import train_folds
     from birdclef_mind.training.train_rounds import train_rounds
 
-    if args.soundscapes:
+    if soundscapes:
         rounds = train_rounds(
-            cache, args.out, training, _soundscapes(args, terminal), args.rounds or _ROUNDS,
+            cache, args.out, training, soundscapes, args.rounds or _ROUNDS,
             folds=args.folds, extras=extras, say=terminal.say, track=terminal.track,
         )  # fmt: skip
         return _Done(
@@ -198,17 +206,6 @@ def _trained(
     report = train_network(cache, args.out, training, extras, say=terminal.say, track=terminal.track)
     words = f"{counted(len(report.history), 'epoch')}; epoch {report.best_epoch} is kept"
     return _Done(words, report.scores, not report.untaught)
-
-
-def _soundscapes(args: argparse.Namespace, terminal: Terminal) -> "UnlabelledSoundscapes":
-    from birdclef_mind.data.cache import open_cache
-    from birdclef_mind.listeners.embeddings import open_embeddings
-    from birdclef_mind.training.soft_labels import UnlabelledSoundscapes
-
-    heard = open_embeddings(args.heard) if args.heard else None
-    if heard:
-        terminal.say(f"soundscapes heard by {heard.heard_by.name}: {heard.heard_by.licence}")
-    return UnlabelledSoundscapes(open_cache(args.soundscapes), heard)
 
 
 def add_runs(group: Group) -> None:

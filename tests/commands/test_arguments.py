@@ -191,6 +191,8 @@ for words in sys.argv[1:]:
 def test_a_path_that_is_not_there_is_refused_before_tensorflow_is_imported(cache_folder, tmp_path):
     asked = [
         "train nothing out", "train --listener nothing out", f"train {cache_folder} out --teacher nothing",
+        f"train {cache_folder} out --soundscapes nothing",
+        f"train {cache_folder} out --soundscapes {cache_folder} --heard nothing",
         "train-decoders nothing nothing", f"explain nothing {cache_folder} out", "explain nothing nothing out",
         f"audit nothing {cache_folder}", "infer nothing nothing out.csv", "embed nothing nothing out",
     ]  # fmt: skip
