@@ -86,6 +86,12 @@ class Judges:
         own = self._answer(rebuilt) if scores is None else scores
         return Verdicts(rebuilt, own.argmax(axis=1), second, None if self._listen is None else self._listen(rebuilt))
 
+    def shuffled(self, verdicts: Verdicts) -> dict[str, Interval]:
+        """Measures of others' reconstructions taken for one's own, a control; none of one alone."""
+        if len(self.pictures) < 2:
+            return {}
+        return self.measures(verdicts[shuffled(len(self.pictures), self.groups)])
+
     def measures(
         self, verdicts: Verdicts, activation: Array | None = None, again: Array | None = None
     ) -> dict[str, Interval]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from birdclef_mind.arrays import Array
-from birdclef_mind.backwards.fidelity import Judges, shuffled
+from birdclef_mind.backwards.fidelity import Judges
 from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
 
 # One draw of the twin is enough to tell what a vector of this length holds whatever it has learned.
@@ -26,7 +26,6 @@ def imagined(backwards: Backwards, twin: Backwards, judges: Judges, draws: int) 
     Controls are those of `measure_fidelity`: of the twin its own draws, judged by the real network.
     """
     pictures, found = judges.pictures, dict[str, Imagined]()
-    others = shuffled(len(pictures), judges.groups)
     activations = backwards.anatomy.activations(backwards.taps, pictures)
     of_twin = twin.anatomy.activations(twin.taps, pictures)
     for tap, its_twin, activation, other in zip(backwards.taps, twin.taps, activations, of_twin, strict=True):
@@ -38,7 +37,7 @@ def imagined(backwards: Backwards, twin: Backwards, judges: Judges, draws: int) 
         verdicts = judges.ask(drawn[0], scores)
         measures: OfMethod = {
             "measures": judges.measures(verdicts, activation, again),
-            "shuffled": judges.measures(verdicts[others]),
+            "shuffled": judges.shuffled(verdicts),
             "segments": len(pictures),
         }
         if (control := twin.drawn(its_twin, other, judges.groups, _TWIN_SEED)) is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Stage
-from birdclef_mind.backwards.fidelity import Judges, shuffled
+from birdclef_mind.backwards.fidelity import Judges
 from birdclef_mind.backwards.metamers import Metamers, make_metamers
 from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
 from birdclef_mind.storage.kept import Keep, made_anew
@@ -47,7 +47,6 @@ def insisted(
     keep : keeps metamers as they are made, those of each tap and of the twin's.
     """
     pictures, found = judges.pictures, dict[str, Insisted]()
-    others_of = shuffled(len(pictures), judges.groups)
     activations = backwards.anatomy.activations(backwards.taps, pictures)
     taps = list(zip(backwards.taps, twin.taps, activations, strict=True))
 
@@ -64,7 +63,7 @@ def insisted(
             made,
             {
                 "measures": judges.measures(verdicts, activation, again),
-                "shuffled": judges.measures(verdicts[others_of]),
+                "shuffled": judges.shuffled(verdicts),
                 "twin": judges.measures(judges.ask(of_twin.pictures[0])),
                 "segments": len(pictures),
                 "reached": float(made.reached.mean()),

@@ -11,7 +11,7 @@ from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Anatomy, Stage, as_input
 from birdclef_mind.backwards.decoder_networks import Decoders
 from birdclef_mind.backwards.drawn import draw
-from birdclef_mind.backwards.fidelity import Answer, Interval, Judges, shuffled
+from birdclef_mind.backwards.fidelity import Answer, Interval, Judges
 from birdclef_mind.backwards.nearest import Library, is_vector
 from birdclef_mind.backwards.stamps import Chain, read_chain, stamp_back
 from birdclef_mind.backwards.transposed import raw_to_picture, transposed_pass
@@ -139,7 +139,8 @@ def _require_fitting(decoders: Decoders, anatomy: Anatomy) -> None:
 class OfMethod(TypedDict):
     """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it.
 
-    `segments` are those it is measured on, where they are not those of the others. `reached` is the share of metamers
+    `shuffled` is empty where a segment is alone. `segments` are those it is measured on, where they are not those of
+    the others. `reached` is the share of metamers
     that the layer takes for the recording, to a tolerance; `apart` and `nearest_other` are how far they, and the
     nearest other recordings, are from it in the layer: medians of squared distances, 1 for the usual other one.
     """
@@ -174,7 +175,6 @@ def measure_fidelity(
     own = backwards.anatomy.activations(backwards.taps, pictures)
     found = backwards.pictures(pictures, own, judges.groups)
     of_twin = twin.pictures(pictures, recordings=judges.groups)
-    others = shuffled(len(pictures), judges.groups)
     activations = dict(zip(found, own, strict=True))
     layers: list[OfLayer] = []
     for tap in backwards.taps:
@@ -184,7 +184,7 @@ def measure_fidelity(
             verdicts = judges.ask(rebuilt, scores)
             methods[method] = {
                 "measures": judges.measures(verdicts, activations[tap.name], again),
-                "shuffled": judges.measures(verdicts[others]),
+                "shuffled": judges.shuffled(verdicts),
             }
             if method in of_twin[tap.name]:
                 methods[method]["twin"] = judges.measures(judges.ask(of_twin[tap.name][method]))

@@ -6,7 +6,7 @@ from functools import partial
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.anatomy import Stage
-from birdclef_mind.backwards.fidelity import Judges, shuffled
+from birdclef_mind.backwards.fidelity import Judges
 from birdclef_mind.backwards.metamers import bring_near
 from birdclef_mind.backwards.nearest import is_vector
 from birdclef_mind.backwards.reconstruction import Backwards, OfMethod
@@ -43,7 +43,6 @@ def refined(
     keep : keeps what is refined as it is made, that of each tap and of the twin's.
     """
     pictures, found = judges.pictures, dict[str, Refined]()
-    others_of = shuffled(len(pictures), judges.groups)
     activations = backwards.anatomy.activations(backwards.taps, pictures)
     of_twin = twin.anatomy.activations(twin.taps, pictures)
     maps = [
@@ -62,7 +61,7 @@ def refined(
         verdicts = judges.ask(made, scores)
         measures: OfMethod = {
             "measures": judges.measures(verdicts, activation, again),
-            "shuffled": judges.measures(verdicts[others_of]),
+            "shuffled": judges.shuffled(verdicts),
             "segments": len(pictures),
         }
         if (control := twin.redrawn(its_twin, other)) is not None:

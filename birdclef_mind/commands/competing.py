@@ -104,7 +104,7 @@ def add_infer(group: Group) -> None:
         help="also write when each bird sings: onset, offset, bird, score (networks with attention over time)",
     )  # fmt: skip
     parser.add_argument(
-        "--format", type=_EVENTS, default="csv",
+        "--format", type=_EVENTS,
         help="of the events: csv (default), or a folder of tables of raven or of audacity, one a soundscape",
     )  # fmt: skip
 
@@ -118,19 +118,22 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     # What can be refused without TensorFlow is refused before its import, which takes seconds.
     from birdclef_mind.data.form import form_of_rows
-    from birdclef_mind.data.soundscapes import refuse_among
+    from birdclef_mind.data.soundscapes import refuse_among, require_rows
     from birdclef_mind.kaggle.outputs import log_path, refuse_outputs
 
-    root = args.competition
+    root, form, submitting = args.competition, args.format or CSV, _submitting(args)
     for written in filter(None, (args.out, args.events)):
         refuse_among(root, written)
-    refuse_outputs(args.out, args.events, folder=args.format != CSV)
+    refuse_outputs(args.out, args.events, folder=form != CSV)
     if args.events and (args.listener or args.others):
         raise ConfigError("--events: expected one bundle of a network that reads pictures, not --listener or --with")
     if args.events and args.deadline is not None:
         raise ConfigError("--events: expected no --deadline beside it, since events are found when scores are done")
+    if args.format and not args.events:
+        raise ConfigError("--format: expected --events beside it, the table that is written so")
     for bundle in (args.bundle, *args.others):
         expect_bundle(bundle)
+    require_rows(root)
     import_tensorflow_quietly()
     from birdclef_mind.kaggle.answering import open_answering
     from birdclef_mind.kaggle.write_submission import write_submission
@@ -140,7 +143,6 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     network = load(args.bundle) if args.events else None
     if network:
         Listener(network)
-    submitting = _submitting(args)
     answering = network or open_answering(
         [args.bundle, *args.others], args.listener, shifts=submitting.shifts, say=terminal.say
     )
@@ -153,7 +155,7 @@ def infer(args: argparse.Namespace, terminal: Terminal) -> int:
     failed = [*(f"{left}: {problem}" for problem in report.problems), *report.warnings]
     places: list[tuple[str, str | Path]] = [("submission", args.out), ("log", log_path(args.out))]
     if network:
-        count, unheard = write_events(network, root, args.events, terminal.track, form=args.format)
+        count, unheard = write_events(network, root, args.events, terminal.track, form=form)
         failed += [f"no events: {problem}" for problem in unheard]
         places.append((counted(count, "event"), args.events))
     for line in (*failed, *report.remarks, *report.notes):

@@ -46,15 +46,18 @@ def _after_a_stop(command: str) -> str:
 
 
 def _named(path: Any) -> str:
-    """A path that something failed at; one that is there as a link alone looks as if nothing were wrong with it."""
+    """A path that something failed at, and what is wrong with it where one does not see it."""
     if not isinstance(path, (str, bytes, os.PathLike)):
         return str(path)
     place = Path(os.fsdecode(path))
     try:
         leads_nowhere = place.is_symlink() and not place.exists()
+        in_the_way = next((above for above in place.parents if above.is_file()), None)
     except OSError:
         # What cannot be looked at is no link that anybody knows of.
         return str(place)
+    if in_the_way:
+        return f"{place}, where {in_the_way} is a file"
     return f"{place}, a link that leads nowhere" if leads_nowhere else str(place)
 
 

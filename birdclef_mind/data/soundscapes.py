@@ -13,11 +13,12 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.data import competition
-from birdclef_mind.data.form import SOUNDSCAPE_FOLDERS, TEST_SOUNDSCAPES, USUAL, Form
-from birdclef_mind.errors import ConfigError, printable
+from birdclef_mind.data.form import SAMPLE_SUBMISSION, SOUNDSCAPE_FOLDERS, TEST_SOUNDSCAPES, USUAL, Form
+from birdclef_mind.errors import ConfigError, TableError, printable
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.settings import ROW_S, Windowing
 from birdclef_mind.sound.sound_files import Header
+from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.places import is_remote
 
 # A row every five seconds.
@@ -91,6 +92,13 @@ def find_soundscapes(root: Path, row_ids: Iterable[str], form: Form = USUAL) -> 
         absent=frozenset(name for name, file in missing if file is None),
         usual_s=median(lengths) if lengths else form.soundscape_s,
     )
+
+
+def require_rows(root: Path) -> None:
+    """Raise TableError for a folder with neither soundscapes nor a submission's sample: nothing says what is asked."""
+    parts = (TEST_SOUNDSCAPES, SAMPLE_SUBMISSION)
+    if not any((root / part).exists() for part in parts):
+        raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
 
 def refuse_among(root: Path, place: Path) -> None:

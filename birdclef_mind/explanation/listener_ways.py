@@ -7,7 +7,6 @@ import numpy as np
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.backwards.drawn import draw
-from birdclef_mind.backwards.fidelity import shuffled
 from birdclef_mind.backwards.nearest import Library, Neighbours, is_vector
 from birdclef_mind.backwards.pair_decoders import Place
 from birdclef_mind.backwards.reconstruction import DECODER, DRAWN, METAMER, NEAREST, OfLayer, OfMethod, in_order
@@ -105,14 +104,13 @@ class ListenerMind:
 def measure_listener(mind: ListenerMind, judges: SoundJudges, track: Track = untracked) -> Fidelity:
     """Measures of every tap and way back, each beside its controls, of the judges' recordings."""
     reading, own = mind.reading, judges.own
-    others = shuffled(len(own.samples), judges.groups)
     layers: list[OfLayer] = []
     for tap in track(reading.taps, len(reading.taps), "taps measured"):
         activation = reading.hear(own.samples, [tap.name])[tap.name]
         methods: dict[str, OfMethod] = {}
         for method, sounded in mind.ways(tap, own, judges.groups, activation).items():
             said = judges.ask(sounded, tap.name, activation)
-            methods[method] = {"measures": judges.measures(said), "shuffled": judges.shuffled(said, others)}
+            methods[method] = {"measures": judges.measures(said), "shuffled": judges.shuffled(said)}
         for method, sounded in mind.of_control(tap, own, judges.groups).items():
             methods[method]["twin"] = judges.measures(judges.ask(sounded))
         layers.append({"tap": tap.name, "kind": _KIND, "methods": methods})
@@ -176,7 +174,7 @@ def _insisted(
     said = judges.ask(sounded[0], tap, activation)
     measures: OfMethod = {
         "measures": judges.measures(said),
-        "shuffled": judges.shuffled(said, shuffled(len(own.samples), judges.groups)),
+        "shuffled": judges.shuffled(said),
         "segments": len(own.samples),
         "reached": float(made.reached.mean()),
     }

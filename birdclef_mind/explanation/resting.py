@@ -90,10 +90,11 @@ class Resting(Generic[_Asking]):
         for name, found in known.items():
             own[name] = self._measures(self.split(measures.strongest(found, share)), found, None)
         every: dict[str, Callable[[_Asking], Array]] = {
-            "another": lambda asked: controls.anothers(masks, self.groups),
             "loudness": lambda asked: controls.loudness_maps(asked.bands, self.features),
             "random": lambda asked: controls.random_maps(asked.bands.shape),
         }
+        if len(set(self.groups)) > 1:
+            every = {"another": lambda asked: controls.anothers(masks, self.groups), **every}
         others = {}
         for name, control in {**against, **every}.items():
             found = control(self.asked)

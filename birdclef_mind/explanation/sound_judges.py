@@ -13,6 +13,7 @@ from birdclef_mind.backwards.fidelity import (
     correlations,
     picture_errors,
     sharpness,
+    shuffled,
     with_interval,
 )
 from birdclef_mind.explanation.folder import QUICK_ROUNDS
@@ -122,11 +123,14 @@ class SoundJudges:
             np.concatenate(errors) if errors else None,
         )
 
-    def shuffled(self, verdicts: SoundVerdicts, others: Array) -> dict[str, Interval]:
-        """Measures of others' reconstructions, by their places (n,), taken for one's own; whose label was asked for."""
-        turned = verdicts[others]
+    def shuffled(self, verdicts: SoundVerdicts) -> dict[str, Interval]:
+        """Measures of others' reconstructions taken for one's own, whose label is asked for; none of one alone."""
+        if len(self.groups) < 2:
+            return {}
+        turned = verdicts[shuffled(len(self.groups), self.groups)]
         wanted = [place in own if own else np.nan for place, own in zip(turned.called, self._wanted, strict=True)]
-        return self.measures(replace(turned, named=np.array(wanted, float), named_by_second=None, errors=None))
+        turned = replace(turned, named=np.array(wanted, float), named_by_second=None, errors=None)
+        return self.measures(turned)
 
     def measures(self, verdicts: SoundVerdicts) -> dict[str, Interval]:
         """All measures of what was judged, and how much of each of `TERMS` it keeps, as mean and 95 % interval.

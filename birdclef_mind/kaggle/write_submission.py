@@ -12,16 +12,17 @@ from typing import Any
 
 from birdclef_mind.arrays import Array
 from birdclef_mind.checks import is_number, require
-from birdclef_mind.data.form import SAMPLE_SUBMISSION, SCORES, TEST_SOUNDSCAPES, Form, form_of_rows, hour_of
+from birdclef_mind.data.form import SCORES, Form, form_of_rows, hour_of
 from birdclef_mind.data.sample_submission import sample_of
 from birdclef_mind.data.soundscapes import (
     Soundscape,
     find_soundscapes,
     more_rows,
     refuse_among,
+    require_rows,
     row_scores,
 )  # fmt: skip
-from birdclef_mind.errors import ConfigError, TableError, printable, reason_of
+from birdclef_mind.errors import ConfigError, printable, reason_of
 from birdclef_mind.kaggle.answer import Known
 from birdclef_mind.kaggle.answering import Answering, PictureAnswering
 from birdclef_mind.kaggle.blending import Ranks
@@ -38,7 +39,6 @@ from birdclef_mind.sound.ogg_pages import hole_s
 from birdclef_mind.sound.settings import ROW_S
 from birdclef_mind.storage import locks
 from birdclef_mind.storage.ahead import ahead
-from birdclef_mind.storage.folder_kinds import kind_of
 from birdclef_mind.storage.ledger import write_own
 from birdclef_mind.storage.progress import Say, Track, untracked
 
@@ -107,7 +107,7 @@ def write_submission(
     answering = PictureAnswering(bundle, submitting.shifts) if isinstance(bundle, Bundle) else bundle
     good = deadline_minutes is None or (is_number(deadline_minutes) and deadline_minutes > 0)
     require(good, "deadline", "minutes above 0", deadline_minutes)
-    _require_competition(root)
+    require_rows(root)
     refuse_among(root, out)
     refuse_outputs(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -270,12 +270,6 @@ def _unfilled(table: Table, one: Soundscape, hole: float | None) -> list[str]:
 
 def _workers() -> int:
     return min(os.cpu_count() or 1, 4)
-
-
-def _require_competition(root: Path) -> None:
-    parts = (TEST_SOUNDSCAPES, SAMPLE_SUBMISSION)
-    if not any((root / part).exists() for part in parts):
-        raise TableError(f"{root}: expected a competition folder with {' or '.join(parts)}, found {kind_of(root)}")
 
 
 def _write_log(out: Path, own: Known, report: SubmissionReport) -> None:

@@ -70,6 +70,15 @@ def test_shuffling_pairs_with_another_recording():
     np.testing.assert_array_equal(fidelity.shuffled(3, ["a"] * 3), [2, 0, 1])
 
 
+def test_a_segment_alone_is_no_control_of_itself(pictures):
+    def answer(those):
+        return those.mean(axis=2)
+
+    for count, empty in ((1, True), (2, False)):
+        judges = fidelity.Judges(pictures[:count], list("ab"[:count]), 100.0, answer, None)
+        assert (judges.shuffled(judges.ask(pictures[:count])) == {}) == empty
+
+
 def test_all_measures_are_given_with_and_without_a_second_network(pictures):
     def answer(those):
         return those.mean(axis=2)

@@ -111,7 +111,14 @@ def test_a_soundscape_that_fails_gives_status_one(trained, competition_folder, t
 def test_an_output_that_cannot_be_written_is_one_sentence(sample_folder, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["cache", str(sample_folder), str(tmp_path / "file" / "c"), "--jobs", "1"]) == 2
-    assert capsys.readouterr().err.startswith("birdclef-mind cache: Not a directory")
+    said = capsys.readouterr().err
+    assert said.startswith("birdclef-mind cache: Not a directory")
+    assert f"where {tmp_path / 'file'} is a file" in said
+
+
+def test_a_form_of_events_without_events_is_refused(sample_folder, tmp_path, capsys):
+    assert main(["infer", str(tmp_path / "b"), str(sample_folder), str(tmp_path / "s.csv"), "--format", "raven"]) == 2
+    assert "--format: expected --events beside it" in capsys.readouterr().err
 
 
 def test_an_interruption_is_said_and_has_its_own_status(monkeypatch, capsys, tmp_path):

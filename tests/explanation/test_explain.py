@@ -18,6 +18,7 @@ from birdclef_mind.explanation import explain as whole
 from birdclef_mind.explanation.examples import from_files
 from birdclef_mind.explanation.explain import Explaining, explain
 from birdclef_mind.explanation.notes import corrections
+from birdclef_mind.explanation.report.page import write_report
 from birdclef_mind.networks import bundle as bundles
 from birdclef_mind.sound import audio
 from birdclef_mind.sound.pictures import PixelScale, samples_to_levels
@@ -230,13 +231,22 @@ def test_without_decoders_and_recordings_the_rest_still_runs(little, tmp_path):
     folder = shutil.copytree(little.bundle, tmp_path / "b")
     shutil.copytree(little.decoded / "second", folder / "second", dirs_exist_ok=True)
     cache = replace(open_cache(little.cache), competition=tmp_path / "nowhere")
-    facts = explain(folder, cache, tmp_path / "x", Explaining(examples=2, seeds=1))
+    facts = explain(folder, cache, tmp_path / "x", Explaining(examples=1, seeds=1))
     assert "birdclef-mind train-decoders" in facts["skipped"]["decoder"]
     assert list(facts["fidelity"]["layers"][0]["methods"]) == ["weights", "transposed", "metamer", "nearest"]
     ways = {answer["way"] for card in facts["answers"]["cards"] for answer in card["answers"]}
     assert ways == {"drawn", "metamer", "weights", "noise"}
     assert all(card["original_sound"] is None for card in facts["examples"])
     assert any("competition folder is not at hand" in note for note in facts["notes"])
+    # One example alone has no other to be compared with.
+    methods = facts["fidelity"]["layers"][0]["methods"]
+    assert methods["metamer"]["shuffled"] == {} != methods["nearest"]["shuffled"]
+    assert list(facts["rested"]["controls"]) == ["twin", "loudness", "random"]
+    write_report(tmp_path / "x", tmp_path / "x" / "report.html")
+    text = (tmp_path / "x" / "report.html").read_text()
+    assert not any(
+        words in text for words in ("There are two bounds", "could be recovered</em>", "try 1", "1 examples")
+    )
 
 
 def test_decoders_of_another_network_are_refused(decoded, trained, cache_folder, tmp_path):

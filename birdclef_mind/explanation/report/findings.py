@@ -69,7 +69,7 @@ def _rested(facts: Explanation) -> Finding | None:
     return Finding(
         "rested",
         f"What an answer rests on: {_percent(rested['share'])} of the picture, kept alone, is called the same in "
-        f"{_percent(same)} of {rested['segments']} examples.",
+        f"{_percent(same)} of {rested['segments']} example{'s' if rested['segments'] > 1 else ''}.",
     )
 
 
