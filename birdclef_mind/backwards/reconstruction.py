@@ -140,9 +140,9 @@ class OfMethod(TypedDict):
     """Measures of one way back from one layer, beside its controls; the error of its sound is added by who makes it.
 
     `shuffled` is empty where a segment is alone. `segments` are those it is measured on, where they are not those of
-    the others. `reached` is the share of metamers
-    that the layer takes for the recording, to a tolerance; `apart` and `nearest_other` are how far they, and the
-    nearest other recordings, are from it in the layer: medians of squared distances, 1 for the usual other one.
+    the others. `reached` is the share of metamers that the layer takes for the recording, to a tolerance; `apart` and
+    `nearest_other` are how far they, and the nearest other recordings, are from it in the layer: medians of squared
+    distances, 1 for the usual other one.
     """
 
     measures: dict[str, Interval]

@@ -128,7 +128,7 @@ def train(args: argparse.Namespace, terminal: Terminal) -> int:
         _refuse_kept_place(args.out)
         return train_on_listener(args, embeddings, terminal)
     if args.cache is None:
-        raise ConfigError(f"train: expected a cache and a folder for the bundle, or --listener, got {args.out} alone")
+        raise ConfigError(f"expected a cache and a folder for the bundle, or --listener, got {args.out} alone")
     training, cache = training_asked_for(args), open_cache(args.cache)
     decoding = Config.read(args.config).decoding if args.config else Decoding()
     overrides = read_overrides(args.overrides) if args.overrides else ()

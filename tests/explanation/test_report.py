@@ -199,7 +199,7 @@ def test_without_decoders_the_other_ways_are_shown(explained):
 
 def test_what_cannot_be_rendered_is_refused(explained, tmp_path):
     folder = shutil.copytree(explained[0], tmp_path / "x")
-    with pytest.raises(ConfigError, match=r"expected a file name that ends in \.html, got 'page\.txt'"):
+    with pytest.raises(ConfigError, match=r"page\.txt: expected a file name that ends in \.html"):
         write_report(folder, tmp_path / "page.txt")
     (tmp_path / "page_files").mkdir()
     (tmp_path / "page_files" / "mine.txt").write_text("")

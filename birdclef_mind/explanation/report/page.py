@@ -53,7 +53,7 @@ def write_report(explanation: Path, out: Path, *, single_file: bool = False) -> 
     """
     facts = read_audit(explanation) if (explanation / AUDIT).is_file() else read_explanation(explanation)
     if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"report: expected a file name that ends in .html, got {out.name!r}")
+        raise ConfigError(f"{out}: expected a file name that ends in .html")
     refuse_others([out], ConfigError)
     out.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(out, ConfigError):
