@@ -61,8 +61,9 @@ def test_the_tables_say_ceiling_and_floor(judged, page_path, visit):
 
     def cell(value):
         own = value["named"]
+        around = f" ({own['low']:.2f}–{own['high']:.2f})" if own["low"] < own["high"] else ""
         return (
-            f"{own['mean']:.2f} ({own['low']:.2f}–{own['high']:.2f}) score {value['score']['mean']:.2f}, median place "
+            f"{own['mean']:.2f}{around} score {value['score']['mean']:.2f}, median place "
             f"{value['median_rank']:g}, of {value['sounds']}"
         )
 
