@@ -9,6 +9,7 @@ from birdclef_mind.commands.parsers import LISTENER, Group, add_command
 from birdclef_mind.commands.surroundings import import_tensorflow_quietly
 from birdclef_mind.commands.terminal import Terminal, command
 from birdclef_mind.commands.words import audit_lines, counted, names_in
+from birdclef_mind.errors import BundleError
 
 
 def add_audit(group: Group) -> None:
@@ -39,17 +40,17 @@ def add_audit(group: Group) -> None:
 def audit(args: argparse.Namespace, terminal: Terminal) -> int:
     """Write the audit and its page; status 1 when some recordings cannot be heard."""
     from birdclef_mind.data.cache import open_cache
+    from birdclef_mind.explanation.folder import REPORT, refuse_unfit
 
     expect_bundle(args.bundle)
     cache = open_cache(args.cache)
+    out = args.out or Path(f"{args.bundle.resolve() if args.bundle.name in ('', '..') else args.bundle}-audit")
+    refuse_unfit(out, "audit", BundleError)
     import_tensorflow_quietly()
-    from birdclef_mind.errors import BundleError
     from birdclef_mind.explanation import auditing
-    from birdclef_mind.explanation.folder import REPORT
     from birdclef_mind.explanation.report.page import write_report
     from birdclef_mind.storage.ledger import refuse_others
 
-    out = args.out or Path(f"{args.bundle.resolve() if args.bundle.name in ('', '..') else args.bundle}-audit")
     wanted = auditing.Auditing(
         listener=args.listener, competition=args.competition, accept=tuple(names_in(args.accept))
     )

@@ -72,7 +72,10 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
 
     ConfigError for words that make sense of a listener alone.
     """
+    from birdclef_mind.explanation.folder import refuse_unfit
+
     if is_model(args.bundle):
+        refuse_unfit(args.out, "explanation", BundleError)
         import_tensorflow_quietly()
         return _explain_listener(args, terminal)
     if args.windows is not None:
@@ -82,6 +85,7 @@ def explain(args: argparse.Namespace, terminal: Terminal) -> int:
 
     cache = open_cache(args.cache)
     expect_bundle(args.bundle)
+    refuse_unfit(args.out, "explanation", BundleError)
     import_tensorflow_quietly()
     from birdclef_mind.explanation.explain import Explaining
     from birdclef_mind.explanation.explain import explain as explain_bundle

@@ -170,6 +170,11 @@ def claimed(root: Path, kind: str, error: type[BirdclefMindError]) -> AbstractCo
     return folders.claimed(root, kind, error, adopt=_own_files)
 
 
+def refuse_unfit(root: Path, kind: str, error: type[BirdclefMindError]) -> None:
+    """Raise `error` for a folder that `claimed` would refuse, before anything is computed for it."""
+    folders.refuse_unfit(root, kind, error, _own_files)
+
+
 def _own_files(root: Path) -> list[str]:
     """Files of a folder without a ledger, such as one that was copied: its facts list them."""
     own: list[str] = []

@@ -55,10 +55,7 @@ def claimed(
     ------
     error : a file stands there, another process is at work in it, it is of another kind, or holds something else.
     """
-    _refuse_lost(folder, kind, error)
-    if folder.exists() and not folder.is_dir():
-        raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
-    refuse_others(folder, kind, error, adopt, shared=shared)
+    refuse_unfit(folder, kind, error, adopt, shared=shared)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -75,6 +72,21 @@ def claimed(
         if made:
             with suppress(OSError):
                 _remove_if_bare(folder)
+
+
+def refuse_unfit(
+    folder: Path,
+    kind: str,
+    error: type[BirdclefMindError],
+    adopt: Callable[[Path], Collection[str]] = _nothing,
+    *,
+    shared: bool = False,
+) -> None:
+    """Raise `error` as `claimed` would, but for another process at work there; nothing is made or held."""
+    _refuse_lost(folder, kind, error)
+    if folder.exists() and not folder.is_dir():
+        raise error(f"{folder}: expected a folder to write the {kind} to, found a file")
+    refuse_others(folder, kind, error, adopt, shared=shared)
 
 
 def refuse_others(
